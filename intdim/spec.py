@@ -1,0 +1,246 @@
+"""What a run and a sweep are: typed, complete, and named by a hash of everything that decides their numbers.
+
+``RunSpec`` holds all that can change a result and nothing else; ``run_id`` hashes it whole (never a difference from
+defaults). What only changes *how* a run runs (device, slots, folders) is a ``Runtime`` and cannot enter the hash.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+STREAM_VERSION = 1  # raised by hand when the random numbers behind a projection change
+TRAINING_VERSION = 1  # raised by hand when the training loop would give other numbers for the same RunSpec
+LAYOUT_VERSION = 1  # raised by hand when the files under ``out`` change shape
+
+METHODS = ("did", "said", "full")
+SCOPES = ("global", "layer", "tensor")
+GROUPS = ("layer", "module", "tensor")
+THRESHOLDS = ("absolute", "above_chance")
+STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "budget_spent")
+
+Scalar = str | int | float | bool | None
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """theta_0: which weights, by content.
+
+    ``source`` is ``builtin``, ``hub`` or ``local``; ``reference`` the built-in name or the hub id ("" for local: the
+    path is no part of an identity); ``fingerprint`` the hub commit or the hash of the folder's content.
+    """
+
+    name: str
+    source: str
+    reference: str
+    revision: str
+    fingerprint: str
+    random_init: bool
+    init_seed: int
+    overrides: dict[str, Scalar]
+    trust_remote_code: bool
+    gradient_checkpointing: bool
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """The data, by content, and how it is read. ``classes`` is 0 for regression; ``label_names`` then empty."""
+
+    name: str
+    source: str
+    reference: str
+    version: int
+    fingerprint: str
+    text: tuple[str, ...]
+    label: str
+    label_names: tuple[str, ...]
+    classes: int
+    metric: str
+    max_length: int
+    train_split: str
+    eval_split: str
+    max_train: int
+    max_eval: int
+    selection: str
+
+
+@dataclass(frozen=True)
+class SubspaceSpec:
+    """Where the run may move: method did, said or full; for ``full`` projection, scope and groups are ``none``."""
+
+    method: str
+    projection: str
+    scope: str
+    groups: str
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """One training loop. ``max_steps`` 0 means ``epochs`` decides; ``clip`` 0 means no clipping; ``warmup`` is a
+    fraction of all steps; ``weight_decay`` acts on full fine-tuning alone; ``evaluations`` is how often over the run
+    the evaluation split is scored when epochs are long (at least once an epoch and at the end)."""
+
+    epochs: float
+    max_steps: int
+    batch_size: int
+    accumulation: int
+    warmup: float
+    clip: float
+    weight_decay: float
+    beta1: float
+    beta2: float
+    epsilon: float
+    precision: str
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training. ``d`` is 0 and ``step_length`` 0.0 for full fine-tuning, which has a ``learning_rate``; a run in
+    a subspace has d >= 1, a ``step_length`` s = lr sqrt(d), and ``learning_rate`` 0.0."""
+
+    model: ModelSpec
+    task: TaskSpec
+    subspace: SubspaceSpec
+    train: TrainSpec
+    d: int
+    step_length: float
+    learning_rate: float
+    seed: int
+    stream_version: int = STREAM_VERSION
+    training_version: int = TRAINING_VERSION
+
+    @property
+    def run_id(self) -> str:
+        return digest(self)
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """How d90 is searched. ``batch`` dimensions are asked for at once (a property of the search, not of the machine,
+    so that the verdict does not depend on how many slots there are); ``seeds`` on each side of the bracket."""
+
+    name: str
+    d_min: int
+    d_max: int
+    max_runs: int
+    fraction: float
+    threshold: str
+    seeds: int
+    batch: int
+    grid_points: int
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """One cell: everything that decides one d90."""
+
+    model: ModelSpec
+    task: TaskSpec
+    subspace: SubspaceSpec
+    train: TrainSpec
+    search: SearchSpec
+    step_lengths: tuple[float, ...]
+    learning_rates: tuple[float, ...]
+    baseline_seeds: int
+    seed: int
+    stream_version: int = STREAM_VERSION
+    training_version: int = TRAINING_VERSION
+
+    @property
+    def sweep_id(self) -> str:
+        return digest(self)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What preparation found out about a cell: sizes, the majority-class score, and where the prepared files lie.
+
+    ``groups`` gives m for each kind of group, ``chance`` the score of always answering the majority class of the
+    training labels on the scoring half, in the task's metric, and ``chance_se`` its standard error."""
+
+    D: int
+    groups: dict[str, int]
+    tensors: int
+    train_examples: int
+    eval_examples: int
+    chance: float
+    chance_se: float
+    tokens_per_example: float
+    model_folder: str
+    task_folder: str
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How runs run on this machine; none of it may change a number on the same kind of device."""
+
+    out: str
+    device: str
+    slots: int
+    threads: int
+    model_folder: str
+    task_folder: str
+    checkpoint_seconds: float
+
+
+def to_dict(spec: Any) -> dict[str, Any]:
+    """Return a dataclass as plain JSON types (tuples become lists)."""
+    return json.loads(json.dumps(dataclasses.asdict(spec), allow_nan=False))
+
+
+def from_dict(kind: type[T], data: Any) -> T:
+    """Rebuild a dataclass of this module from ``to_dict``'s output; every field must be there and no other.
+
+    Raises:
+        ValueError: a field is missing, unknown, or of another type.
+    """
+    value = _convert(kind, data, kind.__name__)
+    return typing.cast(T, value)
+
+
+def digest(spec: Any) -> str:
+    """Return 16 hex digits of the SHA-256 of the canonical JSON of a dataclass or of plain JSON data."""
+    plain = spec
+    if dataclasses.is_dataclass(spec) and not isinstance(spec, type):  # typed first: 1 and 1.0 are one identity
+        plain = to_dict(from_dict(type(spec), to_dict(spec)))
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def derive_seed(*parts: Scalar) -> int:
+    """Return a seed in [0, 2^31) that depends on every part and on nothing else."""
+    text = json.dumps(list(parts), separators=(",", ":"), allow_nan=False)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:4], "big") >> 1
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is {value!r}, not a table")
+        hints = typing.get_type_hints(kind)
+        names = {field.name for field in dataclasses.fields(kind)}
+        if set(value) != names:
+            raise ValueError(f"{where} has fields {sorted(value)}, expected {sorted(names)}")
+        made = {name: _convert(hints[name], value[name], f"{where}.{name}") for name in names}
+        return typing.cast(Any, kind)(**made)
+    if origin is tuple:
+        return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
+    if origin is dict:
+        inner = typing.get_args(kind)[1]
+        return {str(key): _convert(inner, item, f"{where}.{key}") for key, item in value.items()}
+    if origin in (typing.Union, types.UnionType):
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{where} is {value!r}, not {kind.__name__}")
+    return value
