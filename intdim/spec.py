@@ -179,6 +179,15 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A cell's model and task, resolved to their content, and the facts about them."""
+
+    model: ModelSpec
+    task: TaskSpec
+    facts: Facts
+
+
+@dataclass(frozen=True)
 class Runtime:
     """How runs run on this machine; none of it may change a number on the same kind of device."""
 

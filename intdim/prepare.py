@@ -1,0 +1,107 @@
+"""The worker's side of preparation: locate the weights, tokenise the task once, build the model once, count.
+
+Whatever is wrong with a request's model or data comes out here, before anything is written into ``out``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from intdim.errors import UserError
+from intdim.execute import seed_world
+from intdim.fingerprint import cache_folder, fingerprint_folder
+from intdim.models import load_model, load_tokenizer, locate
+from intdim.parameters import ParameterTable
+from intdim.request import CellRequest
+from intdim.spec import GROUPS, Facts, ModelSpec, Prepared, from_dict, to_dict
+from intdim.tasks.stored import load_task, prepare_task
+
+TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "special_tokens*", "added_tokens*", "*.model", "*.tiktoken")
+
+
+def prepare(cell: CellRequest) -> Prepared:
+    """Resolve a cell's model and task to content and count what the subspace would hold.
+
+    Raises:
+        UserError: model or data cannot be had, are damaged, or do not fit each other.
+    """
+    wanted = cell.model
+    located = locate(wanted.source, wanted.reference, wanted.revision, wanted.path)
+    tokenizer = load_tokenizer(located.folder, wanted.trust_remote_code)
+    tokenizer_key = fingerprint_folder(located.folder, TOKENIZER_FILES)
+    task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder())
+    data = load_task(task_folder)
+    model = load_model(
+        located.folder,
+        classes=data.spec.classes,
+        overrides=wanted.overrides,
+        random_init=wanted.random_init,
+        trust_remote_code=wanted.trust_remote_code,
+        gradient_checkpointing=wanted.gradient_checkpointing,
+        seed_world=seed_world,
+        init_seed=wanted.init_seed,
+        head_seed=0,
+        pad_token_id=data.pad_id,
+    )
+    positions = getattr(model.config, "max_position_embeddings", None)
+    longest = int(max(data.train.lengths.max(), data.evaluation.lengths.max()))
+    if isinstance(positions, int) and 0 < positions < longest:
+        raise UserError(
+            f"an example has {longest} tokens, the model has {positions} positions",
+            f"task.max_length at most {positions}",
+            f"Lower task.max_length to {positions}.",
+        )
+    table = ParameterTable.of(model, exclude=cell.subspace.exclude)
+    facts = Facts(
+        D=table.D,
+        groups={kind: len(table.groups(kind)) for kind in GROUPS},
+        tensors=len(table.entries),
+        train_examples=len(data.train.labels),
+        eval_examples=len(data.evaluation.labels),
+        chance=data.chance,
+        chance_se=data.chance_se,
+        tokens_per_example=float(data.train.lengths.double().mean()),
+        model_folder=str(Path(located.folder).resolve()),
+        task_folder=str(Path(task_folder).resolve()),
+    )
+    spec = ModelSpec(
+        name=wanted.name,
+        source=wanted.source,
+        reference="" if wanted.source == "local" else wanted.reference,
+        revision=wanted.revision if wanted.source == "hub" else "",
+        fingerprint=located.fingerprint,
+        random_init=wanted.random_init,
+        init_seed=wanted.init_seed,
+        overrides=dict(wanted.overrides),
+        trust_remote_code=wanted.trust_remote_code,
+        gradient_checkpointing=wanted.gradient_checkpointing,
+    )
+    return Prepared(model=spec, task=data.spec, facts=facts)
+
+
+def prepare_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The job ``prepare``: payload ``{"cell": CellRequest}``, answer a ``Prepared``."""
+    return to_dict(prepare(from_dict(CellRequest, payload["cell"])))
+
+
+def device_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The job ``device``: payload ``{"device": auto|cpu|cuda}``, answer ``{"device": cpu|cuda, "count": n}``.
+
+    Raises:
+        UserError: ``cuda`` was asked for and there is none.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    asked = payload["device"]
+    if asked == "cuda" and not count:
+        built = "built without CUDA" if torch.version.cuda is None else f"built for CUDA {torch.version.cuda}"
+        raise UserError(
+            f"device=cuda, but torch {torch.__version__} ({built}) sees no CUDA device",
+            "device=auto or device=cpu",
+            "Use device=cpu, or install a driver and a CUDA build of torch.",
+        )
+    device = "cuda" if count and asked in ("auto", "cuda") else "cpu"
+    return {"device": device, "count": count if device == "cuda" else 0}
