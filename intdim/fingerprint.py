@@ -1,0 +1,60 @@
+"""Names for the content of files: a folder is known by what is in it, not by where it lies or when it was copied."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from intdim import durable
+from intdim.errors import UserError
+
+
+def cache_folder() -> Path:
+    """Return the folder for things that can be made again: ``$INTDIM_CACHE``, or ``~/.cache/intdim``."""
+    chosen = os.environ.get("INTDIM_CACHE", "")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "intdim"
+
+
+def fingerprint_folder(path: Path | str, patterns: tuple[str, ...] = ("*",)) -> str:
+    """Return 16 hex digits over the names and contents of the files directly in ``path`` that match a pattern.
+
+    Hidden files and subfolders do not count. The hash of a large file is remembered under its path, size and time
+    of change, so that naming the same weights again costs no second reading.
+
+    Raises:
+        UserError: the folder does not exist or cannot be read.
+    """
+    folder = Path(path)
+    try:
+        found = sorted(entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read: {error.strerror}", "a folder with files", "Check the path.") from None
+    digest = hashlib.sha256()
+    for file in found:
+        if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns):
+            digest.update(f"{file.name}\0{_file_hash(file)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _file_hash(file: Path) -> str:
+    state = file.stat()
+    if state.st_size < 1 << 20:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    mark = json.dumps([str(file.resolve()), state.st_size, state.st_mtime_ns])
+    note = cache_folder() / "hashes" / f"{hashlib.sha256(mark.encode()).hexdigest()[:32]}.json"
+    try:
+        known = durable.read_json(note)
+        if isinstance(known, dict) and known.get("mark") == mark:
+            return str(known["sha256"])
+    except (OSError, ValueError):
+        pass
+    with file.open("rb") as opened:
+        value = hashlib.file_digest(opened, "sha256").hexdigest()
+    try:
+        durable.write_json(note, {"mark": mark, "sha256": value})
+    except OSError:
+        pass  # a read-only cache costs time, nothing else
+    return value

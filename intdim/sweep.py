@@ -1,0 +1,511 @@
+"""The driver: prepares cells, runs what their programs ask for in supervised slots, writes verdicts.
+
+Killed anywhere, the same command goes on: what a program decides depends on results alone, results are found in the
+ledger, and a run that was under way goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from intdim import prepared as remembered
+from intdim.errors import Interrupted, RunFailed, UserError
+from intdim.fingerprint import cache_folder
+from intdim.launch import Event, Launcher, LocalSlots
+from intdim.ledger import Ledger
+from intdim.measure import Measurement, Result, Wanted, check_dimensions, expected_runs
+from intdim.request import CellRequest, RuntimeRequest
+from intdim.spec import Prepared, RunSpec, Runtime, SearchSpec, SubspaceSpec, SweepSpec, derive_seed, to_dict
+
+LOST_LIMIT = 3  # a run whose worker died this often is given up
+AUTO_D_MAX = 4_000_000  # the paper's upper end; D where that is smaller
+
+
+class View(Protocol):
+    """Whoever shows what happens: a live table, plain lines, or nothing."""
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """Take notice of one event; kinds are listed in ``intdim/cli/view.py``."""
+        ...
+
+
+class Silent:
+    """A view that shows nothing."""
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """Ignore the event."""
+
+
+# -- where runs run ------------------------------------------------------------------------------------------------
+
+
+class Workers:
+    """Slots that start when the first job needs them; jobs are answered by key."""
+
+    def __init__(self, runtime: RuntimeRequest, launcher: Launcher | None = None) -> None:
+        self.request, self._launcher = runtime, launcher
+        self.device, self.devices = runtime.device, 0
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.slots = runtime.slots or min(cores, 8)
+        self.threads = runtime.threads or max(1, cores // self.slots)
+
+    @property
+    def launcher(self) -> Launcher:
+        """The slots, started on first use."""
+        if self._launcher is None:
+            environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if self.request.offline else {}
+            log = cache_folder() / "workers" / f"{os.getpid()}.log"
+            self._launcher = LocalSlots(self.slots, self.threads, environment=environment, log=log)
+        return self._launcher
+
+    @property
+    def started(self) -> bool:
+        """True once anything has been submitted."""
+        return self._launcher is not None
+
+    def find_device(self) -> None:
+        """Ask a worker what device there is; raises ``UserError`` for ``device=cuda`` without one."""
+        if self.devices:
+            return
+        answer = self.ask("device", {"device": self.request.device})
+        self.device, self.devices = answer["device"], max(1, answer["count"])
+        if self.device == "cuda" and not self.request.slots:
+            # one run at a time on each GPU until a measurement says that more pay
+            self.slots = min(self.slots, self.devices)
+
+    def ask(self, job: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Run one job and wait for its answer."""
+        return self.ask_all({job: (job, payload)})[job]
+
+    def ask_all(self, jobs: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+        """Run jobs side by side; return their answers by key, raise the first error."""
+        for key, (job, payload) in jobs.items():
+            self.launcher.submit(key, job, payload)
+        answers: dict[str, dict[str, Any]] = {}
+        lost = dict.fromkeys(jobs, 0)
+        while len(answers) < len(jobs):
+            for event in self.launcher.poll(0.5):
+                if event.kind == "done":
+                    answers[event.key] = event.data
+                elif event.kind == "failed":
+                    raise error_of(event)
+                elif event.kind == "lost":
+                    lost[event.key] += 1
+                    if lost[event.key] >= LOST_LIMIT:
+                        raise RunFailed(f"the worker of job {event.key} died {LOST_LIMIT} times: {_died(event)}")
+                    self.launcher.submit(event.key, *jobs[event.key])
+        return answers
+
+    def runtime_for(self, prepared: Prepared) -> Runtime:
+        """Return how a cell's runs run here."""
+        return Runtime(
+            out=str(Path(self.request.out).resolve()),
+            device=self.device,
+            slots=self.slots,
+            threads=self.threads,
+            model_folder=prepared.facts.model_folder,
+            task_folder=prepared.facts.task_folder,
+            checkpoint_seconds=self.request.checkpoint_seconds,
+        )
+
+    def close(self, drain: bool) -> None:
+        """Stop the slots; ``drain`` lets running jobs end."""
+        if self._launcher is not None:
+            self._launcher.close(drain)
+
+
+@contextlib.contextmanager
+def workers(runtime: RuntimeRequest, launcher: Launcher | None = None) -> Iterator[Workers]:
+    """Slots for the length of a command; on any error running jobs are stopped (their checkpoints stay)."""
+    pool = Workers(runtime, launcher)
+    try:
+        yield pool
+    except BaseException:
+        pool.close(drain=False)
+        raise
+    pool.close(drain=True)
+
+
+def error_of(event: Event) -> Exception:
+    """Turn a failed job's event back into the error it was."""
+    if event.data.get("kind") == "user":
+        return UserError(*event.data["parts"])
+    return RunFailed(str(event.data.get("message", "a worker failed")))
+
+
+def _died(event: Event) -> str:
+    return str(event.data.get("message") or event.data.get("reason") or event.data)
+
+
+# -- preparation ---------------------------------------------------------------------------------------------------
+
+
+def prepare_cells(cells: list[CellRequest], pool: Workers, view: View) -> list[Prepared]:
+    """Return each cell's prepared model and task, from the cache or by a worker; cells that share both share it."""
+    keys = [remembered.key(cell) for cell in cells]
+    found: dict[str, Prepared] = {}
+    missing: dict[str, CellRequest] = {}
+    for key, cell in zip(keys, cells, strict=True):
+        known = remembered.lookup(cell)
+        if known is not None:
+            found[key] = known
+        else:
+            missing.setdefault(key, cell)
+    if missing:
+        names = ", ".join(sorted({f"{cell.model.name} on {cell.task.name}" for cell in missing.values()}))
+        view.event("note", text=f"preparing {names}")
+        # one after another: two workers would read the same corpus and tokenise the same task twice
+        for key, cell in missing.items():
+            answer = pool.ask("prepare", {"cell": to_dict(cell)})
+            found[key] = prepared_from(answer)
+            remembered.store(cell, found[key])
+    return [found[key] for key in keys]
+
+
+def prepared_from(answer: dict[str, Any]) -> Prepared:
+    """Rebuild a ``Prepared`` from a worker's answer."""
+    from intdim.spec import from_dict
+
+    return from_dict(Prepared, answer)
+
+
+def sweep_spec(cell: CellRequest, prepared: Prepared) -> SweepSpec:
+    """Return the typed, complete sweep of a cell; an automatic d_max becomes min(D, 4e6)."""
+    search = cell.search
+    d_max = search.d_max or min(AUTO_D_MAX, prepared.facts.D)
+    return SweepSpec(
+        model=prepared.model,
+        task=prepared.task,
+        subspace=cell.subspace,
+        train=cell.train,
+        search=SearchSpec(**(to_dict(search) | {"d_max": d_max})),
+        step_lengths=cell.step_lengths,
+        learning_rates=cell.learning_rates,
+        baseline_seeds=cell.baseline_seeds,
+        seed=cell.seed,
+    )
+
+
+def resolve(cells: list[CellRequest], pool: Workers, view: View) -> list[tuple[SweepSpec, Prepared]]:
+    """Prepare cells and check their dimensions; raises one ``UserError`` for all of them."""
+    made = [
+        (sweep_spec(cell, prepared), prepared)
+        for cell, prepared in zip(cells, prepare_cells(cells, pool, view), strict=True)
+    ]
+    wrong: list[str] = []
+    for spec, prepared in made:
+        wrong += [fact for fact in check_dimensions(spec, prepared.facts) if fact not in wrong]
+    if wrong:
+        facts = made[0][1].facts
+        raise UserError(
+            "; ".join(wrong),
+            f"m < search.d_min < search.d_max <= D; here D={facts.D} and m is "
+            + ", ".join(f"{m} for groups={kind}" for kind, m in facts.groups.items()),
+            "Change search.d_min or search.d_max, choose coarser subspace.groups, or exclude fewer parameters.",
+        )
+    return made
+
+
+# -- the driver ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Cell:
+    """A cell under way: its program, the batch it waits for, and why it stopped, if it failed."""
+
+    spec: SweepSpec
+    prepared: Prepared
+    measurement: Measurement
+    program: Wanted
+    waiting: list[RunSpec] = field(default_factory=list)
+    failed: str = ""
+    ended: bool = False
+
+
+class Driver:
+    """Runs the programs of many cells over one pool of slots, one run for each run id."""
+
+    def __init__(self, pool: Workers, ledger: Ledger, view: View) -> None:
+        self.pool, self.ledger, self.view = pool, ledger, view
+        self.results: dict[str, Result] = {}
+        self.flying: dict[str, tuple[RunSpec, Prepared]] = {}
+        self.lost: dict[str, int] = {}
+
+    def run(self, cells: list[Cell]) -> None:
+        """Drive all cells to their verdicts, or to the failure that stopped them."""
+        for cell in cells:
+            self.step(cell, None)
+        while any(not cell.ended for cell in cells):
+            for event in self.pool.launcher.poll(0.5):
+                self.take(event, cells)
+            self.advance(cells)
+
+    def advance(self, cells: list[Cell]) -> None:
+        """Hand complete batches back to their programs until every program waits for a run."""
+        moved = True
+        while moved:
+            moved = False
+            for cell in cells:
+                if not cell.ended and all(run.run_id in self.results for run in cell.waiting):
+                    self.step(cell, [self.results[run.run_id] for run in cell.waiting])
+                    moved = True
+
+    def step(self, cell: Cell, results: list[Result] | None) -> None:
+        """Let a cell's program decide what it needs next, and see that it runs."""
+        while True:
+            try:
+                cell.waiting = next(cell.program) if results is None else cell.program.send(results)
+            except StopIteration:
+                cell.ended = True
+                self.finish(cell)
+                return
+            self.view.event("progress", cell=cell.spec, measurement=cell.measurement, waiting=len(cell.waiting))
+            for run in cell.waiting:
+                self.want(run, cell.prepared)
+            if not all(run.run_id in self.results for run in cell.waiting):
+                return
+            results = [self.results[run.run_id] for run in cell.waiting]
+
+    def want(self, run: RunSpec, prepared: Prepared) -> None:
+        """Find a run in the ledger, or submit it unless it is already under way."""
+        run_id = run.run_id
+        if run_id in self.results or run_id in self.flying:
+            return
+        known = self.ledger.result(run_id)
+        if known is not None:
+            self.results[run_id] = known
+            self.view.event("run_known", key=run_id, spec=run, result=known)
+            return
+        self.pool.find_device()
+        self.ledger.write_spec(run_id, run)
+        self.flying[run_id] = (run, prepared)
+        self.submit(run_id)
+
+    def submit(self, run_id: str) -> None:
+        """Hand a run to the slots."""
+        run, prepared = self.flying[run_id]
+        payload = {"spec": to_dict(run), "runtime": to_dict(self.pool.runtime_for(prepared))}
+        self.pool.launcher.submit(run_id, "run", payload)
+
+    def take(self, event: Event, cells: list[Cell]) -> None:
+        """Handle one event of the slots."""
+        if event.key not in self.flying:
+            return
+        run, _ = self.flying[event.key]
+        if event.kind == "started":
+            self.view.event("run_started", key=event.key, spec=run)
+        elif event.kind == "progress":
+            self.view.event("run_progress", key=event.key, spec=run, **event.data)
+        elif event.kind == "done":
+            del self.flying[event.key]
+            self.results[event.key] = event.data
+            self.view.event("run_done", key=event.key, spec=run, result=event.data)
+        elif event.kind == "failed":
+            del self.flying[event.key]
+            self.fail(event.key, str(error_of(event)), run, cells)
+        elif event.kind == "lost":
+            self.lost[event.key] = self.lost.get(event.key, 0) + 1
+            if self.lost[event.key] < LOST_LIMIT:
+                self.view.event("note", text=f"the worker of run {event.key} died ({_died(event)}); starting it again")
+                self.submit(event.key)
+            else:
+                del self.flying[event.key]
+                self.fail(event.key, f"its worker died {LOST_LIMIT} times ({_died(event)})", run, cells)
+
+    def fail(self, run_id: str, why: str, run: RunSpec, cells: list[Cell]) -> None:
+        """Stop the cells that need a run that cannot be made; the others go on."""
+        self.view.event("run_failed", key=run_id, spec=run, message=why)
+        for cell in cells:
+            if not cell.ended and any(wanted.run_id == run_id for wanted in cell.waiting):
+                cell.ended, cell.failed = True, f"run {run_id} failed: {why}"
+                cell.program.close()
+
+    def finish(self, cell: Cell) -> None:
+        """Write a cell's verdict."""
+        measurement = cell.measurement
+        assert measurement.verdict is not None
+        self.ledger.write_sweep(cell.spec.sweep_id, cell.spec, measurement.verdict, measurement.points())
+        self.view.event("verdict", cell=cell.spec, verdict=measurement.verdict)
+
+
+def run_cells(
+    cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None, launcher: Launcher | None = None
+) -> list[dict[str, Any]]:
+    """Measure every cell; return the verdicts in the order of the cells.
+
+    Finished runs and verdicts are found in ``runtime.out`` and not repeated.
+
+    Raises:
+        UserError: the request makes no sense; nothing has been written to ``out``.
+        RunFailed: some cells could not be measured; the others have their verdicts on disk.
+        Interrupted: Ctrl-C; what is finished is kept.
+    """
+    shown = view or Silent()
+    ledger = Ledger(Path(runtime.out))
+    ledger.check()
+    with workers(runtime, launcher) as pool:
+        try:
+            made = resolve(cells, pool, shown)
+            known = {spec.sweep_id: ledger.verdict(spec.sweep_id) for spec, _ in made}
+            todo = {spec.sweep_id: (spec, prepared) for spec, prepared in made if known[spec.sweep_id] is None}
+            shown.event("cells", specs=[spec for spec, _ in made], known=known)
+            if todo:
+                ledger.open()
+            under_way = []
+            for spec, prepared in todo.values():
+                measurement = Measurement(spec, prepared.facts)
+                under_way.append(Cell(spec, prepared, measurement, measurement.program()))
+            Driver(pool, ledger, shown).run(under_way)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; finished runs are kept") from None
+        failed = [cell for cell in under_way if cell.failed]
+        if failed:
+            raise RunFailed("; ".join(sorted({cell.failed for cell in failed})) + f". Kept: {ledger.out}")
+    verdicts = {spec.sweep_id: known[spec.sweep_id] or ledger.verdict(spec.sweep_id) for spec, _ in made}
+    return [dict(verdicts[spec.sweep_id] or {}) for spec, _ in made]
+
+
+# -- the other commands --------------------------------------------------------------------------------------------
+
+
+def plan_cells(
+    cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None, launcher: Launcher | None = None
+) -> list[dict[str, Any]]:
+    """Say what a sweep of each cell would run, from a few timed steps; nothing is written to ``out``."""
+    shown = view or Silent()
+    ledger = Ledger(Path(runtime.out))
+    ledger.check()
+    plans = []
+    with workers(runtime, launcher) as pool:
+        made = resolve(cells, pool, shown)
+        pool.find_device()
+        for spec, prepared in made:
+            cell = Measurement(spec, prepared.facts)
+            middle = round((spec.search.d_min * spec.search.d_max) ** 0.5)
+            timed = {
+                "full": cell.full_run(sorted(spec.learning_rates)[0], 0),
+                "inside": cell.inside_run(middle, sorted(spec.step_lengths)[0], 0, "run"),
+            }
+            shown.event("note", text=f"timing {spec.model.name} on {spec.task.name}")
+            setting = to_dict(pool.runtime_for(prepared))
+            jobs = {
+                name: ("time", {"spec": to_dict(run), "runtime": setting, "steps": 8}) for name, run in timed.items()
+            }
+            costs = pool.ask_all(jobs)
+            runs = expected_runs(spec)
+            seconds = {name: run_seconds(cost) for name, cost in costs.items()}
+            inside = runs["locating"] + runs["search"]
+            work = runs["baseline"] * seconds["full"] + inside * seconds["inside"]
+            plans.append(
+                {
+                    "sweep_id": spec.sweep_id,
+                    "model": spec.model.name,
+                    "task": spec.task.name,
+                    "projection": spec.subspace.projection,
+                    "method": spec.subspace.method,
+                    "scope": spec.subspace.scope,
+                    "D": prepared.facts.D,
+                    "groups": prepared.facts.groups,
+                    "m": prepared.facts.groups[spec.subspace.groups] if spec.subspace.method == "said" else 0,
+                    "d_min": spec.search.d_min,
+                    "d_max": spec.search.d_max,
+                    "train_examples": prepared.facts.train_examples,
+                    "eval_examples": prepared.facts.eval_examples,
+                    "chance": prepared.facts.chance,
+                    "runs": runs,
+                    "steps_per_run": costs["full"]["total_steps"],
+                    "step_seconds": {name: cost["step_seconds"] for name, cost in costs.items()},
+                    "run_seconds": seconds,
+                    "peak_memory_bytes": {name: cost["peak_memory_bytes"] for name, cost in costs.items()},
+                    "slots": pool.slots,
+                    "threads": pool.threads,
+                    "device": pool.device,
+                    "seconds": work / pool.slots,
+                    "known": ledger.verdict(spec.sweep_id) is not None,
+                }
+            )
+    return plans
+
+
+def run_seconds(cost: dict[str, Any]) -> float:
+    """Return what a run takes by a timed job: building, steps, evaluations and the training score."""
+    evaluations = (cost["evaluations"] + 1) * cost["evaluate_seconds"]
+    return cost["start_seconds"] + cost["total_steps"] * cost["step_seconds"] + evaluations
+
+
+def train_one(
+    cell: CellRequest,
+    d: int,
+    step_length: float,
+    learning_rate: float,
+    runtime: RuntimeRequest,
+    view: View | None = None,
+    launcher: Launcher | None = None,
+) -> dict[str, Any]:
+    """Make one run at ``d`` (0 for ``subspace=full``), or return its result if it exists; adds ``folder``."""
+    shown = view or Silent()
+    ledger = Ledger(Path(runtime.out))
+    ledger.check()
+    with workers(runtime, launcher) as pool:
+        try:
+            prepared = prepare_cells([cell], pool, shown)[0]
+            run = single_run(cell, prepared, d, step_length, learning_rate)
+            driver = Driver(pool, ledger, shown)
+            ledger.result(run.run_id) or ledger.open()
+            driver.want(run, prepared)
+            while driver.flying:
+                for event in pool.launcher.poll(0.5):
+                    if event.kind == "failed":
+                        raise error_of(event)
+                    driver.take(event, [])
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; the run goes on from its checkpoint") from None
+        if run.run_id not in driver.results:
+            raise RunFailed(f"run {run.run_id} failed. Kept: {ledger.run_folder(run.run_id)}")
+    return driver.results[run.run_id] | {"folder": str(ledger.run_folder(run.run_id))}
+
+
+def single_run(cell: CellRequest, prepared: Prepared, d: int, step_length: float, learning_rate: float) -> RunSpec:
+    """Return the typed run of ``intdim train``; raises ``UserError`` for a d that cannot be."""
+    facts, subspace = prepared.facts, cell.subspace
+    if subspace.method == "full":
+        subspace, d, step_length = SubspaceSpec("full", "none", "none", "none", subspace.exclude), 0, 0.0
+    else:
+        learning_rate = 0.0
+        m = facts.groups[subspace.groups] if subspace.method == "said" else 0
+        if not m < d <= facts.D:
+            raise UserError(
+                f"d={d} does not fit: D={facts.D} parameters are inside the subspace and m={m} scales are counted in d",
+                f"{m + 1} <= d <= {facts.D}",
+                "Choose another d, coarser subspace.groups, or exclude fewer parameters.",
+            )
+    return RunSpec(
+        model=prepared.model,
+        task=prepared.task,
+        subspace=subspace,
+        train=cell.train,
+        d=d,
+        step_length=step_length,
+        learning_rate=learning_rate,
+        seed=derive_seed(cell.seed, "train", d),
+    )
+
+
+def fetch(cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None) -> list[dict[str, Any]]:
+    """Bring models and tasks to this machine and prepare them, so that later runs need no network."""
+    shown = view or Silent()
+    fetched = []
+    with workers(runtime) as pool:
+        for cell in cells:
+            start = time.monotonic()
+            shown.event("note", text=f"fetching {cell.model.name} and {cell.task.name}")
+            prepared = prepared_from(pool.ask("prepare", {"cell": to_dict(cell)}))
+            remembered.store(cell, prepared)
+            fetched.append(to_dict(prepared.facts) | {"seconds": time.monotonic() - start})
+    return fetched

@@ -1,0 +1,99 @@
+"""The two built-in tasks, made from the task half of the docstring corpus.
+
+``docstrings-package``: which package a docstring comes from, with the names that give it away masked.
+``docstrings-pair``: does this summary describe this signature; half of the pairs are mismatched within a package.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from intdim.tasks import corpus
+from intdim.tasks.corpus import Docstring
+
+NAMES = ("docstrings-package", "docstrings-pair")
+SEED = 2012_13255  # fixed: the tasks are the same for everyone with the same packages
+WORDS = 32  # a text is cut after so many words: the summary and the first lines
+MOST = {"train": 1400, "validation": 420}  # rows of one package, so that no class is much larger than the others
+
+# Names that would give the package away, as whole words or as the first part of a dotted name.
+GIVEAWAYS = re.compile(
+    r"\b(?:py)?torch\w*(?:\.\w+)*|\b(?:numpy|np|pandas|pd|matplotlib|mpl|plt|pyplot|pylab|python|cpython|scipy|caffe2|aten|"
+    r"inductor|dynamo|cuda|nccl|onnx|dtensor|fsdp)\b(?:\.\w+)*|"
+    r"\b(?:n?d?arrays?|ndarrays?|dataframes?|series|tensors?|axes|axis|artists?|nn\.module|modules?)\b",
+    re.IGNORECASE,
+)
+SUMMARY_WORDS = 24
+SIGNATURE_WORDS = 40
+
+
+def load(name: str) -> dict[str, pd.DataFrame]:
+    """Return the splits ``train`` and ``validation`` of a built-in task; the column ``label`` holds class numbers."""
+    made = {"docstrings-package": _package_rows, "docstrings-pair": _pair_rows}[name]
+    everything = corpus.docstrings()
+    splits = {}
+    for number, split in enumerate(("train", "validation")):
+        chosen = [one for one in everything if corpus.part_of(one.module) == split]
+        chooser = np.random.default_rng([SEED, NAMES.index(name), number])
+        rows = made(chosen, MOST[split], chooser)
+        splits[split] = rows.iloc[chooser.permutation(len(rows))].reset_index(drop=True)
+    return splits
+
+
+def label_names(name: str) -> tuple[str, ...]:
+    """Return the classes of a built-in task in the order of their numbers."""
+    return corpus.PACKAGES if name == "docstrings-package" else ("mismatched", "matching")
+
+
+def signature_words(signature: str) -> str:
+    """Return a signature as words: ``read_csv(file_path, nRows=3)`` gives ``read csv ( file path, n Rows )``."""
+    name, bracket, rest = signature.partition("(")
+    arguments = re.sub(r":[^,=]*(?=[,=]|$)|=[^,]*", "", rest.rpartition(")")[0])
+    names = [part.strip(" *") for part in arguments.split(",")]
+    kept = ", ".join(_split(part) for part in names if part and part.isidentifier() and part not in ("self", "cls"))
+    return f"{_split(name)} ( {kept} )" if bracket else _split(name)
+
+
+def summary_of(text: str) -> str:
+    """Return the first paragraph of a docstring as one line of at most ``SUMMARY_WORDS`` words."""
+    return " ".join(text.split("\n\n")[0].split()[:SUMMARY_WORDS])
+
+
+def masked(text: str) -> str:
+    """Return the beginning of a docstring without examples and without words that give the package away."""
+    lines = [line for line in text.splitlines() if not line.strip().startswith((">>>", "...", "# "))]
+    words = " ".join(lines).split()[:WORDS]
+    return GIVEAWAYS.sub("thing", " ".join(words))
+
+
+def _split(name: str) -> str:
+    return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("_", " ")).split())
+
+
+def _package_rows(chosen: list[Docstring], most: int, chooser: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for label, package in enumerate(corpus.PACKAGES):
+        texts = sorted({masked(one.text) for one in chosen if one.package == package and len(one.text.split()) >= 8})
+        picked = chooser.permutation(len(texts))[:most]
+        rows += [(texts[at], label) for at in sorted(picked)]
+    return pd.DataFrame(rows, columns=["text", "label"])
+
+
+def _pair_rows(chosen: list[Docstring], most: int, chooser: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for package in corpus.PACKAGES:
+        pairs = [
+            (summary_of(one.text), " ".join(signature_words(one.signature).split()[:SIGNATURE_WORDS]))
+            for one in chosen
+            if one.package == package and one.kind == "function" and not one.qualname.rpartition(".")[2].startswith("__")
+        ]
+        pairs = [(summary, words) for summary, words in pairs if len(summary.split()) >= 4 and "( )" not in words]
+        picked = [pairs[at] for at in chooser.permutation(len(pairs))[: 2 * most]]
+        half = len(picked) // 2
+        # a mismatched pair takes the signature of the next one in the same package, so both sides look alike
+        shifted = [(picked[at][0], picked[(at + 1) % half][1]) for at in range(half)]
+        rows += [(*pair, 0) for pair in shifted] + [(*pair, 1) for pair in picked[half : 2 * half]]
+    return pd.DataFrame(rows, columns=["summary", "signature", "label"])
