@@ -1,0 +1,1 @@
+"""Pure tensor functions: counter-based random numbers, packed signs, Hadamard transforms, and the slow definitions."""

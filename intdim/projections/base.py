@@ -1,0 +1,205 @@
+"""What every projection is: a D x d matrix P with unit columns, made from a seed, that is only ever multiplied."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from intdim.errors import UserError
+
+LARGEST_D = 1 << 40  # leaves room for i * d + j in 63 bits with d up to 2^22, and is beyond any memory
+ELEMENTS_AT_ONCE = 1 << 18  # a chunk of this many float32 (1 MiB) and its scratch stay in the processor's cache
+
+
+class Projection:
+    """P in R^{D x d}, regenerated from ``(name, D, d, seed)`` and immutable.
+
+    A subclass writes the product (``_matvec``), the adjoint (``_rmatvec``) and what it stores; this class does
+    shapes, dtypes and errors once. Products run in float32 or float64, whichever the input has; bfloat16 and half
+    inputs are computed in float32 and rounded at the end. NaN and infinities in the input are carried into every
+    output they belong to, and (through 0 * inf and the mixing of blocks) possibly into others. Nothing is
+    recorded for autograd: the gradient of ``z -> f(theta_0 + P z)`` is ``rmatvec`` of f's gradient.
+
+    A piece of a stacked projection may have fewer rows than columns (D < d): its columns then have unit length in
+    expectation. ``make_projection`` refuses that.
+
+    Args:
+        D: rows, the number of weights.
+        d: columns, the number of coordinates.
+        seed: everything random follows from it; torch's own random state is neither used nor changed.
+        device: where the state lives and the inputs must be.
+        elements_at_once: how much is worked on at a time; changes speed and rounding, never P.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(
+        self,
+        D: int,
+        d: int,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        elements_at_once: int = ELEMENTS_AT_ONCE,
+    ) -> None:
+        self.D = D
+        self.d = d
+        self.seed = seed
+        self.device = torch.device(device)
+        self.elements_at_once = elements_at_once
+
+    def matvec(self, z: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return P z, shape ``(D,)``, in the dtype of ``z``, shape ``(d,)``.
+
+        Args:
+            z: the coordinates.
+            out: a contiguous tensor to write the result into (``(D,)``, dtype of ``z``), which saves fresh memory.
+
+        Raises:
+            UserError: wrong shape, an integer or complex dtype, another device, or an ``out`` that does not fit.
+        """
+        _check_vector(z, "z", self.d, "d", self)
+        if out is not None:
+            _check_vector(out, "out", self.D, "D", self)
+            if out.dtype != z.dtype or not out.is_contiguous():
+                raise UserError(
+                    f"out has dtype {out.dtype} and strides {out.stride()}, z has dtype {z.dtype}.",
+                    "out is contiguous and has the dtype of z.",
+                    "Leave out away, or make it with z.new_empty(D).",
+                )
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            z_work = z.detach().to(_work_dtype(z.dtype)).contiguous()
+            direct = out is not None and out.dtype == z_work.dtype
+            target = out if direct else torch.empty(self.D, dtype=z_work.dtype, device=z.device)
+            self._matvec(z_work, target)
+            if out is None:
+                return target.to(z.dtype)
+            return out if direct else out.copy_(target)
+
+    def rmatvec(self, g: Tensor) -> Tensor:
+        """Return P^T g, shape ``(d,)``, in the dtype of ``g``, shape ``(D,)``.
+
+        Raises:
+            UserError: wrong shape, an integer or complex dtype, or another device.
+        """
+        _check_vector(g, "g", self.D, "D", self)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            g_work = g.detach().to(_work_dtype(g.dtype)).contiguous()
+            return self._rmatvec(g_work).to(g.dtype)
+
+    def to_dense(self, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Return P itself, shape ``(D, d)``, one product per column: for tests and for looking at."""
+        columns = []
+        for j in range(self.d):
+            unit = torch.zeros(self.d, dtype=dtype, device=self.device)
+            unit[j] = 1
+            columns.append(self.matvec(unit))
+        return torch.stack(columns, dim=1)
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes that are kept between products."""
+        return _held_bytes(vars(self))
+
+    def _matvec(self, z: Tensor, out: Tensor) -> None:
+        """Write P z into ``out`` (contiguous, shape ``(D,)``, maybe uninitialised); ``z`` is contiguous."""
+        raise NotImplementedError
+
+    def _rmatvec(self, g: Tensor) -> Tensor:
+        """Return P^T g, shape ``(d,)``; ``g`` is contiguous, shape ``(D,)``, and must not be changed."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(D={self.D}, d={self.d}, seed={self.seed}, device='{self.device}')"
+
+
+def checked_count(value: Any, name: str) -> int:
+    """Return ``value`` as a plain integer.
+
+    Raises:
+        UserError: it is no whole number (a float is refused even if it is one: type it as ``int(d)``).
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise UserError(
+            f"{name}={value!r} is a {type(value).__name__}.", f"{name} is a whole number.", f"Pass int({name})."
+        ) from None
+
+
+def checked_device(device: torch.device | str) -> torch.device:
+    """Return ``device`` as torch's type.
+
+    Raises:
+        UserError: the name means nothing, or it is a CUDA device and there is none.
+    """
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise UserError(
+            f"device={device!r} is no device.", "Known: cpu, cuda, cuda:0.", "Choose one of them."
+        ) from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device='{found}' but torch sees no CUDA device.", "Here: cpu.", "Pass device='cpu'.")
+    return found
+
+
+def check_sizes(D: int, d: int) -> None:
+    """Check ``1 <= d <= D``.
+
+    Raises:
+        UserError: it does not hold, or D is beyond what an index can hold.
+    """
+    if d < 1:
+        raise UserError(f"d={d} is below 1.", f"d is between 1 and D={D}.", "Raise d (search.d_min).")
+    if d > D:
+        raise UserError(
+            f"d={d} exceeds D={D}, the parameters inside the subspace.",
+            f"d is between 1 and D={D}.",
+            "Lower d (search.d_max) or include more parameters.",
+        )
+    if D > LARGEST_D:
+        raise UserError(f"D={D} is more than an index can hold.", f"D is at most {LARGEST_D}.", "Lower D.")
+
+
+def _work_dtype(dtype: torch.dtype) -> torch.dtype:
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def _check_vector(value: Tensor, name: str, size: int, size_name: str, projection: Projection) -> None:
+    if not isinstance(value, Tensor):
+        raise UserError(
+            f"{name} is a {type(value).__name__}.", f"{name} is a tensor of shape ({size},).", "Use torch.as_tensor."
+        )
+    if value.shape != (size,):
+        raise UserError(
+            f"{name} has shape {tuple(value.shape)}.",
+            f"It must be ({size},): one dimension, {size_name}={size} numbers.",
+            f"Pass {name}.reshape(-1) if only the shape is wrong.",
+        )
+    if not value.dtype.is_floating_point:
+        raise UserError(
+            f"{name} has dtype {value.dtype}.",
+            "It must be a floating-point type: float32, float64, bfloat16 or float16.",
+            f"Convert it: {name}.float().",
+        )
+    if value.device.type != projection.device.type or projection.device.index not in (None, value.device.index):
+        raise UserError(
+            f"{name} is on {value.device}, the projection on {projection.device}.",
+            "Both must be on one device.",
+            f"Move {name}, or make the projection with device='{value.device}'.",
+        )
+
+
+def _held_bytes(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, (list, tuple)):
+        return sum(_held_bytes(item) for item in value)
+    if isinstance(value, dict):
+        return sum(_held_bytes(item) for item in value.values())
+    if type(value).__module__.startswith("intdim."):
+        return _held_bytes(vars(value))
+    return 0

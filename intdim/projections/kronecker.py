@@ -1,0 +1,120 @@
+"""Kronecker product of two small orthonormal matrices, with permuted rows (Lotfi et al. 2022, "PAC-Bayes compression
+bounds so tight that they can explain generalization")."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from intdim.kernels import streams
+from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
+
+HAND = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in cache
+
+
+class Kronecker(Projection):
+    """P = Pi (Q1 (x) Q2) on the first d columns, with exactly orthonormal columns for every D >= d.
+
+    Q1 is D1 x d1 and Q2 is D2 x d2, with D2 = floor(sqrt(D)), D1 = floor(D / D2), d1 d2 >= d, both about sqrt(d):
+    the orthonormal factors of Gaussian matrices, the diagonal of R being positive so that they are unique. With z
+    written as a d1 x d2 matrix Z, the rows of (Q1 (x) Q2) z are the entries of Q1 Z Q2^T.
+
+    D1 D2 falls short of D by fewer than D2 rows. If d > D1 D2, the missing coordinates get one of these rows each.
+    The other rows are twins of as many rows at the end of the product, both divided by sqrt(2): the columns keep
+    their lengths and angles, nothing is cut.
+
+    Pi shuffles weights within *hands* of R whole rows of the D1 x D2 matrix, R = floor(2^16 / D2): one permutation
+    for all hands but the last, and one for the last (which has at least one row, and the rows that were missing).
+
+    State: 12 bytes per entry of Q1 and Q2 (float64 and float32), and 16 per weight of two hands.
+
+    A piece with D < d (see ``Projection``) is the first D rows of a square P, times sqrt(D1 D2 / D).
+    """
+
+    name = "kronecker"
+
+    def __init__(
+        self,
+        D: int,
+        d: int,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        elements_at_once: int = ELEMENTS_AT_ONCE,
+    ) -> None:
+        super().__init__(D, d, seed, device, elements_at_once)
+        self.D2 = math.isqrt(D) if d <= D else math.isqrt(d - 1) + 1
+        self.D1 = D // self.D2 if d <= D else self.D2
+        core = self.D1 * self.D2
+        missing = max(0, D - core)
+        self.extra = max(0, d - core)
+        self.twins = missing - self.extra
+        self.d2 = min(self.D2, math.isqrt(d - self.extra - 1) + 1)
+        self.d1 = -(-(d - self.extra) // self.d2)
+        q1, q2 = self._orthonormal("Q1", self.D1, self.d1), self._orthonormal("Q2", self.D2, self.d2)
+        self._factors = {torch.float64: (q1, q2), torch.float32: (q1.float(), q2.float())}
+        self._scale = 1.0 if d <= D else math.sqrt(core / D)
+        rows_per_hand = max(1, HAND // self.D2)
+        self._hands = (self.D1 - 1) // rows_per_hand
+        self._hand = rows_per_hand * self.D2
+        self._last = core + missing - self._hands * self._hand
+        self._order, self._inverse = self._permutation("hands", self._hand if self._hands else 0)
+        self._last_order, self._last_inverse = self._permutation("last hand", self._last)
+
+    def _orthonormal(self, part: str, rows: int, columns: int) -> Tensor:
+        key = streams.stream_key(self.seed, self.name, part)
+        q, r = torch.linalg.qr(streams.gaussians(key, 0, rows * columns).view(rows, columns))
+        return (q * torch.where(r.diagonal() < 0, -1.0, 1.0)).contiguous().to(self.device)
+
+    def _permutation(self, part: str, size: int) -> tuple[Tensor, Tensor]:
+        key = streams.stream_key(self.seed, self.name, part)
+        order = streams.permutation(key, size, self.device) if size else torch.empty(0, dtype=torch.int64)
+        return order, torch.argsort(order)
+
+    def _matvec(self, z: Tensor, out: Tensor) -> None:
+        if self.d > self.D:
+            everything = z.new_empty(self._hands * self._hand + self._last)
+            self._product(z * self._scale, everything)
+            out.copy_(everything[: self.D])
+        else:
+            self._product(z, out)
+
+    def _rmatvec(self, g: Tensor) -> Tensor:
+        if self.d > self.D:
+            padded = g.new_zeros(self._hands * self._hand + self._last)
+            padded[: self.D] = g
+            return self._adjoint(padded) * self._scale
+        return self._adjoint(g)
+
+    def _product(self, z: Tensor, out: Tensor) -> None:
+        q1, q2 = self._factors[z.dtype]
+        square = z.new_zeros(self.d1 * self.d2)
+        square[: self.d - self.extra] = z[: self.d - self.extra]
+        left = q1 @ square.view(self.d1, self.d2)
+        rows = self._hand // self.D2
+        for number in range(self._hands):
+            values = torch.mm(left[number * rows : (number + 1) * rows], q2.t())
+            start = number * self._hand
+            torch.index_select(values.view(-1), 0, self._order, out=out[start : start + self._hand])
+        values = torch.mm(left[self._hands * rows :], q2.t()).view(-1)
+        twins = values[values.numel() - self.twins :].mul_(math.sqrt(0.5))
+        values = torch.cat([values, z[self.d - self.extra :], twins])
+        torch.index_select(values, 0, self._last_order, out=out[self._hands * self._hand :])
+
+    def _adjoint(self, g: Tensor) -> Tensor:
+        q1, q2 = self._factors[g.dtype]
+        left = g.new_empty(self.D1, self.d2)
+        rows = self._hand // self.D2
+        for number in range(self._hands):
+            start = number * self._hand
+            values = g[start : start + self._hand].index_select(0, self._inverse)
+            torch.mm(values.view(rows, self.D2), q2, out=left[number * rows : (number + 1) * rows])
+        values = g[self._hands * self._hand :].index_select(0, self._last_inverse)
+        core = self._last - self.extra - self.twins
+        twins = values[core - self.twins : core]
+        twins += values[core + self.extra :]
+        twins *= math.sqrt(0.5)
+        torch.mm(values[:core].view(-1, self.D2), q2, out=left[self._hands * rows :])
+        square = (q1.t() @ left).view(-1)
+        return torch.cat([square[: self.d - self.extra], values[core : core + self.extra]])

@@ -1,0 +1,54 @@
+"""One independent projection per piece of the weights: what ``subspace.scope=tensor`` and ``layer`` mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from intdim.kernels import streams
+from intdim.projections.base import Projection
+
+
+class Stacked(Projection):
+    """P = K^(-1/2) [P_1; ...; P_K], where P_k covers piece k and has d columns of unit length, so P has too.
+
+    Every piece moves by the same length, whatever its size: a weight of a bias vector moves far more than one of a
+    matrix. Piece k is made from ``stream_key(seed, "piece", k)``. A piece with fewer than d rows has columns of unit
+    length in expectation (see ``Projection``).
+
+    Args:
+        kind: the class of the pieces.
+        sizes: rows of each piece, in the order of the weights.
+        d: columns.
+        seed: of the whole.
+        device: where the state lives.
+    """
+
+    def __init__(
+        self, kind: type[Projection], sizes: Sequence[int], d: int, seed: int, device: torch.device | str
+    ) -> None:
+        super().__init__(sum(sizes), d, seed, device)
+        self.kind = kind
+        self.sizes = tuple(sizes)
+        self.pieces = [
+            kind(size, d, streams.stream_key(seed, "piece", number), self.device) for number, size in enumerate(sizes)
+        ]
+        self._scale = 1 / math.sqrt(len(self.pieces))
+
+    @property
+    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.kind.name
+
+    def _matvec(self, z: Tensor, out: Tensor) -> None:
+        scaled = z * self._scale
+        for piece, part in zip(self.pieces, out.split(self.sizes), strict=True):
+            piece._matvec(scaled, part)
+
+    def _rmatvec(self, g: Tensor) -> Tensor:
+        total = g.new_zeros(self.d)
+        for piece, part in zip(self.pieces, g.split(self.sizes), strict=True):
+            total += piece._rmatvec(part)
+        return total * self._scale
