@@ -159,4 +159,9 @@ def test_versions_agree() -> None:
 
 def test_the_readme_promises_only_what_there_is() -> None:
     assert not re.search(r"intdim (bound|export)\b", README)
-    assert "<!-- VERDICT -->" not in README, "the verdict of the default has not been pasted in"
+
+
+def test_the_readme_shows_a_real_verdict() -> None:
+    shown = README.partition("## A verdict")[2].partition("\n## ")[0]
+    assert "d90" in "".join(re.findall(r"^```.*?^```", shown, flags=re.DOTALL | re.MULTILINE)), "the output is missing"
+    assert re.search(r"!\[[^\]]+\]\([^)]+\.(png|svg)\)", shown), "the picture is missing"
