@@ -1,0 +1,193 @@
+"""Train a model inside a random subspace: theta = theta_0 + S P z, on any ``nn.Module``, without wrapping it.
+
+The weights become views into one flat buffer, their gradients views into another. ``write()`` fills the first from z,
+``read_grad()`` brings the second back to z: one product each way per optimiser step, whatever the accumulation.
+
+    sub = Subspace(model, d=1000, projection="fastfood", method="said")
+    opt = torch.optim.AdamW(sub.parameters(), lr=step_length / d**0.5, weight_decay=0.0)
+    sub.write(); loss(model(x)).backward(); sub.read_grad(); opt.step(); opt.zero_grad()
+
+DID (Li et al. 2018): S = I. SAID (Aghajanyan et al. 2020): one scale per group, started at 1 and counted in d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from intdim.errors import UserError, suggest
+from intdim.parameters import ParameterTable
+from intdim.projections import Projection, make_projection, make_stacked
+
+METHODS = ("did", "said")
+SCOPES = ("global", "layer", "tensor")
+
+
+class Subspace:
+    """A d-dimensional random affine subspace through a model's present weights.
+
+    Args:
+        model: any module, already on its device; its trainable floating-point weights, all of one dtype and device,
+            are moved into a flat buffer and stay the module's own ``nn.Parameter`` objects.
+        d: how many numbers are trained, scales included; 1 <= d <= D, and d > m for SAID.
+        projection: name of P, see ``intdim.projections``.
+        method: ``did`` or ``said``.
+        scope: what one P covers: ``global``, or an independent P for each ``layer`` or ``tensor``.
+        groups: which weights share a scale under SAID: ``layer``, ``module`` or ``tensor``.
+        seed: decides P.
+        exclude: shell patterns on weight names; what matches is frozen and not counted.
+
+    Attributes:
+        z: (d - m,) coordinates, started at 0. scales: (m,) started at 1, or None for DID.
+        theta, theta_0, gradient: (D,) flat buffers, in the dtype of the weights.
+
+    Raises:
+        UserError: an unknown name, a d that does not fit, or weights of several dtypes or devices.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        d: int,
+        projection: str = "fastfood",
+        method: str = "did",
+        scope: str = "global",
+        groups: str = "layer",
+        seed: int = 0,
+        exclude: Sequence[str] = (),
+    ) -> None:
+        if method not in METHODS:
+            raise UserError(f"unknown method {method!r}", suggest(method, METHODS), "")
+        if scope not in SCOPES:
+            raise UserError(f"unknown scope {scope!r}", suggest(scope, SCOPES), "")
+        self.table = ParameterTable.of(model, exclude)
+        self.method, self.scope, self.D, self.d = method, scope, self.table.D, int(d)
+        made = self.table.groups(groups)
+        self.num_groups = len(made) if method == "said" else 0
+        self._check(d)
+        named = dict(model.named_parameters())
+        self._weights = [named[entry.name] for entry in self.table.entries]
+        first = self._weights[0]
+        for entry, weight in zip(self.table.entries, self._weights, strict=True):
+            if weight.dtype != first.dtype or weight.device != first.device:
+                raise UserError(
+                    f"{entry.name} is {weight.dtype} on {weight.device}, {self.table.entries[0].name} is "
+                    f"{first.dtype} on {first.device}",
+                    "weights of one dtype on one device",
+                    "Convert the model first, or exclude what differs.",
+                )
+        dtype = torch.float64 if first.dtype == torch.float64 else torch.float32
+        inside = {entry.name for entry in self.table.entries}
+        for name, weight in named.items():
+            weight.requires_grad_(name in inside)
+        self._gather(first)
+        self.projection = self._project(projection, scope, seed)
+        self.z = nn.Parameter(torch.zeros(self.d - self.num_groups, dtype=dtype, device=first.device))
+        self.scales: nn.Parameter | None = None
+        self._slices = [(number, start, stop) for number, group in enumerate(made) for start, stop in group.slices]
+        if method == "said":
+            self.scales = nn.Parameter(torch.ones(self.num_groups, dtype=dtype, device=first.device))
+        self._image: Tensor | None = None  # P z of the last write(), kept for SAID: the scales' gradient needs it
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return what an optimiser trains: [z], or [z, scales] for SAID; no weight decay belongs on either."""
+        return [self.z] if self.scales is None else [self.z, self.scales]
+
+    @torch.no_grad()
+    def write(self) -> None:
+        """Put theta_0 + S P z into the model's weights. At z = 0 that is theta_0, bit for bit."""
+        image = self.projection.matvec(self.z.detach())
+        if self.scales is not None:
+            self._image = image
+            moved = torch.empty_like(image)
+            for number, start, stop in self._slices:
+                torch.mul(image[start:stop], self.scales[number], out=moved[start:stop])
+            image = moved
+        torch.add(self.theta_0, image.to(self.theta_0.dtype), out=self.theta)
+
+    @torch.no_grad()
+    def read_grad(self) -> None:
+        """Add P^T S g to z's gradient (and <(P z)_g, g_g> to each scale's), then clear the weights' gradients g.
+
+        Gradients accumulate in the weights as always, so one call serves any number of backward passes.
+        """
+        gradient = self._collect().to(self.z.dtype)
+        if self.scales is not None:
+            image = self._image if self._image is not None else self.projection.matvec(self.z.detach())
+            products = torch.zeros_like(self.scales)
+            scaled = torch.empty_like(gradient)
+            for number, start, stop in self._slices:
+                products[number] += torch.dot(image[start:stop], gradient[start:stop])
+                torch.mul(gradient[start:stop], self.scales[number], out=scaled[start:stop])
+            _add_to_grad(self.scales, products)
+            gradient = scaled
+        _add_to_grad(self.z, self.projection.rmatvec(gradient))
+        self.gradient.zero_()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return z and, for SAID, the scales: live tensors that share memory with what is trained."""
+        kept = {"z": self.z.detach()}
+        return kept if self.scales is None else kept | {"scales": self.scales.detach()}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take z and scales from ``state``; call ``write()`` afterwards."""
+        for name, tensor in self.state_dict().items():
+            tensor.copy_(state[name])
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _check(self, d: int) -> None:
+        if isinstance(d, bool) or int(d) != d or d < 1:
+            raise UserError(f"d={d!r} is no dimension", f"a whole number from 1 to D={self.D}", "")
+        if d > self.D:
+            raise UserError(
+                f"d={d} exceeds D={self.D}, the parameters inside the subspace",
+                f"1 <= d <= {self.D}",
+                "Lower d, or exclude fewer parameters.",
+            )
+        if self.method == "said" and d <= self.num_groups:
+            raise UserError(
+                f"SAID with m={self.num_groups} groups leaves nothing of d={d} for z: the scales are counted in d",
+                f"d > {self.num_groups}",
+                "Raise d, or choose coarser groups (layer, module, tensor).",
+            )
+
+    def _project(self, name: str, scope: str, seed: int) -> Projection:
+        columns, device = self.d - self.num_groups, self.theta.device
+        if scope == "global":
+            return make_projection(name, self.D, columns, seed=seed, device=str(device))
+        sizes = [group.numel for group in self.table.groups(scope)]
+        return make_stacked(name, sizes, columns, seed=seed, device=str(device))
+
+    @torch.no_grad()
+    def _gather(self, like: Tensor) -> None:
+        self.theta = torch.empty(self.D, dtype=like.dtype, device=like.device)
+        self.gradient = torch.zeros_like(self.theta)
+        for entry, weight in zip(self.table.entries, self._weights, strict=True):
+            place = self.theta[entry.place].view(entry.shape)
+            place.copy_(weight)
+            weight.data = place
+            weight.grad = self.gradient[entry.place].view(entry.shape)
+        self.theta_0 = self.theta.clone()
+
+    def _collect(self) -> Tensor:
+        """Return the flat gradient; take in gradients that were put elsewhere (after a ``zero_grad``) and re-attach."""
+        for entry, weight in zip(self.table.entries, self._weights, strict=True):
+            place = self.gradient[entry.place]
+            if weight.grad is None or weight.grad.data_ptr() != place.data_ptr():
+                if weight.grad is None:
+                    place.zero_()
+                else:
+                    place.copy_(weight.grad.reshape(-1))
+                weight.grad = place.view(entry.shape)
+        return self.gradient
+
+
+def _add_to_grad(weight: nn.Parameter, value: Tensor) -> None:
+    if weight.grad is None:
+        weight.grad = value.to(weight.dtype)
+    else:
+        weight.grad += value.to(weight.dtype)
