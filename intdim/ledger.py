@@ -1,0 +1,215 @@
+"""What is remembered: folders under ``out``, one for each run and each sweep.
+
+Laws: a run's folder belongs to one worker at a time; every file but the append-only metrics.jsonl appears by
+write-temporary, fsync, rename; a finished run is never rewritten; every table can be rebuilt from the folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import fcntl
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from intdim import durable
+from intdim.errors import RunFailed, UserError
+from intdim.spec import LAYOUT_VERSION, RunSpec, SweepSpec, to_dict
+
+POINT_COLUMNS = ("d", "score_mean", "score_std", "seeds", "step_length", "run_ids")
+
+
+class Busy(RunFailed):
+    """Another worker holds the run's folder."""
+
+
+class Ledger:
+    """The results folder ``out``."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = Path(out).expanduser()
+
+    # -- the folder itself -------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """See that ``out`` can be used, without leaving anything behind.
+
+        Raises:
+            UserError: it is a file, cannot be written, or was written by another version.
+        """
+        there = self.out
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not there.is_dir():
+            raise UserError(f"out={self.out}: {there} is a file", "a folder, or a path where one can be made", "")
+        try:
+            handle, name = tempfile.mkstemp(dir=there, prefix=".intdim-check-")
+            os.close(handle)
+            os.unlink(name)
+        except OSError as error:
+            raise UserError(
+                f"out={self.out} is not writable: {there}: {error.strerror}", "a folder you may write to", "Choose out=."
+            ) from None
+        try:
+            version = durable.read_json(self.out / "intdim.json")
+        except ValueError:
+            version = {"layout_version": "unreadable"}
+        written = version.get("layout_version") if isinstance(version, dict) else "unreadable"
+        if version is not None and written != LAYOUT_VERSION:
+            raise UserError(
+                f"out={self.out} was written by another version of intdim (layout {written}, this is {LAYOUT_VERSION})",
+                "a folder of this version, or a new one",
+                "Choose another out=, or read this one with the version that wrote it.",
+            )
+
+    def open(self) -> None:
+        """Make the folder and mark it with the layout's version."""
+        with self.disk():
+            if not (self.out / "intdim.json").exists():
+                durable.write_json(self.out / "intdim.json", {"layout_version": LAYOUT_VERSION})
+
+    @contextlib.contextmanager
+    def disk(self) -> Iterator[None]:
+        """Turn a full or failing disk into a ``RunFailed`` that says what was kept."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+                raise RunFailed(
+                    f"the disk under {self.out} refused a file: {error.strerror}. Finished runs are kept; "
+                    "free some space and give the same command again."
+                ) from error
+            raise
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where a run's files are."""
+        return self.out / "runs" / run_id
+
+    def sweep_folder(self, sweep_id: str) -> Path:
+        """Where a sweep's files are."""
+        return self.out / "sweeps" / sweep_id
+
+    def report_folder(self, name: str) -> Path:
+        """Where a report's files are."""
+        return self.out / "reports" / name
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    def write_spec(self, run_id: str, spec: RunSpec) -> None:
+        """Put a run's spec into its folder before the run is handed out; one that is there must be the same."""
+        file = self.run_folder(run_id) / "spec.json"
+        wanted = to_dict(spec)
+        with self.disk():
+            if _read(file) != wanted:
+                durable.write_json(file, wanted)
+
+    def result(self, run_id: str) -> dict[str, Any] | None:
+        """Return a finished run's result, or None.
+
+        Raises:
+            RunFailed: result.json is damaged or belongs to another run.
+        """
+        file = self.run_folder(run_id) / "result.json"
+        try:
+            result = durable.read_json(file)
+        except ValueError as error:
+            raise RunFailed(f"{file} is damaged ({error}); remove the folder to make the run again") from error
+        if result is not None and (not isinstance(result, dict) or result.get("run_id") != run_id):
+            raise RunFailed(f"{file} is not the result of run {run_id}; remove the folder to make the run again")
+        return result
+
+    def write_result(self, run_id: str, result: dict[str, Any]) -> None:
+        """Finish a run; a finished one is never rewritten."""
+        file = self.run_folder(run_id) / "result.json"
+        assert not file.exists(), f"run {run_id} is finished"
+        with self.disk():
+            durable.write_json(file, result)
+
+    def failure(self, run_id: str) -> str | None:
+        """Return the recorded traceback of a run that broke, or None."""
+        file = self.run_folder(run_id) / "error.txt"
+        return file.read_text(encoding="utf-8") if file.exists() else None
+
+    def runs(self) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """Yield (run_id, spec, result) of every finished run, in the order of their ids."""
+        for folder in sorted(_folders(self.out / "runs")):
+            spec, result = _read(folder / "spec.json"), _read(folder / "result.json")
+            if spec is not None and result is not None:
+                yield folder.name, spec, result
+
+    @contextlib.contextmanager
+    def claim(self, folder: Path) -> Iterator[None]:
+        """Hold a run's folder for this process; the lock goes with the process, however it ends.
+
+        Raises:
+            Busy: another process holds it.
+        """
+        with self.disk():
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / ".lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Busy(f"another process is making the run in {folder}") from None
+            yield
+
+    # -- sweeps ------------------------------------------------------------------------------------------------------
+
+    def verdict(self, sweep_id: str) -> dict[str, Any] | None:
+        """Return a sweep's verdict, or None; a damaged one counts as none, it can be made again from the runs."""
+        return _read(self.sweep_folder(sweep_id) / "verdict.json")
+
+    def sweeps(self) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """Yield (sweep_id, spec, verdict) of every finished sweep, in the order of their ids."""
+        for folder in sorted(_folders(self.out / "sweeps")):
+            spec, verdict = _read(folder / "spec.json"), _read(folder / "verdict.json")
+            if spec is not None and verdict is not None:
+                yield folder.name, spec, verdict
+
+    def write_sweep(
+        self, sweep_id: str, spec: SweepSpec, verdict: dict[str, Any], points: Sequence[dict[str, Any]]
+    ) -> None:
+        """Write spec.json, points.csv and, last, verdict.json."""
+        folder = self.sweep_folder(sweep_id)
+        table = io.StringIO()
+        writer = csv.DictWriter(table, POINT_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in points:
+            writer.writerow({name: "" if _is_nan(row[name]) else row[name] for name in POINT_COLUMNS})
+        with self.disk():
+            durable.write_json(folder / "spec.json", to_dict(spec))
+            durable.write_text(folder / "points.csv", table.getvalue())
+            durable.write_json(folder / "verdict.json", verdict)
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's metrics.jsonl; a torn last line is left out."""
+    file = folder / "metrics.jsonl"
+    lines = []
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(line))
+    return lines
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [entry for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        return durable.read_json(file)
+    except ValueError:
+        return None
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
