@@ -1,0 +1,77 @@
+"""What a user asks for, typed and checked but not yet resolved: names and paths, not content.
+
+``config`` makes these from the command line; preparation turns them into the specs of ``spec.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from intdim.spec import Scalar, SearchSpec, SubspaceSpec, TrainSpec
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """Which model: ``source`` builtin, hub or local; ``reference`` a built-in name or hub id, ``path`` a folder."""
+
+    name: str
+    source: str
+    reference: str
+    revision: str
+    path: str
+    random_init: bool
+    init_seed: int
+    overrides: dict[str, Scalar]
+    trust_remote_code: bool
+    gradient_checkpointing: bool
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """Which data and how to read it. ``config`` is the hub's configuration name; an empty ``text`` means that the text
+    columns are found (all string columns but the label); ``label_names`` orders string labels; 0 in ``max_train`` and
+    ``max_eval`` means all; ``selection`` is half or same."""
+
+    name: str
+    source: str
+    reference: str
+    config: str
+    path: str
+    version: int
+    text: tuple[str, ...]
+    label: str
+    label_names: tuple[str, ...]
+    metric: str
+    max_length: int
+    train_split: str
+    eval_split: str
+    max_train: int
+    max_eval: int
+    selection: str
+
+
+@dataclass(frozen=True)
+class CellRequest:
+    """One cell of a grid. In ``search`` a d_max of 0 means min(D, 4e6)."""
+
+    model: ModelRequest
+    task: TaskRequest
+    subspace: SubspaceSpec
+    train: TrainSpec
+    search: SearchSpec
+    step_lengths: tuple[float, ...]
+    learning_rates: tuple[float, ...]
+    baseline_seeds: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class RuntimeRequest:
+    """Where and how: ``slots`` and ``threads`` 0 mean automatic; ``device`` is auto, cpu or cuda."""
+
+    out: str
+    device: str
+    slots: int
+    threads: int
+    checkpoint_seconds: float
+    offline: bool
