@@ -38,12 +38,14 @@ def report(out: Path, name: str = "latest", sweeps: list[str] | None = None) -> 
             only; a report of everything lists every run in ``out``.
 
     Raises:
-        UserError: no sweep has ended, a chosen sweep does not exist, ``name`` is no folder name, a file is damaged.
+        UserError: no sweep has ended, a chosen sweep does not exist, ``name`` is no folder name, a file is damaged, or
+            ``out`` is of another version or cannot be written.
+        RunFailed: the disk is full.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise UserError(f"'{name}' cannot name a report", "Letters, digits, '-', '_' and '.'", "Choose another name.")
-    if (out / "sweeps").is_dir():
-        Ledger(out).check()
+    ledger = Ledger(out)
+    ledger.check()
     records, unfinished = read_sweeps(out, sweeps)
     if not records:
         raise UserError(
@@ -52,15 +54,16 @@ def report(out: Path, name: str = "latest", sweeps: list[str] | None = None) -> 
             f"Run `intdim sweep out={out}` first, or give the folder with out=DIR.",
         )
     reports = out / "reports"
-    reports.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(reports, name)
-    fresh = Path(tempfile.mkdtemp(dir=reports, prefix=f".{name}.", suffix=".tmp"))
-    try:
-        _fill(fresh, out, records, unfinished, everything=sweeps is None)
-        fresh.chmod(0o755)
-        _swap(fresh, reports / name)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)  # after the swap this is the old report
+    with ledger.disk():
+        reports.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(reports, name)
+        fresh = Path(tempfile.mkdtemp(dir=reports, prefix=f".{name}.", suffix=".tmp"))
+        try:
+            _fill(fresh, out, records, unfinished, everything=sweeps is None)
+            fresh.chmod(0o755)
+            _swap(fresh, reports / name)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)  # after the swap this is the old report
     return reports / name
 
 
@@ -69,6 +72,10 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
 
     Returns:
         The two paths; an empty list where the sweep has no verdict.
+
+    Raises:
+        UserError: a file of the sweep or of its runs is damaged.
+        RunFailed: the disk is full.
     """
     folder = out / "sweeps" / sweep_id
     paths = [folder / "curve.png", folder / "curve.pdf"]
@@ -85,8 +92,9 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
     from intdim.report.typeset import render
 
     rows = curve_rows(record.verdict, record.points, record.runs, record.baseline_runs, record.range)
-    for path in paths:
-        write_bytes(path, render(lambda: draw_curve(record.verdict, rows, WIDE), path.suffix[1:]))
+    with Ledger(out).disk():
+        for path in paths:
+            write_bytes(path, render(lambda: draw_curve(record.verdict, rows, WIDE), path.suffix[1:]))
     return paths
 
 

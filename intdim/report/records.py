@@ -15,8 +15,6 @@ from typing import Any
 from intdim.durable import read_json
 from intdim.errors import UserError
 
-POINT_COLUMNS = ("d", "score_mean", "score_std", "seeds", "step_length", "run_ids")
-
 
 @dataclass(frozen=True)
 class SweepRecord:

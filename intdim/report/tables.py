@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas
 
-from intdim.report.records import POINT_COLUMNS, SweepRecord
+from intdim.ledger import POINT_COLUMNS
+from intdim.report.records import SweepRecord
 from intdim.report.words import KINDS
 
 D90_COLUMNS = (

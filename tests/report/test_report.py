@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import pandas
 import pytest
 
 from intdim import report as package
-from intdim.errors import UserError
+from intdim.errors import RunFailed, UserError
 from intdim.report import report, write_curve
 from intdim.report.records import read_sweeps
 from intdim.report.tables import D90_COLUMNS, RUN_COLUMNS, latex_escape, latex_table
@@ -198,6 +199,9 @@ def test_nothing_to_report(out: Path) -> None:
     with pytest.raises(UserError, match="nothing to report"):
         report(out)
     assert not (out / "reports").exists()
+    (out / "intdim.json").write_text('{"layout_version": 999}')
+    with pytest.raises(UserError, match="another version"):
+        report(out)
     with pytest.raises(UserError, match="nothing to report"):
         report(out / "absent")
     assert not (out / "absent").exists()
@@ -255,6 +259,22 @@ def test_a_killed_report_leaves_the_old_one(out: Path) -> None:
 
 
 @pytest.mark.usefixtures("blank")
+def test_a_full_disk_leaves_the_old_report(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.sweep(out)
+    monkeypatch.setattr("intdim.report.typeset.render", lambda draw, kind: kind.encode())
+    before = (report(out) / "index.html").read_bytes()
+
+    def full(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("intdim.report.typeset.render", full)
+    fake.sweep(out, method="said")
+    with pytest.raises(RunFailed, match="No space left"):
+        report(out)
+    assert (out / "reports" / "latest" / "index.html").read_bytes() == before
+    assert [path.name for path in (out / "reports").iterdir()] == ["latest"]
+
+
 def test_without_exchange_two_renames_do(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.sweep(out)
     monkeypatch.setattr(package.ctypes, "CDLL", lambda _: object())
@@ -265,7 +285,7 @@ def test_without_exchange_two_renames_do(out: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_same_data_same_report(out: Path) -> None:
-    grid(out)
+    fake.sweep(out)
     first = {p.name: p.read_bytes() for p in report(out, "a").rglob("*") if p.is_file()}
     second = {p.name: p.read_bytes() for p in report(out, "b").rglob("*") if p.is_file()}
     assert first == second
