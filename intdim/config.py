@@ -1,0 +1,266 @@
+"""From a composed Hydra configuration to typed requests: checks everything at once, resolves nothing.
+
+Only this file and ``cli`` know Hydra. The YAML files hold every default; the dataclasses below hold the types.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from intdim.errors import UserError, suggest
+from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
+from intdim.spec import GROUPS, METHODS, SCOPES, THRESHOLDS, SearchSpec, SubspaceSpec, TrainSpec
+
+PROJECTIONS = ("dense", "sparse", "fastfood", "fastfood_padded", "orthogonal", "one_hot", "kronecker")
+SEARCHES = ("posterior", "bisection", "grid")
+SOURCES = ("builtin", "hub", "local")
+PRECISIONS = ("float32", "bf16")
+DEVICES = ("auto", "cpu", "cuda")
+SELECTIONS = ("half", "same")
+OTHER_SCOPES = 10.0  # scopes other than global want a tenth of the step lengths (measured; see README)
+
+
+@dataclass
+class Checked:
+    """A value and what is wrong with it; collects the faults of a whole configuration."""
+
+    cfg: DictConfig
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+    def fault(self, fact: str, allowed: str) -> None:
+        """Note that something is wrong and what would be right."""
+        self.faults.append((fact, allowed))
+
+    def _get(self, key: str) -> Any:
+        return OmegaConf.select(self.cfg, key)
+
+    def whole(self, key: str, low: int, none: int | None = None) -> int:
+        """A whole number of at least ``low``; 1e5 counts as one; null (or auto) gives ``none`` where that is allowed."""
+        value = self._get(key)
+        if none is not None and (value is None or value == "auto"):
+            return none
+        number = _number(value)
+        if number is None or not math.isfinite(number) or number != int(number) or number < low:
+            self.fault(f"{key}={_shown(value)}", f"{key} is a whole number of at least {low}")
+            return max(low, 1)
+        return int(number)
+
+    def real(self, key: str, low: float, high: float = math.inf, open_low: bool = False) -> float:
+        """A number in [low, high], or (low, high] where ``open_low``."""
+        value = self._get(key)
+        number = _number(value)
+        inside = number is not None and math.isfinite(number) and low <= number <= high
+        if number is None or not inside or (open_low and number == low):
+            above = "above" if open_low else "at least"
+            limit = f" and at most {high:g}" if math.isfinite(high) else ""
+            self.fault(f"{key}={_shown(value)}", f"{key} is a number {above} {low:g}{limit}")
+            return high if math.isfinite(high) else low + 1.0
+        return float(number)
+
+    def reals(self, key: str) -> tuple[float, ...]:
+        """A list of different positive numbers, at least one; a single number is a list of one."""
+        value = self._get(key)
+        items = list(value) if OmegaConf.is_list(value) else [value]
+        numbers = [_number(item) for item in items]
+        good = [number for number in numbers if number is not None and math.isfinite(number) and number > 0]
+        if not good or len(good) < len(items) or len(set(good)) < len(good):
+            shown = ", ".join(_shown(item) for item in items)
+            self.fault(f"{key}=[{shown}]", f"{key} is a list of different positive numbers, at least one")
+            return (1.0,)
+        return tuple(good)
+
+    def choice(self, key: str, known: tuple[str, ...]) -> str:
+        """One of the known words."""
+        value = self._get(key)
+        if value not in known:
+            self.fault(f"{key}={_shown(value)}", f"{key}: {suggest(str(value), known)}")
+            return known[0]
+        return str(value)
+
+    def text(self, key: str) -> str:
+        """A string; null is empty, and a number stands for itself."""
+        value = self._get(key)
+        return "" if value is None else str(value)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings; a single one is a list of one."""
+        value = self._get(key)
+        if value is None:
+            return ()
+        return tuple(str(item) for item in value) if OmegaConf.is_list(value) else (str(value),)
+
+    def switch(self, key: str) -> bool:
+        """True or false."""
+        value = self._get(key)
+        if not isinstance(value, bool):
+            self.fault(f"{key}={_shown(value)}", f"{key} is true or false")
+        return value is True
+
+    def done(self) -> None:
+        """Raise one ``UserError`` for all that is wrong."""
+        if self.faults:
+            facts = "; ".join(fact for fact, _ in self.faults)
+            allowed = "; ".join(dict.fromkeys(allowed for _, allowed in self.faults))
+            raise UserError(facts, allowed, "Correct it on the command line; `--cfg job` shows every value.")
+
+
+def cell_request(cfg: DictConfig, typed: frozenset[str] = frozenset()) -> CellRequest:
+    """Return the typed request of one cell.
+
+    Args:
+        cfg: what Hydra composed.
+        typed: the keys that the user typed, so that a preset's value can be told from a decision.
+
+    Raises:
+        UserError: all that is wrong with the values, in one message.
+    """
+    check = Checked(cfg)
+    scope = check.choice("subspace.scope", SCOPES)
+    lengths = check.reals("train.step_length")
+    if scope != "global" and "train.step_length" not in typed:
+        lengths = tuple(float(f"{length / OTHER_SCOPES:.6g}") for length in lengths)
+    search = SearchSpec(
+        name=check.choice("search.name", SEARCHES),
+        d_min=check.whole("search.d_min", 1, none=0),
+        d_max=check.whole("search.d_max", 1, none=0),
+        max_runs=check.whole("search.max_runs", 1),
+        fraction=check.real("search.fraction", 0.0, 1.0, open_low=True),
+        threshold=check.choice("search.threshold", THRESHOLDS),
+        seeds=check.whole("search.seeds", 1),
+        batch=check.whole("search.batch", 1),
+        grid_points=check.whole("search.grid_points", 2),
+    )
+    if search.d_min and search.d_max and search.d_min > search.d_max:
+        check.fault(f"search.d_min={search.d_min} exceeds search.d_max={search.d_max}", "d_min is at most d_max")
+    train = TrainSpec(
+        epochs=check.real("train.epochs", 0.0, open_low=True),
+        max_steps=check.whole("train.max_steps", 0, none=0),
+        batch_size=check.whole("train.batch_size", 1),
+        accumulation=check.whole("train.accumulation", 1),
+        warmup=check.real("train.warmup", 0.0, 1.0),
+        clip=check.real("train.clip", 0.0),
+        weight_decay=check.real("train.weight_decay", 0.0),
+        beta1=check.real("train.beta1", 0.0, 1.0),
+        beta2=check.real("train.beta2", 0.0, 1.0),
+        epsilon=check.real("train.epsilon", 0.0),
+        precision=check.choice("train.precision", PRECISIONS),
+        evaluations=check.whole("train.evaluations", 1),
+    )
+    cell = CellRequest(
+        model=_model(check),
+        task=_task(check),
+        subspace=SubspaceSpec(
+            method=check.choice("subspace.method", METHODS),
+            projection=check.choice("projection.name", PROJECTIONS),
+            scope=scope,
+            groups=check.choice("subspace.groups", GROUPS),
+            exclude=check.texts("subspace.exclude"),
+        ),
+        train=train,
+        search=search,
+        step_lengths=lengths,
+        learning_rates=check.reals("train.learning_rate"),
+        baseline_seeds=check.whole("train.baseline_seeds", 1),
+        seed=check.whole("seed", 0),
+    )
+    check.done()
+    return cell
+
+
+def runtime_request(cfg: DictConfig) -> RuntimeRequest:
+    """Return where and how the cells run."""
+    check = Checked(cfg)
+    offline = check.switch("offline") or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    made = RuntimeRequest(
+        out=str(Path(check.text("out") or "outputs").expanduser().absolute()),
+        device=check.choice("device", DEVICES),
+        slots=check.whole("launch.slots", 1, none=0),
+        threads=check.whole("launch.threads", 1, none=0),
+        checkpoint_seconds=check.real("launch.checkpoint_seconds", 0.0),
+        offline=offline,
+    )
+    check.done()
+    return made
+
+
+def _model(check: Checked) -> ModelRequest:
+    source, path = check.choice("model.source", SOURCES), check.text("model.path")
+    name = check.text("model.name")
+    if path:
+        source = "local"
+        if name in ("", "tiny"):  # tiny is the default, not a decision
+            name = Path(path).expanduser().resolve().name
+    elif source == "local":
+        check.fault("model=local without model.path", "model.path=DIR, a folder in Hugging Face's format")
+    elif source == "hub" and not check.text("model.reference"):
+        check.fault("model=hub without model.reference", "model.reference=owner/name")
+    overrides = OmegaConf.select(check.cfg, "model.overrides")
+    plain = OmegaConf.to_container(overrides, resolve=True) if OmegaConf.is_dict(overrides) else None
+    if not isinstance(plain, dict) or any(isinstance(value, dict | list) for value in plain.values()):
+        check.fault(f"model.overrides={overrides}", "model.overrides={option: value, ...} with plain values")
+        plain = {}
+    return ModelRequest(
+        name=name or check.text("model.reference").rpartition("/")[2],
+        source=source,
+        reference="" if source == "local" else check.text("model.reference"),
+        revision=check.text("model.revision") or "main",
+        path=path,
+        random_init=check.switch("model.random_init"),
+        init_seed=check.whole("model.init_seed", 0),
+        overrides={str(key): value for key, value in plain.items()},
+        trust_remote_code=check.switch("model.trust_remote_code"),
+        gradient_checkpointing=check.switch("model.gradient_checkpointing"),
+    )
+
+
+def _task(check: Checked) -> TaskRequest:
+    source, path = check.choice("task.source", SOURCES), check.text("task.path")
+    name = check.text("task.name")
+    if path:
+        if source == "builtin":
+            check.fault(f"task={name} with task.path={path}", "task.path= goes with task=local or a task of the hub")
+        source = "local"
+        name = name or Path(path).expanduser().resolve().name
+    elif source == "local":
+        check.fault("task=local without task.path", "task.path=DIR with train and validation files")
+    elif source == "hub" and not check.text("task.reference"):
+        check.fault("task=hub without task.reference", "task.reference=owner/name")
+    return TaskRequest(
+        name=name or check.text("task.reference").rpartition("/")[2],
+        source=source,
+        reference="" if source == "local" else check.text("task.reference"),
+        config="" if source == "local" else check.text("task.config"),
+        path=path,
+        version=check.whole("task.version", 0),
+        text=check.texts("task.text"),
+        label=check.text("task.label") or "label",
+        label_names=check.texts("task.label_names"),
+        metric=check.text("task.metric"),
+        max_length=check.whole("task.max_length", 2),
+        train_split=check.text("task.train_split") or "train",
+        eval_split=check.text("task.eval_split") or "validation",
+        max_train=check.whole("task.max_train", 0, none=0),
+        max_eval=check.whole("task.max_eval", 0, none=0),
+        selection=check.choice("task.selection", SELECTIONS),
+    )
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)
