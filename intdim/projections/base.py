@@ -71,12 +71,12 @@ class Projection:
                 )
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z_work = z.detach().to(_work_dtype(z.dtype)).contiguous()
-            direct = out is not None and out.dtype == z_work.dtype
-            target = out if direct else torch.empty(self.D, dtype=z_work.dtype, device=z.device)
-            self._matvec(z_work, target)
-            if out is None:
-                return target.to(z.dtype)
-            return out if direct else out.copy_(target)
+            if out is not None and out.dtype == z_work.dtype:
+                self._matvec(z_work, out)
+                return out
+            made = torch.empty(self.D, dtype=z_work.dtype, device=z.device)
+            self._matvec(z_work, made)
+            return made.to(z.dtype) if out is None else out.copy_(made)
 
     def rmatvec(self, g: Tensor) -> Tensor:
         """Return P^T g, shape ``(d,)``, in the dtype of ``g``, shape ``(D,)``.

@@ -71,8 +71,10 @@ class FastfoodPadded(Projection):
         padded = g.new_zeros(self.padded)
         padded[: self.D] = g
         values, _ = turn_in(padded, self.padded, (g.new_empty(self.padded), padded))
-        small = g.new_zeros(self.size)
+        small = g.new_zeros(self.size, dtype=torch.float64)  # up to 2^25 terms one after the other
         for start, stop in self._ranges():
-            add_at(small, self._places[start:stop].int(), values[start:stop].mul_(self._gaussians[start:stop]))
+            weighted = values[start:stop].mul_(self._gaussians[start:stop])
+            add_at(small, self._places[start:stop].int(), weighted.double())
+        small = small.to(g.dtype)
         small = turn_out(small, self.size, torch.empty_like(small))
         return flip(small, self._words, out=small)[: self.d] * self._scale

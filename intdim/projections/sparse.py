@@ -77,7 +77,7 @@ class Sparse(Projection):
         z = z / math.sqrt(self.layers)
         for number, (_, count) in enumerate(self.chunks):
             rows, words = self._chunk(number)
-            values = z.expand(count, self.d).contiguous()
+            values = z.repeat(count, 1)
             add_at(out, rows, flip(values, words, out=values).view(-1))
 
     def _rmatvec(self, g: Tensor) -> Tensor:

@@ -1,0 +1,170 @@
+"""The definitions: every projection as a dense float64 matrix, written the slow and obvious way.
+
+Each function ``name(D, d, seed)`` returns P, shape ``(D, d)``, from the same random streams as the fast code and from
+nothing else of it. D >= d gives the projection; D < d a piece of a stacked one (columns then have unit length in
+expectation). Meant for sizes up to a few thousand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from intdim.kernels import streams
+
+
+def hadamard(size: int) -> Tensor:
+    """Return H, entries ``(-1)^popcount(i & j)``, shape ``(size, size)``, for a power of two."""
+    H = torch.ones(1, 1, dtype=torch.float64)
+    while H.shape[0] < size:
+        H = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=torch.float64), H)
+    return H
+
+
+def fwht(values: Tensor) -> Tensor:
+    """Return H x by butterflies, not normalised, shape ``(n,)``, n a power of two."""
+    values, half = values.clone(), 1
+    while half < values.numel():
+        pairs = values.view(-1, 2, half)
+        values = torch.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], dim=1).view(-1)
+        half *= 2
+    return values
+
+
+def hartley(size: int) -> Tensor:
+    """Return the matrix ``cos(2 pi i k / size) + sin(2 pi i k / size)``, shape ``(size, size)``."""
+    product = torch.outer(torch.arange(size), torch.arange(size)) % size
+    angle = product.double() * (2 * math.pi / size)
+    return torch.cos(angle) + torch.sin(angle)
+
+
+def dense(D: int, d: int, seed: int) -> Tensor:
+    """Gaussian columns, rounded to float32, then normalised."""
+    gaussians = streams.gaussians(streams.stream_key(seed, "dense"), 0, D * d).float().double().view(D, d)
+    return gaussians / gaussians.norm(dim=0)
+
+
+def sparse(D: int, d: int, seed: int) -> Tensor:
+    """One entry +-1/sqrt(m) per column and layer of rows, m = round(sqrt(D)) layers."""
+    layers = max(1, round(math.sqrt(D)))
+    row_key, sign_key = streams.stream_key(seed, "sparse", "rows"), streams.stream_key(seed, "sparse", "signs")
+    P = torch.zeros(D, d, dtype=torch.float64)
+    for layer in range(layers):
+        first, last = layer * D // layers, (layer + 1) * D // layers
+        offsets = streams.integers(row_key, layer * d, d, last - first)
+        signs = streams.signs(sign_key, layer * d, d, dtype=torch.float64)
+        for j in range(d):
+            P[first + offsets[j], j] = signs[j] / math.sqrt(layers)
+    return P
+
+
+def fastfood(D: int, d: int, seed: int) -> Tensor:
+    """Stacked blocks H G Pi H B of at least 256 rows; B and G fresh in every block, Pi shared."""
+    size = max(256, 1 << (d - 1).bit_length())
+    order = streams.permutation(streams.stream_key(seed, "fastfood", "permutation"), size)
+    blocks = [_fastfood_block("fastfood", size, d, order, start, seed) for start in range(0, D, size)]
+    return torch.cat(blocks)[:D] / math.sqrt(size * D)
+
+
+def fastfood_padded(D: int, d: int, seed: int) -> Tensor:
+    """One block H G Pi H B of the power of two that holds D and d."""
+    log2_size = (max(D, d) - 1).bit_length()
+    key = streams.stream_key(seed, "fastfood_padded", "permutation")
+    order = streams.scramble(key, log2_size, torch.arange(1 << log2_size))
+    return _fastfood_block("fastfood_padded", 1 << log2_size, d, order, 0, seed)[:D] / math.sqrt((1 << log2_size) * D)
+
+
+def _fastfood_block(name: str, size: int, d: int, order: Tensor, start: int, seed: int) -> Tensor:
+    """H G Pi H B, first d columns, with signs and Gaussians ``start`` and following."""
+    H = hadamard(size)
+    B = torch.diag(streams.signs(streams.stream_key(seed, name, "signs"), start, d, dtype=torch.float64))
+    G = streams.gaussians(streams.stream_key(seed, name, "gaussians"), start, size).float().double()
+    return (H * G) @ (H[order, :d] @ B)
+
+
+def orthogonal(D: int, d: int, seed: int) -> Tensor:
+    """Blocks H B1 H B2 of at least 256 rows; what is left over joins the last block, with Hartley's matrix."""
+    size = max(256, 1 << (d - 1).bit_length())
+    if d > D:
+        return _two_signs(hadamard(size), 0, seed)[:D, :d] / math.sqrt(size * D)
+    pieces, start = [], 0
+    while D - start == size or D - start >= 2 * size:
+        pieces.append(_two_signs(hadamard(size), start, seed)[:, :d] * math.sqrt(size / D) / size)
+        start += size
+    if start < D:
+        rows = D - start
+        pieces.append(_two_signs(hartley(rows), start, seed)[:, :d] * math.sqrt(rows / D) / rows)
+    return torch.cat(pieces)
+
+
+def _two_signs(H: Tensor, start: int, seed: int) -> Tensor:
+    first, second = (
+        streams.signs(streams.stream_key(seed, "orthogonal", part), start, H.shape[0], dtype=torch.float64)
+        for part in ("first signs", "second signs")
+    )
+    return (H * second) @ (H * first)
+
+
+def one_hot(D: int, d: int, seed: int) -> Tensor:
+    """One entry per row: stretches of d ceil(1024 / d) rows that walk through the coordinates from a random start."""
+    stretch = d * -(-1024 // d)
+    signs = streams.signs(streams.stream_key(seed, "one_hot", "signs"), 0, D)
+    shifts = streams.integers(streams.stream_key(seed, "one_hot", "shifts"), 0, D // stretch + 1, d)
+    P = torch.zeros(D, d, dtype=torch.float64)
+    for row in range(D):
+        P[row, (row % stretch + int(shifts[row // stretch])) % d] = signs[row]
+    return P / P.norm(dim=0) if d <= D else P * math.sqrt(d / D)
+
+
+def kronecker(D: int, d: int, seed: int) -> Tensor:
+    """Q1 (x) Q2 on the first d columns, its missing rows filled up, then shuffled within hands of about 2^16 rows."""
+    side2 = math.isqrt(D) if d <= D else math.isqrt(d - 1) + 1
+    side1 = D // side2 if d <= D else side2
+    core = side1 * side2
+    inner = min(d, core)
+    d2 = min(side2, math.isqrt(inner - 1) + 1)
+    d1 = -(-inner // d2)
+    Q1, Q2 = (_orthonormal(*shape, seed) for shape in (("Q1", side1, d1), ("Q2", side2, d2)))
+    P = torch.zeros(max(D, core), d, dtype=torch.float64)
+    P[:core, :inner] = torch.kron(Q1, Q2)[:, :inner]
+    for extra in range(inner, d):
+        P[core + extra - inner, extra] = 1
+    twins = max(0, D - core) - (d - inner)
+    if twins:
+        P[core - twins : core] *= math.sqrt(0.5)
+        P[P.shape[0] - twins :] = P[core - twins : core]
+    hand = max(1, 2**16 // side2) * side2
+    shuffled, start = [], 0
+    while core - start > hand:
+        shuffled.append(start + streams.permutation(streams.stream_key(seed, "kronecker", "hands"), hand))
+        start += hand
+    last = streams.permutation(streams.stream_key(seed, "kronecker", "last hand"), P.shape[0] - start)
+    P = P[torch.cat([*shuffled, start + last])]
+    return P if d <= D else P[:D] * math.sqrt(core / D)
+
+
+def _orthonormal(part: str, rows: int, columns: int, seed: int) -> Tensor:
+    """Orthonormalise Gaussian columns one after the other (Gram and Schmidt, twice), which fixes every sign."""
+    key = streams.stream_key(seed, "kronecker", part)
+    columns_left = streams.gaussians(key, 0, rows * columns).view(rows, columns)
+    Q = torch.zeros(rows, columns, dtype=torch.float64)
+    for j in range(columns):
+        column = columns_left[:, j]
+        for _ in range(2):  # once loses digits, twice is enough (Kahan; Giraud et al. 2005)
+            column = column - Q[:, :j] @ (Q[:, :j].t() @ column)
+        Q[:, j] = column / column.norm()
+    return Q
+
+
+DEFINITIONS: dict[str, Callable[[int, int, int], Tensor]] = {
+    "dense": dense,
+    "sparse": sparse,
+    "fastfood": fastfood,
+    "fastfood_padded": fastfood_padded,
+    "orthogonal": orthogonal,
+    "one_hot": one_hot,
+    "kronecker": kronecker,
+}
