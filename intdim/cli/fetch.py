@@ -1,0 +1,30 @@
+"""``intdim fetch``: brings models and tasks to this machine, tokenises, and checks that they fit."""
+
+from __future__ import annotations
+
+from intdim.cli.compose import Cell, cells
+from intdim.cli.view import duration, make_view
+from intdim.config import cell_request, runtime_request
+
+
+def main(arguments: list[str]) -> int:
+    """Compose the cells and fetch what they need; return the exit status."""
+    return cells("fetch", arguments, bring)
+
+
+def bring(made: list[Cell]) -> int:
+    """Fetch each cell's model and task."""
+    requests = [cell_request(cfg, typed) for cfg, typed in made]
+    runtime = runtime_request(made[0][0])
+    from intdim.sweep import fetch
+
+    view = make_view(runtime.out)
+    with view:
+        fetched = fetch(requests, runtime, view)
+    for request, facts in zip(requests, fetched, strict=True):
+        print(f"{request.model.name} (D={facts['D']:,}): {facts['model_folder']}")
+        print(
+            f"{request.task.name} ({facts['train_examples']:,} + {facts['eval_examples']:,} examples): "
+            f"{facts['task_folder']} in {duration(facts['seconds'])}"
+        )
+    return 0

@@ -1,0 +1,55 @@
+"""``intdim plan``: what a sweep would run, from a few timed steps; trains nothing else and writes nothing to out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from intdim.cli.compose import Cell, cells
+from intdim.cli.view import duration, make_view
+from intdim.config import cell_request, runtime_request
+
+
+def main(arguments: list[str]) -> int:
+    """Compose the cells and print their plans; return the exit status."""
+    return cells("plan", arguments, show)
+
+
+def show(made: list[Cell]) -> int:
+    """Print a table of what each cell would take."""
+    requests = [cell_request(cfg, typed) for cfg, typed in made]
+    runtime = runtime_request(made[0][0])
+    from intdim.sweep import plan_cells
+
+    view = make_view(runtime.out)
+    with view:
+        plans = plan_cells(requests, runtime, view)
+    for plan in plans:
+        Console(highlight=False).print(_table(plan))
+    total = sum(plan["seconds"] for plan in plans if not plan["known"])
+    cells_left = sum(not plan["known"] for plan in plans)
+    print(f"{cells_left} of {len(plans)} cells to measure, about {duration(total)} in all (baselines shared by cells: less)")
+    return 0
+
+
+def _table(plan: dict[str, Any]) -> Table:
+    table = Table("what", "value", title=f"{plan['model']} on {plan['task']}", show_header=False, title_justify="left")
+    runs, seconds, memory = plan["runs"], plan["run_seconds"], plan["peak_memory_bytes"]
+    rows = {
+        "subspace": f"{plan['method']}, {plan['projection']}, scope {plan['scope']}",
+        "D": f"{plan['D']:,} parameters inside; groups: " + ", ".join(f"{m} {kind}" for kind, m in plan["groups"].items()),
+        "search": f"d from {plan['d_min']:,} to {plan['d_max']:,}" + (f", m={plan['m']} scales in d" if plan["m"] else ""),
+        "data": f"{plan['train_examples']:,} training, {plan['eval_examples']:,} evaluation examples, "
+        f"majority class {plan['chance']:.3f}",
+        "runs": f"{runs['baseline']} baseline + {runs['locating']} locating step lengths + at most {runs['search']}",
+        "a run": f"{plan['steps_per_run']:,} steps; full {duration(seconds['full'])}, inside {duration(seconds['inside'])}",
+        "a step": f"full {1e3 * plan['step_seconds']['full']:.0f} ms, inside {1e3 * plan['step_seconds']['inside']:.0f} ms",
+        "memory": f"full {memory['full'] / 2**30:.2f} GiB, inside {memory['inside'] / 2**30:.2f} GiB a worker",
+        "where": f"{plan['device']}, {plan['slots']} slots of {plan['threads']} threads",
+        "time": "measured already" if plan["known"] else f"about {duration(plan['seconds'])}",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table

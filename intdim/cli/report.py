@@ -1,0 +1,27 @@
+"""``intdim report``: tables, plots and one HTML page from what out holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from intdim.cli.compose import Cell, cells
+from intdim.config import Checked
+
+
+def main(arguments: list[str]) -> int:
+    """Compose the configuration and write the report; return the exit status."""
+    return cells("report", arguments, write)
+
+
+def write(made: list[Cell]) -> int:
+    """Write the report and print where its files are."""
+    from intdim.report import report
+
+    for cfg, _ in made:
+        check = Checked(cfg)
+        chosen = list(check.texts("sweeps"))
+        folder = report(Path(check.text("out") or "outputs").expanduser(), check.text("name") or "latest", chosen or None)
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                print(file)
+    return 0

@@ -1,0 +1,52 @@
+"""Searching d90: algorithms that propose dimensions and judge scores. No torch, no files, no clock.
+
+    s = make_search("posterior", d_min=8, d_max=65536, threshold=0.81, baseline=0.90, chance=0.5, max_runs=12, seed=0)
+    while ds := s.ask(n=1):
+        for d in ds:
+            s.tell(d, score(d), seed=0)
+    v = s.verdict()  # v.status, v.d90, v.low, v.high
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from intdim.errors import UserError, suggest
+from intdim.search.base import Evidence, Search, Verdict, judge
+from intdim.search.bisection import BisectionSearch
+from intdim.search.curve import Setting
+from intdim.search.grid import GridSearch
+from intdim.search.posterior import PosteriorSearch
+
+__all__ = ["SEARCHES", "Search", "Verdict", "estimate", "make_search"]
+
+SEARCHES: dict[str, type[Search]] = {"posterior": PosteriorSearch, "bisection": BisectionSearch, "grid": GridSearch}
+
+
+def make_search(name: str, **settings: Any) -> Search:
+    """Return the search ``name``; for the settings see ``Search``.
+
+    Raises:
+        UserError: an unknown name, or settings that make no sense.
+    """
+    if name not in SEARCHES:
+        raise UserError(f"unknown search {name!r}", suggest(name, SEARCHES), "")
+    return SEARCHES[name](**settings)
+
+
+def estimate(
+    points: Sequence[tuple[int, float]],
+    *,
+    threshold: float,
+    baseline: float,
+    chance: float,
+    d_min: int,
+    d_max: int,
+    baseline_std: float = 0.0,
+    seed: int = 0,
+    seeds: int = 1,
+) -> Verdict:
+    """Return the verdict of given (d, score) pairs for a threshold, without a search: say, the other kind of bar."""
+    setting = Setting(d_min, d_max, threshold, baseline, chance, baseline_std)
+    return judge(Evidence(setting, points, seed), seeds)
