@@ -143,18 +143,18 @@ def sample(x: Array, y: Array, setting: Setting, seed: int) -> Curves:
 
 def _next_step(current: Array, left: float) -> float:
     """Return the largest tempering step (at most ``left``) that keeps half of the particles effective."""
+
+    def effective(step: float) -> float:
+        weights = np.exp(step * (current - current.max()))
+        return float(weights.sum() ** 2 / (weights**2).sum())
+
+    if effective(left) >= 0.5 * PARTICLES:
+        return left
     low, high = 0.0, left
-    for _ in range(25):
-        middle = 0.5 * (low + high) if low or high < left else left
-        weights = np.exp(middle * (current - current.max()))
-        effective = weights.sum() ** 2 / (weights**2).sum()
-        if effective >= 0.5 * PARTICLES:
-            low = middle
-            if middle == left:
-                return left
-        else:
-            high = middle
-    return max(low, 1e-6)
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if effective(middle) >= 0.5 * PARTICLES else (low, middle)
+    return max(low, 1e-4)
 
 
 def _move(
