@@ -132,7 +132,9 @@ def completed(overrides: list[str], command: str) -> list[str]:
     if "task.path" in keys and "task" not in keys:
         folder = Path(keys["task.path"].strip("'\"")).name
         added.append(f"task={folder}" if folder in choices("task") else "task=local")
-    return [*added, *overrides]
+    # the overrides of a model are an open table: Hydra wants to be told so
+    opened = [f"++{override}" if override.startswith("model.overrides.") else override for override in overrides]
+    return [*added, *opened]
 
 
 def choices(group: str) -> list[str]:
