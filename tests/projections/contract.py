@@ -1,6 +1,7 @@
 """The laws of a projection, as one abstract suite: a subclass names the class and says how exact its columns are."""
 
 import math
+from functools import lru_cache
 from typing import ClassVar
 
 import pytest
@@ -15,8 +16,14 @@ from intdim.projections.base import Projection
 
 SIZES = [
     (1, 1), (2, 1), (2, 2), (63, 1), (63, 63), (255, 7), (256, 256), (257, 200), (511, 300), (1000, 63),
-    (1009, 1009), (1023, 64), (1025, 1), (2049, 257), (4095, 33), (3000, 511),
+    (601, 601), (1023, 64), (1025, 1), (2049, 257), (4095, 33), (3000, 511),
 ]  # fmt: skip
+
+
+@lru_cache(maxsize=len(SIZES))
+def dense_twin(kind: type[Projection], D: int, d: int) -> torch.Tensor:
+    """P of seed 5, which two laws look at."""
+    return kind(D, d, 5).to_dense()
 
 
 def random_vector(count: int, name: str, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -45,9 +52,9 @@ class ProjectionContract:
     @pytest.mark.parametrize(("D", "d"), SIZES)
     def test_equals_its_definition(self, D, d):
         definition = DEFINITIONS[self.kind.name](D, d, 5)
-        assert relative(self.make(D, d, 5).to_dense(), definition) < 1e-12
+        assert relative(dense_twin(self.kind, D, d), definition) < 1e-12
 
-    @pytest.mark.parametrize(("D", "d"), [(1, 2), (3, 5), (2, 300), (100, 257), (300, 1000)])
+    @pytest.mark.parametrize(("D", "d"), [(1, 2), (3, 5), (2, 300), (100, 257), (300, 600)])
     def test_a_piece_with_fewer_rows_than_columns_equals_its_definition(self, D, d):
         P = self.make(D, d, 5)
         assert relative(P.to_dense(), DEFINITIONS[self.kind.name](D, d, 5)) < 1e-12
@@ -55,7 +62,7 @@ class ProjectionContract:
 
     @pytest.mark.parametrize(("D", "d"), SIZES)
     def test_columns_have_unit_length(self, D, d):
-        P = self.make(D, d, 1).to_dense()
+        P = dense_twin(self.kind, D, d)
         gram = P.t() @ P
         if self.columns == "orthonormal":
             assert (gram - torch.eye(d)).abs().max().item() < 1e-11
@@ -69,11 +76,11 @@ class ProjectionContract:
 
     @pytest.mark.parametrize(("D", "d"), [(1, 3), (40, 300)])
     def test_columns_of_a_short_piece_have_unit_length_in_expectation(self, D, d):
-        """|column 1|^2 over 300 seeds: mean within 4.9 standard errors of 1 (fails once in a million)."""
+        """|column 1|^2 over 150 seeds: mean within 4.9 standard errors of 1 (fails once in a million)."""
         unit = torch.zeros(d, dtype=torch.float64)
         unit[1] = 1
-        squares = torch.stack([self.make(D, d, seed).matvec(unit).square().sum() for seed in range(300)])
-        error = (squares.std() / math.sqrt(300)).item()
+        squares = torch.stack([self.make(D, d, seed).matvec(unit).square().sum() for seed in range(150)])
+        error = (squares.std() / math.sqrt(150)).item()
         assert abs(squares.mean().item() - 1) <= 4.9 * error + 1e-12
 
     @pytest.mark.parametrize(("D", "d"), [(70_001, 3), (300_007, 1000), (150_000, 40_000), (131_073, 65_536)])
@@ -117,7 +124,7 @@ class ProjectionContract:
             assert relative(other.rmatvec(g), one.rmatvec(g)) < 1e-13
 
     def test_same_bits_again_and_same_matrix_whatever_the_threads(self):
-        D, d, threads, found = 70_001, 10, torch.get_num_threads(), []
+        D, d, threads, found = 40_001, 10, torch.get_num_threads(), []
         z, g = random_vector(d, "z", torch.float32), random_vector(D, "g", torch.float32)
         try:
             for count in (1, 2):

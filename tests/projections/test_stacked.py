@@ -11,7 +11,7 @@ from intdim.projections.stacked import Stacked
 
 from .contract import dot_error, random_vector, relative
 
-SIZES = [1, 2, 700, 64, 1, 1300, 257]
+SIZES = [1, 2, 500, 64, 1300]
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
@@ -34,17 +34,17 @@ def test_more_columns_than_most_pieces_have_rows(name):
 
 @pytest.mark.parametrize("name", PROJECTIONS)
 def test_every_piece_moves_by_the_same_length(name):
-    """E |P_k z|^2 = |z|^2 / K for pieces of any size: the mean over 200 seeds within 4.9 standard errors (fails once
+    """E |P_k z|^2 = |z|^2 / K for pieces of any size: the mean over 80 seeds within 4.9 standard errors (fails once
     in a million per piece), the bias vectors with 1 and 2 weights included."""
     d = 64
     z = torch.nn.functional.normalize(random_vector(d, "z"), dim=0)
     moved = torch.stack(
         [
             torch.stack([part.square().sum() for part in make_stacked(name, SIZES, d, seed=s).matvec(z).split(SIZES)])
-            for s in range(200)
+            for s in range(80)
         ]
     ) * len(SIZES)
-    error = moved.std(0) / math.sqrt(200)
+    error = moved.std(0) / math.sqrt(80)
     assert ((moved.mean(0) - 1).abs() <= 4.9 * error + 1e-12).all()
 
 
