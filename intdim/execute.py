@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import inspect
 import math
 import os
 import platform
@@ -93,6 +94,12 @@ def build(spec: RunSpec, runtime: Runtime, data: TaskData) -> tuple[nn.Module, M
     return model, SubspaceMover(subspace)
 
 
+def fitting(data: TaskData, model: nn.Module) -> TaskData:
+    """Leave out segment numbers for a model whose forward takes none."""
+    takes = inspect.signature(model.forward).parameters
+    return data if "token_type_ids" in takes else data.without_types()
+
+
 class PeakMemory:
     """Bytes at the peak: the device's allocator on CUDA, the process's resident set on a CPU (reset where the
     kernel allows it, so that a long-lived worker reports each run for itself)."""
@@ -156,6 +163,7 @@ def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: 
     peak = PeakMemory(device)
     data = load_task(Path(runtime.task_folder))
     model, mover = build(spec, runtime, data)
+    data = fitting(data, model)
     durable.write_json(folder / "environment.json", environment(runtime))
     dropout = derive_seed(spec.seed, "dropout")
     run = Run(
@@ -238,6 +246,7 @@ def time_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
     begun = time.monotonic()
     data = load_task(Path(runtime.task_folder))
     model, mover = build(spec, runtime, data)
+    data = fitting(data, model)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(
             model,

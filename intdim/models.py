@@ -24,6 +24,7 @@ from intdim.locate import Located as Located
 from intdim.locate import locate as locate
 
 HEAD_WORDS = ("classifier", "classification_head", "score", "sequence_summary", "logits_proj", "head")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
 POOLER_WORDS = ("pooler",)  # part of BERT's body that masked-LM checkpoints often lack: drawn with the head then
 
 
@@ -33,6 +34,13 @@ def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedT
     Raises:
         UserError: the folder holds none that can be read.
     """
+    if not any(next(folder.glob(pattern), None) for pattern in TOKENIZER_FILES):
+        # transformers would make one with an empty vocabulary
+        raise UserError(
+            f"{folder} holds no tokenizer",
+            f"one of {', '.join(TOKENIZER_FILES)} beside config.json",
+            "Save the tokenizer into the folder with save_pretrained.",
+        )
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)

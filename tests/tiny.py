@@ -1,0 +1,121 @@
+"""Tiny random models of every architecture in ``conf/model``, made from a configuration; nothing is downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers as hf
+
+VOCABULARY = 40
+PAD = 1
+
+# name -> (configuration class, class of the body whose checkpoint is saved, options)
+ARCHITECTURES: dict[str, tuple[type, type, dict[str, Any]]] = {
+    "bert": (
+        hf.BertConfig,
+        hf.BertModel,
+        {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12},
+    ),
+    "roberta": (
+        hf.RobertaConfig,
+        hf.RobertaForMaskedLM,
+        {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12},
+    ),
+    "xlm-roberta": (
+        hf.XLMRobertaConfig,
+        hf.XLMRobertaForMaskedLM,
+        {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12},
+    ),
+    "electra": (
+        hf.ElectraConfig,
+        hf.ElectraForPreTraining,
+        {"embedding_size": 6, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12},
+    ),
+    "albert": (
+        hf.AlbertConfig,
+        hf.AlbertModel,
+        {"embedding_size": 6, "hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 12},
+    ),
+    "bart": (
+        hf.BartConfig,
+        hf.BartModel,
+        {
+            "d_model": 8,
+            "encoder_layers": 2,
+            "decoder_layers": 2,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 12,
+            "decoder_ffn_dim": 12,
+            "max_position_embeddings": 64,
+            "eos_token_id": 2,
+            "bos_token_id": 0,
+            "decoder_start_token_id": 2,
+            "forced_eos_token_id": None,
+        },
+    ),
+    "t5": (
+        hf.T5Config,
+        hf.T5ForConditionalGeneration,
+        {"d_model": 8, "d_kv": 4, "d_ff": 12, "num_layers": 2, "num_heads": 2, "eos_token_id": 2, "decoder_start_token_id": 1},
+    ),
+    "xlnet": (hf.XLNetConfig, hf.XLNetLMHeadModel, {"d_model": 8, "n_layer": 2, "n_head": 2, "d_inner": 12}),
+    "distilbert": (hf.DistilBertConfig, hf.DistilBertModel, {"dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 12}),
+    "deberta-v2": (
+        hf.DebertaV2Config,
+        hf.DebertaV2Model,
+        {
+            "hidden_size": 8,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 12,
+            "relative_attention": True,
+            "pos_att_type": ["p2c", "c2p"],
+            "position_buckets": 8,
+        },
+    ),
+    "modernbert": (
+        hf.ModernBertConfig,
+        hf.ModernBertModel,
+        {
+            "hidden_size": 8,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 12,
+            "eos_token_id": 2,
+            "bos_token_id": 0,
+            "cls_token_id": 0,
+            "sep_token_id": 2,
+        },
+    ),
+    "gpt2": (hf.GPT2Config, hf.GPT2LMHeadModel, {"n_embd": 8, "n_layer": 2, "n_head": 2, "bos_token_id": 0, "eos_token_id": 2}),
+    "gpt-neox": (
+        hf.GPTNeoXConfig,
+        hf.GPTNeoXForCausalLM,
+        {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12},
+    ),
+    "llama": (
+        hf.LlamaConfig,
+        hf.LlamaForCausalLM,
+        {
+            "hidden_size": 8,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "intermediate_size": 12,
+            "tie_word_embeddings": True,
+        },
+    ),
+}
+
+
+def save(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
+    """Save a tiny random checkpoint of an architecture (body with its pre-training head) and return its folder."""
+    kind, body, options = ARCHITECTURES[name]
+    torch.manual_seed(7)
+    config = kind(vocab_size=VOCABULARY, pad_token_id=PAD, **options)
+    model = body(config).to(dtype)
+    model.save_pretrained(folder)
+    return folder
