@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,16 @@ def test_the_file_table_is_complete_and_true() -> None:
         if not covered:
             missing.append(name)
     assert not missing, f"not in the README's file table: {missing}"
+
+
+def test_the_floors_are_those_that_are_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    rooms = [[name.strip().removeprefix("intdim.") for name in layer.split("|")] for layer in layers]
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d+) \| ([^|]+) \|", text, flags=re.MULTILINE)
+    assert [int(floor) for floor, _ in table] == list(range(len(rooms) - 1, -1, -1))
+    assert [sorted(re.findall(r"`(\w+)`", names)) for _, names in table] == [sorted(names) for names in rooms]
 
 
 def test_every_status_is_explained() -> None:
