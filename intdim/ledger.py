@@ -15,14 +15,17 @@ import json
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from intdim import durable
 from intdim.errors import RunFailed, UserError
 from intdim.spec import LAYOUT_VERSION, RunSpec, SweepSpec, to_dict
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no space left on the disk, or none left to this user
+LOCK_TICK = 0.1  # seconds between looks at a lock that another process holds
 POINT_COLUMNS = ("d", "score_mean", "score_std", "seeds", "step_length", "run_ids")
 
 
@@ -42,32 +45,43 @@ class Ledger:
         """See that ``out`` can be used, without leaving anything behind.
 
         Raises:
-            UserError: it is a file, cannot be written, or was written by another version.
+            UserError: it is no folder, cannot be written, or was written by another version.
+            RunFailed: the disk is full.
         """
         there = self.out
-        while not there.exists() and there != there.parent:
+        while not os.path.lexists(there) and there != there.parent:
             there = there.parent
         if not there.is_dir():
-            raise UserError(f"out={self.out}: {there} is a file", "a folder, or a path where one can be made", "")
+            raise UserError(f"out={self.out}: {there} is not a folder", "a folder, or a path where one can be made", "")
         try:
             handle, name = tempfile.mkstemp(dir=there, prefix=".intdim-check-")
             os.close(handle)
             os.unlink(name)
         except OSError as error:
+            if error.errno in FULL:
+                raise self._failed(error) from error
             raise UserError(
-                f"out={self.out} is not writable: {there}: {error.strerror}", "a folder you may write to", "Choose out=."
+                f"out={self.out} is not writable: {there}: {error.strerror}",
+                "a folder you may write to",
+                "Choose out=.",
             ) from None
-        try:
-            version = durable.read_json(self.out / "intdim.json")
-        except ValueError:
-            version = {"layout_version": "unreadable"}
-        written = version.get("layout_version") if isinstance(version, dict) else "unreadable"
-        if version is not None and written != LAYOUT_VERSION:
+        written = self._layout()
+        if written not in (None, LAYOUT_VERSION):
             raise UserError(
                 f"out={self.out} was written by another version of intdim (layout {written}, this is {LAYOUT_VERSION})",
                 "a folder of this version, or a new one",
                 "Choose another out=, or read this one with the version that wrote it.",
             )
+
+    def _layout(self) -> object:
+        """Return the version that intdim.json names, None without that file, ``unreadable`` for anything else."""
+        try:
+            marked = durable.read_json(self.out / "intdim.json")
+        except (ValueError, OSError):
+            return "unreadable"
+        if marked is None:
+            return None
+        return marked.get("layout_version", "unreadable") if isinstance(marked, dict) else "unreadable"
 
     def open(self) -> None:
         """Make the folder and mark it with the layout's version."""
@@ -81,12 +95,18 @@ class Ledger:
         try:
             yield
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-                raise RunFailed(
-                    f"the disk under {self.out} refused a file: {error.strerror}. Finished runs are kept; "
-                    "free some space and give the same command again."
-                ) from error
-            raise
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> RunFailed:
+        if error.errno in FULL:
+            return RunFailed(
+                f"the disk under {self.out} is full ({error.strerror}). Finished runs are kept; "
+                "free some space and give the same command again."
+            )
+        return RunFailed(
+            f"a file under {self.out} was refused ({error}). Finished runs are kept; "
+            "give the same command again when that is mended."
+        )
 
     def run_folder(self, run_id: str) -> Path:
         """Where a run's files are."""
@@ -103,11 +123,17 @@ class Ledger:
     # -- runs --------------------------------------------------------------------------------------------------------
 
     def write_spec(self, run_id: str, spec: RunSpec) -> None:
-        """Put a run's spec into its folder before the run is handed out; one that is there must be the same."""
+        """Put a run's spec into its folder before the run is handed out.
+
+        Raises:
+            RunFailed: the folder holds the spec of another run.
+        """
         file = self.run_folder(run_id) / "spec.json"
-        wanted = to_dict(spec)
-        with self.disk():
-            if _read(file) != wanted:
+        wanted, there = to_dict(spec), _read(file)
+        if there is not None and there != wanted:
+            raise RunFailed(f"{file} is not the spec of run {run_id}; remove the folder to make the run again")
+        if there is None:
+            with self.disk():
                 durable.write_json(file, wanted)
 
     def result(self, run_id: str) -> dict[str, Any] | None:
@@ -135,7 +161,7 @@ class Ledger:
     def failure(self, run_id: str) -> str | None:
         """Return the recorded traceback of a run that broke, or None."""
         file = self.run_folder(run_id) / "error.txt"
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
 
     def runs(self) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
         """Yield (run_id, spec, result) of every finished run, in the order of their ids."""
@@ -145,21 +171,38 @@ class Ledger:
                 yield folder.name, spec, result
 
     @contextlib.contextmanager
-    def claim(self, folder: Path) -> Iterator[None]:
+    def claim(self, folder: Path, patience: float = math.inf) -> Iterator[None]:
         """Hold a run's folder for this process; the lock goes with the process, however it ends.
 
+        Waits up to ``patience`` seconds for another holder: cells that are measured at the same time by several
+        commands share their baselines, and a worker whose driver was killed a moment ago may still be ending.
+
         Raises:
-            Busy: another process holds it.
+            Busy: another process still holds the folder.
         """
         with self.disk():
             folder.mkdir(parents=True, exist_ok=True)
             lock = (folder / ".lock").open("w")
         with lock:
+            deadline = time.monotonic() + patience
+            while not self._lock(lock):
+                if time.monotonic() >= deadline:
+                    raise Busy(f"another process is making the run in {folder}")
+                time.sleep(min(LOCK_TICK, patience))
+            for left in folder.glob(".*.tmp"):
+                # of a writer that was killed: only the holder writes here, but for the driver's spec.json
+                if not left.name.startswith(".spec.json."):
+                    left.unlink(missing_ok=True)
+            yield
+
+    def _lock(self, lock: IO[str]) -> bool:
+        """Try to lock an open file; False when another process has it."""
+        with self.disk():
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise Busy(f"another process is making the run in {folder}") from None
-            yield
+            except BlockingIOError:
+                return False
+        return True
 
     # -- sweeps ------------------------------------------------------------------------------------------------------
 
@@ -191,13 +234,14 @@ class Ledger:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run's metrics.jsonl; a torn last line is left out."""
+    """Return the lines of a run's metrics.jsonl; a line that a kill tore is left out."""
     file = folder / "metrics.jsonl"
+    text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     lines = []
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
+    for line in text.splitlines():
         with contextlib.suppress(ValueError):
             lines.append(json.loads(line))
-    return lines
+    return [line for line in lines if isinstance(line, dict)]
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -205,10 +249,12 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _read(file: Path) -> dict[str, Any] | None:
+    """Return a JSON table, or None where there is none that can be read."""
     try:
-        return durable.read_json(file)
+        table = durable.read_json(file)
     except ValueError:
         return None
+    return table if isinstance(table, dict) else None
 
 
 def _is_nan(value: object) -> bool:

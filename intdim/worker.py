@@ -1,8 +1,7 @@
-"""The process behind a slot: reads jobs, runs them one after another, reports. Started as ``python -m intdim.worker``."""
+"""The process behind a slot: reads jobs, runs them one after another, reports. Started by ``intdim.launch.local``."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import queue
@@ -11,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from intdim.launch.inprocess import describe
+from intdim.launch.base import describe, find_job
 
 JOBS = {
     "run": "intdim.execute:run_job",
@@ -25,7 +24,7 @@ class Reporter:
     """Writes events to the pipe that the launcher reads."""
 
     def __init__(self, descriptor: int) -> None:
-        os.set_inheritable(descriptor, False)
+        os.set_inheritable(descriptor, False)  # programs that a job starts must not hold it open
         self._pipe = os.fdopen(descriptor, "wb")
         self._lock = threading.Lock()
 
@@ -40,33 +39,49 @@ class Reporter:
                 os._exit(1)
 
 
-def serve(jobs: Mapping[str, str], descriptor: int | None = None) -> None:
-    """Serve jobs (name -> ``module:function``) until the input ends; a job under way then ends with the process."""
-    reporter = Reporter(int(os.environ["INTDIM_EVENT_FD"]) if descriptor is None else descriptor)
-    requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
-    busy = threading.Event()
+def listen() -> queue.Queue[dict[str, Any]]:
+    """Return a queue that a thread fills with the jobs from standard input.
 
-    def listen() -> None:
-        for line in sys.stdin.buffer:
-            requests.put(json.loads(line))
-        if busy.is_set():
-            os._exit(1)  # the driver is gone; the run's checkpoint stays
-        requests.put(None)
+    When the input ends the driver is gone or has closed this slot: the thread then ends the process, also in the
+    middle of a job, whose checkpoint stays. Jobs themselves find an empty standard input.
+    """
+    source = os.fdopen(os.dup(0), "rb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
 
-    threading.Thread(target=listen, daemon=True).start()
+    def read() -> None:
+        for line in source:
+            if line.endswith(b"\n"):  # else the driver died while it wrote
+                requests.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return requests
+
+
+def serve(jobs: Mapping[str, str]) -> None:
+    """Serve jobs (name -> ``module:function``) for as long as the driver lives; each is imported when first asked for.
+
+    A job that raises is reported as failed; one that ends the process is found missing by the driver.
+    """
+    descriptor = os.environ.pop("INTDIM_EVENT_FD", "")
+    if not descriptor:
+        sys.exit("intdim.worker is started by the commands that need it, not by hand")
+    reporter = Reporter(int(descriptor))
+    requests = listen()
     reporter.send("ready")
-    while (request := requests.get()) is not None:
-        busy.set()
+    while True:
+        request = requests.get()
         key = request["key"]
         reporter.send("started", key)
         try:
-            module, _, name = jobs[request["job"]].partition(":")
-            function = getattr(importlib.import_module(module), name)
-            answer = function(request["payload"], lambda facts, key=key: reporter.send("progress", key, facts))
+            job = find_job(jobs[request["job"]])
+            answer = job(request["payload"], lambda facts, key=key: reporter.send("progress", key, facts))
             reporter.send("done", key, answer)
         except Exception as error:  # whatever a job raises goes back to the driver
             reporter.send("failed", key, describe(error))
-        busy.clear()
 
 
 if __name__ == "__main__":

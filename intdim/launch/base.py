@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from intdim.errors import UserError
+
 EventKind = Literal["started", "progress", "done", "failed", "lost"]
+Job = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -13,8 +19,8 @@ class Event:
     """Something that happened to the job ``key``.
 
     ``started`` (no data); ``progress`` (what the job reported); ``done`` (its answer); ``failed`` (kind ``user`` with
-    the parts of a ``UserError``, or kind ``failure`` with a message and a traceback); ``lost``: its worker died (how,
-    and the end of its log), the job may be submitted again.
+    the parts of a ``UserError``, or kind ``failure`` with a message and a traceback); ``lost``: its worker died
+    (``message`` says how, ``log`` holds the last lines it printed), the job may be submitted again.
     """
 
     key: str
@@ -24,22 +30,41 @@ class Event:
 
 class Launcher(Protocol):
     """Laws: jobs start in the order of submission; each job ends in exactly one of done, failed, lost (unless it is
-    cancelled); a lost job does not run any more; no event is reported twice."""
+    cancelled, or dropped by ``close``); a job that has ended does not run any more; no event is reported twice.
+    Payloads, progress and answers are JSON."""
 
     slots: int
 
     def submit(self, key: str, job: str, payload: dict[str, Any]) -> None:
-        """Queue the job ``job`` with a JSON payload under a key that is not in use."""
+        """Queue the job ``job`` with a JSON payload under a key that is not in use; returns at once."""
         ...
 
     def poll(self, timeout: float) -> list[Event]:
-        """Return what happened, waiting up to ``timeout`` seconds for something to."""
+        """Return what happened, waiting up to ``timeout`` seconds for something to.
+
+        Raises:
+            RunFailed: no worker can be started.
+        """
         ...
 
     def cancel(self, key: str) -> None:
-        """Forget a queued job; stop a running one (its worker is replaced)."""
+        """Forget a queued job; stop a running one (its worker is replaced). No event of it comes afterwards."""
         ...
 
     def close(self, drain: bool) -> None:
         """End all workers: after their running jobs (``drain``), or now. Queued jobs are dropped."""
         ...
+
+
+def find_job(where: str) -> Job:
+    """Import the function that ``module:function`` names."""
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return an error as the data of a ``failed`` event."""
+    if isinstance(error, UserError):
+        return {"kind": "user", "parts": list(error.parts)}
+    message = str(error) or type(error).__name__
+    return {"kind": "failure", "message": message, "traceback": "".join(traceback.format_exception(error))}

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import traceback
+import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from intdim.errors import UserError
-from intdim.launch.base import Event
-
-Job = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], dict[str, Any]]
+from intdim.launch.base import Event, Job, describe, find_job
 
 
 class InProcess:
-    """Runs each job when ``poll`` is called; one slot."""
+    """Runs a job whenever ``poll`` is called; one slot.
 
-    def __init__(self, jobs: Mapping[str, Job]) -> None:
+    Args:
+        jobs: name of a job -> the function, or where it is (``module:function``).
+    """
+
+    def __init__(self, jobs: Mapping[str, Job | str]) -> None:
         self.jobs, self.slots = jobs, 1
-        self._queue: deque[tuple[str, str, dict[str, Any]]] = deque()
+        self._queue: deque[tuple[str, str, str]] = deque()
 
     def submit(self, key: str, job: str, payload: dict[str, Any]) -> None:
-        self._queue.append((key, job, payload))
+        assert key not in {item[0] for item in self._queue}, f"{key} is in use"
+        self._queue.append((key, job, json.dumps(payload)))
 
     def poll(self, timeout: float) -> list[Event]:
         if not self._queue:
@@ -29,9 +31,11 @@ class InProcess:
         key, job, payload = self._queue.popleft()
         events = [Event(key, "started")]
         try:
-            answer = self.jobs[job](payload, lambda facts: events.append(Event(key, "progress", facts)))
-            events.append(Event(key, "done", answer))
-        except Exception as error:
+            found = self.jobs[job]
+            function = find_job(found) if isinstance(found, str) else found
+            answer = function(json.loads(payload), lambda facts: events.append(Event(key, "progress", _plain(facts))))
+            events.append(Event(key, "done", _plain(answer)))
+        except Exception as error:  # whatever a job raises goes back to the driver
             events.append(Event(key, "failed", describe(error)))
         return events
 
@@ -42,9 +46,6 @@ class InProcess:
         self._queue.clear()
 
 
-def describe(error: BaseException) -> dict[str, Any]:
-    """Return an error as the data of a ``failed`` event."""
-    if isinstance(error, UserError):
-        return {"kind": "user", "parts": list(error.parts)}
-    message = str(error) or type(error).__name__
-    return {"kind": "failure", "message": message, "traceback": "".join(traceback.format_exception(error))}
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts as they would arrive over a pipe."""
+    return json.loads(json.dumps(facts))

@@ -1,8 +1,7 @@
 """Slots on this machine: long-lived worker processes that import once and serve many jobs.
 
-A worker reads jobs as JSON lines from its standard input and writes events as JSON lines to a pipe of its own, so
-that nothing it prints can be taken for an event. It lives in its own session (Ctrl-C in the driver's terminal does not
-reach it) and dies when the driver does: its standard input then ends. A worker that dies costs its job alone.
+A worker that dies costs its job alone, and dies with the driver. One whose job broke is replaced before the next job:
+what broke the job (an error of the CUDA runtime, say) may have broken the process.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ import contextlib
 import json
 import os
 import selectors
-import signal
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
@@ -23,99 +21,30 @@ from typing import Any
 
 from intdim.errors import RunFailed
 from intdim.launch.base import Event
+from intdim.launch.process import GRACE, WorkerProcess, end_all, how_it_ended
 
 STARTS_LIMIT = 3  # workers in a row that may die before they are ready
-GRACE = 5.0  # seconds between asking a worker to end and ending it
+TICK = 0.2  # seconds between looks at processes whose pipe a child of theirs holds open
 
-
-class Worker:
-    """One process, its pipes, and the job it holds."""
-
-    def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
-        read_end, write_end = os.pipe()
-        self.log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as sink:
-            self.process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=sink,
-                stderr=sink,
-                env=environment | {"INTDIM_EVENT_FD": str(write_end)},
-                pass_fds=(write_end,),
-                start_new_session=True,
-            )
-        os.close(write_end)
-        os.set_blocking(read_end, False)
-        self.events = read_end
-        self.ready = False
-        self.job: str | None = None
-        self.buffer = b""
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Hand over a line; a worker that died meanwhile is found by the next poll."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-
-    def read(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return complete lines that have arrived, and whether the pipe has ended."""
-        ended = False
-        while True:
-            try:
-                chunk = os.read(self.events, 1 << 20)
-            except BlockingIOError:
-                break
-            if not chunk:
-                ended = True
-                break
-            self.buffer += chunk
-        *lines, self.buffer = self.buffer.split(b"\n")
-        return [json.loads(line) for line in lines if line], ended
-
-    def end(self, now: bool) -> None:
-        """Close its input (it ends when idle) or kill it."""
-        with contextlib.suppress(OSError):
-            if self.process.stdin is not None:
-                self.process.stdin.close()
-        if now:
-            self._signal(signal.SIGKILL)
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the process; kill it when it takes longer."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            self.process.wait()
-        with contextlib.suppress(OSError):
-            os.close(self.events)
-
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
-
-    def how_it_died(self) -> str:
-        """Return the exit status or signal and the end of the log."""
-        code = self.process.wait()
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        try:
-            tail = self.log.read_text(encoding="utf-8", errors="replace")[-2000:].strip().splitlines()
-        except OSError:
-            tail = []
-        return f"{how}: {tail[-1][:300]}" if tail and code > 0 else how
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+QUIET = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONFAULTHANDLER": "1",  # a crash leaves its Python frames in the log
+}
 
 
 class LocalSlots:
-    """A fixed number of supervised worker processes.
+    """A fixed number of supervised worker processes, each started when a job first needs it.
 
     Args:
         slots: how many jobs run at once.
         threads: threads for each worker's arithmetic.
         environment: variables added to the workers' environment.
         command: what starts a worker.
-        log: where the workers' output goes (appended).
+        log: where the workers' output goes; slot k writes to ``<stem>-<k><suffix>``. Default: in a temporary folder.
+            ``close`` removes the files of slots where no worker died and no job broke.
         devices: CUDA device numbers, given to slots in turn; empty leaves the environment alone.
     """
 
@@ -132,116 +61,134 @@ class LocalSlots:
         assert threads >= 1
         self.slots = slots
         self.command = list(command or (sys.executable, "-m", "intdim.worker"))
-        self.log = log or Path(tempfile.gettempdir()) / f"intdim-workers-{os.getpid()}.log"
         self.devices = list(devices)
-        single = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-        quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONUNBUFFERED": "1"}
-        self.environment = {**os.environ, **single, **quiet, **(environment or {})}
-        self._workers: dict[int, Worker] = {}
-        self._queue: deque[tuple[str, str, dict[str, Any]]] = deque()
-        self._unready_deaths = 0
+        self.environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **QUIET}
+        self.environment.update(environment or {})
+        self._scratch = Path(tempfile.mkdtemp(prefix="intdim-workers-")) if log is None else None
+        self.log = log if log is not None else Path(str(self._scratch)) / "worker.log"
+        self._workers: dict[int, WorkerProcess] = {}
+        self._queue: deque[tuple[str, bytes]] = deque()
+        self._events: list[Event] = []
+        self._early_deaths = 0
+        self._telling: set[int] = set()  # slots whose log says something about a death or a failure
         self._selector = selectors.DefaultSelector()
+        self._closed = False
 
     @property
     def pids(self) -> list[int]:
-        """Process ids of the living workers."""
-        return [worker.process.pid for worker in self._workers.values()]
+        """Process ids of the workers."""
+        return [worker.pid for worker in self._workers.values()]
+
+    def log_of(self, slot: int) -> Path:
+        """Where the workers of a slot print."""
+        return self.log.with_name(f"{self.log.stem}-{slot}{self.log.suffix}")
 
     def submit(self, key: str, job: str, payload: dict[str, Any]) -> None:
-        self._queue.append((key, job, payload))
+        assert not self._closed
+        held = {worker.job for worker in self._workers.values()} | {item[0] for item in self._queue}
+        assert key not in held, f"{key} is in use"
+        line = json.dumps({"key": key, "job": job, "payload": payload}).encode() + b"\n"
+        self._queue.append((key, line))
         self._assign()
 
     def poll(self, timeout: float) -> list[Event]:
-        self._assign()
         deadline = time.monotonic() + timeout
-        events: list[Event] = []
         while True:
-            remaining = max(0.0, deadline - time.monotonic())
-            if not self._workers:
-                return events
-            for ready, _ in self._selector.select(0.0 if events else remaining):
-                events += self._listen(ready.data)
+            for slot in list(self._workers):
+                self._listen(slot)
             self._assign()
-            if events or time.monotonic() >= deadline:
+            remaining = deadline - time.monotonic()
+            if self._events or not self._workers or remaining <= 0:
+                events, self._events = self._events, []
                 return events
+            self._selector.select(min(remaining, TICK))
 
     def cancel(self, key: str) -> None:
         self._queue = deque(item for item in self._queue if item[0] != key)
+        self._events = [event for event in self._events if event.key != key]
         for slot, worker in list(self._workers.items()):
             if worker.job == key:
-                worker.end(now=True)
-                self._forget(slot)
+                self._remove(slot).bury(0.0)
 
     def close(self, drain: bool) -> None:
         self._queue.clear()
-        for worker in self._workers.values():
-            if not drain:
-                worker.end(now=True)
-            elif worker.job is None:
-                worker.end(now=False)
-        while drain and any(worker.job for worker in self._workers.values()):
-            self.poll(0.2)
-        for slot, worker in list(self._workers.items()):
-            worker.end(now=False)
-            worker.wait(GRACE)
-            self._drop(slot)
+        try:
+            while drain and any(worker.job is not None for worker in self._workers.values()):
+                self.poll(TICK)
+        finally:
+            end_all([self._remove(slot) for slot in list(self._workers)], now=not drain)
+            self._events.clear()
+            self._selector.close()
+            self._closed = True
+            for slot in set(range(self.slots)) - self._telling:
+                self.log_of(slot).unlink(missing_ok=True)
+            if self._scratch is not None and not self._telling:
+                shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _assign(self) -> None:
-        """Give queued jobs to idle workers; start workers as long as jobs wait and slots are free."""
-        waiting = len(self._queue)
-        idle = [slot for slot, worker in self._workers.items() if worker.job is None]
-        for slot in range(self.slots):
-            if len(idle) >= waiting:
-                break
-            if slot not in self._workers:
-                self._start(slot)
-                idle.append(slot)
-        for slot in sorted(idle, key=lambda number: not self._workers[number].ready):
-            if not self._queue:
-                break
-            key, job, payload = self._queue.popleft()
-            self._workers[slot].job = key
-            self._workers[slot].send({"key": key, "job": job, "payload": payload})
+        """Give waiting jobs to workers that are ready; start workers while jobs wait and slots are free.
+
+        A worker gets its first job when it says that it is ready, so that one that dies at its start costs no job.
+        """
+        idle = [slot for slot in sorted(self._workers) if self._workers[slot].job is None]
+        for slot in idle:
+            if self._queue and self._workers[slot].ready:
+                key, line = self._queue.popleft()
+                self._workers[slot].job = key
+                self._workers[slot].send(line)
+        coming = sum(not worker.ready for worker in self._workers.values())
+        free = [slot for slot in range(self.slots) if slot not in self._workers]
+        for slot in free[: max(0, len(self._queue) - coming)]:
+            self._start(slot)
 
     def _start(self, slot: int) -> None:
         environment = dict(self.environment)
         if self.devices:
             environment["CUDA_VISIBLE_DEVICES"] = self.devices[slot % len(self.devices)]
-        worker = Worker(self.command, environment, self.log)
+        try:
+            worker = WorkerProcess(self.command, environment, self.log_of(slot))
+        except OSError as error:
+            raise RunFailed(f"a worker cannot be started: {error}") from error
         self._workers[slot] = worker
-        self._selector.register(worker.events, selectors.EVENT_READ, slot)
+        self._selector.register(worker.events, selectors.EVENT_READ)
 
-    def _listen(self, slot: int) -> list[Event]:
+    def _listen(self, slot: int) -> None:
+        """Take in what a slot's worker has sent, and its death."""
         worker = self._workers[slot]
-        lines, ended = worker.read()
-        events = []
+        lines, gone = worker.receive()
+        broken = False
         for line in lines:
             if line["kind"] == "ready":
-                worker.ready, self._unready_deaths = True, 0
+                worker.ready, self._early_deaths = True, 0
                 continue
-            event = Event(line["key"], line["kind"], line.get("data", {}))
-            events.append(event)
+            event = Event(line["key"], line["kind"], line["data"])
+            self._events.append(event)
             if event.kind in ("done", "failed"):
                 worker.job = None
-        if ended:
-            events += self._bury(slot)
-        return events
+            broken = broken or (event.kind == "failed" and event.data["kind"] != "user")
+        if gone:
+            self._lose(slot)
+        elif broken:
+            self._telling.add(slot)
+            end_all([self._remove(slot)], now=True)
 
-    def _bury(self, slot: int) -> list[Event]:
-        worker = self._workers[slot]
-        how, key, was_ready = worker.how_it_died(), worker.job, worker.ready
-        self._forget(slot)
-        if not was_ready:
-            self._unready_deaths += 1
-            if self._unready_deaths >= STARTS_LIMIT:
-                raise RunFailed(f"a worker does not start ({how}); its output is in {self.log}")
-        return [Event(key, "lost", {"message": how})] if key is not None else []
+    def _lose(self, slot: int) -> None:
+        """Handle the death of a slot's worker."""
+        worker = self._remove(slot)
+        # the pipe ends a moment before the process does; one that lives on without its pipe is of no use
+        status = worker.bury(GRACE)
+        self._telling.add(slot)
+        tail = worker.last_lines()
+        how = how_it_ended(status, tail)
+        if worker.job is not None:
+            self._events.append(Event(worker.job, "lost", {"message": how, "log": tail, "log_file": str(worker.log)}))
+        if not worker.ready:
+            self._early_deaths += 1
+            if self._early_deaths >= STARTS_LIMIT:
+                raise RunFailed(f"a worker does not start ({how}); its output is in {worker.log}:\n{tail}".strip())
 
-    def _forget(self, slot: int) -> None:
-        self._workers[slot].wait(GRACE)
-        self._drop(slot)
-
-    def _drop(self, slot: int) -> None:
+    def _remove(self, slot: int) -> WorkerProcess:
         worker = self._workers.pop(slot)
-        with contextlib.suppress(KeyError, ValueError):
+        with contextlib.suppress(KeyError):
             self._selector.unregister(worker.events)
+        return worker
