@@ -1,0 +1,238 @@
+"""theta = theta_0 + S P z: the gradient against autograd, ties, groups, scopes, accumulation, refusals."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from intdim import Subspace
+from intdim.errors import UserError
+from intdim.parameters import ParameterTable, layer_names
+
+
+class Small(nn.Module):
+    """Embedding tied to the output, two blocks with norms, a head, a weight that nothing uses."""
+
+    def __init__(self, dtype=torch.float64):
+        super().__init__()
+        self.embed = nn.Embedding(11, 6)
+        self.blocks = nn.ModuleList([nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 6)) for _ in range(2)])
+        self.pooler = nn.Linear(6, 6)
+        self.out = nn.Linear(6, 11, bias=False)
+        self.out.weight = self.embed.weight
+        self.unused = nn.Parameter(torch.ones(5))
+        self.to(dtype)
+
+    def forward(self, ids):
+        x = self.embed(ids).mean(1)
+        for block in self.blocks:
+            x = x + torch.tanh(block(x))
+        return self.out(torch.tanh(self.pooler(x)))
+
+
+IDS = torch.randint(0, 11, (5, 4), generator=torch.Generator().manual_seed(1))
+LABELS = torch.tensor([0, 3, 5, 7, 10])
+
+
+def small(dtype=torch.float64):
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return Small(dtype)
+
+
+def loss_of(model):
+    return nn.functional.cross_entropy(model(IDS), LABELS)
+
+
+def dense_gradients(space, theta_0, model_factory):
+    """Gradients of z and scales by autograd through the dense matrix and a functional call."""
+    P = space.projection.to_dense().to(torch.float64)
+    z = space.z.detach().clone().requires_grad_()
+    scales = None if space.scales is None else space.scales.detach().clone().requires_grad_()
+    moved = P @ z
+    if scales is not None:
+        per_weight = torch.empty(space.D, dtype=torch.long)
+        for number, start, stop in space._slices:
+            per_weight[start:stop] = number
+        moved = scales[per_weight] * moved
+    theta = theta_0 + moved
+    model = model_factory()
+    weights = {entry.name: theta[entry.place].view(entry.shape) for entry in space.table.entries}
+    weights = dict(model.named_parameters()) | weights
+    out = torch.func.functional_call(model, weights, (IDS,), tie_weights=True)
+    nn.functional.cross_entropy(out, LABELS).backward()
+    return theta.detach(), z.grad, None if scales is None else scales.grad
+
+
+@pytest.mark.parametrize("exclude", [(), ("pooler.*",)])
+@pytest.mark.parametrize("scope", ["global", "layer", "tensor"])
+@pytest.mark.parametrize(("method", "groups"), [("did", "layer"), ("said", "layer"), ("said", "module"), ("said", "tensor")])
+@pytest.mark.parametrize("projection", ["dense", "fastfood", "one_hot"])
+def test_gradient_equals_autograd(projection, method, groups, scope, exclude):
+    model = small()
+    space = Subspace(model, 40, projection, method, scope, groups, seed=5, exclude=exclude)
+    chooser = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        space.z.copy_(0.3 * torch.randn(len(space.z), generator=chooser, dtype=torch.float64))
+        if space.scales is not None:
+            space.scales.copy_(1 + 0.2 * torch.randn(len(space.scales), generator=chooser, dtype=torch.float64))
+    theta_0 = space.theta_0.clone()
+    space.write()
+    loss_of(model).backward()
+    space.read_grad()
+    theta, z_grad, scales_grad = dense_gradients(space, theta_0, small)
+    assert torch.allclose(space.theta, theta, rtol=0, atol=1e-12)
+    assert (space.z.grad - z_grad).norm() <= 1e-12 * z_grad.norm()
+    if method == "said":
+        assert len(space.z) + space.num_groups == 40
+        assert (space.scales.grad - scales_grad).norm() <= 1e-12 * scales_grad.norm()
+
+
+def test_zero_is_theta_0_bit_for_bit_and_nothing_is_wrapped():
+    model, twin = small(torch.float32), small(torch.float32)
+    names = [name for name, _ in model.named_parameters()]
+    Subspace(model, 10, "orthogonal").write()
+    assert [name for name, _ in model.named_parameters()] == names
+    assert type(model) is Small
+    assert model.out.weight is model.embed.weight
+    for (name, weight), (_, other) in zip(model.named_parameters(), twin.named_parameters(), strict=True):
+        assert torch.equal(weight, other), name
+    assert set(model.state_dict()) == set(twin.state_dict())
+
+
+def test_ties_count_once_and_exclusion_freezes():
+    model = small()
+    D = sum(weight.numel() for weight in model.parameters())
+    assert Subspace(small(), 5).D == D
+    space = Subspace(model, 5, exclude=["pooler.*", "unused"])
+    assert D - space.D == 6 * 6 + 6 + 5
+    assert not model.pooler.weight.requires_grad
+    before = model.pooler.weight.clone()
+    with torch.no_grad():
+        space.z.fill_(1.0)
+    space.write()
+    assert torch.equal(model.pooler.weight, before)
+    assert not torch.equal(model.embed.weight, small().embed.weight)
+
+
+def test_accumulation_is_one_product_of_the_sum():
+    one, many = small(), small()
+    a, b = Subspace(one, 20, seed=1), Subspace(many, 20, seed=1)
+    a.write()
+    b.write()
+    loss_of(one).backward()
+    a.read_grad()
+    for row in range(len(IDS)):
+        (nn.functional.cross_entropy(many(IDS[row : row + 1]), LABELS[row : row + 1]) / len(IDS)).backward()
+    b.read_grad()
+    assert torch.allclose(a.z.grad, b.z.grad, rtol=0, atol=1e-14)
+    b.read_grad()
+    assert torch.allclose(a.z.grad, b.z.grad, rtol=0, atol=1e-14), "read gradients are cleared"
+
+
+def test_gradients_set_to_none_by_the_user_are_still_right():
+    expected, model = small(), small()
+    a, b = Subspace(expected, 20, seed=1), Subspace(model, 20, seed=1)
+    for module, space in ((expected, a), (model, b)):
+        space.write()
+        if module is model:
+            module.zero_grad(set_to_none=True)
+        loss_of(module).backward()
+        space.read_grad()
+    assert torch.equal(a.z.grad, b.z.grad)
+    model.zero_grad(set_to_none=True)
+    b.z.grad = None
+    b.read_grad()
+    assert torch.equal(b.z.grad, torch.zeros_like(b.z)), "no backward since: no gradient"
+
+
+def test_state_round_trip_and_a_training_step():
+    model = small()
+    space = Subspace(model, 30, "kronecker", "said", groups="layer", seed=4)
+    optimiser = torch.optim.AdamW(space.parameters(), lr=0.2 / 30**0.5, weight_decay=0.0)
+    losses = []
+    for _ in range(60):
+        space.write()
+        loss = loss_of(model)
+        loss.backward()
+        space.read_grad()
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+    kept = {name: value.clone() for name, value in space.state_dict().items()}
+    again = small()
+    other = Subspace(again, 30, "kronecker", "said", groups="layer", seed=4)
+    other.load_state_dict(kept)
+    other.write()
+    space.write()
+    assert torch.equal(other.theta, space.theta)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_bf16_autocast_and_bf16_weights(autocast):
+    model = small(torch.float32 if autocast else torch.bfloat16)
+    space = Subspace(model, 20, "one_hot")
+    space.write()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        loss = nn.functional.cross_entropy(model(IDS).float(), LABELS)
+    loss.backward()
+    space.read_grad()
+    assert space.z.dtype == torch.float32
+    assert space.z.grad.isfinite().all()
+    assert space.z.grad.norm() > 0
+
+
+def test_layer_names():
+    names = [
+        "bert.embeddings.word_embeddings.weight",
+        "bert.encoder.layer.0.output.dense.weight",
+        "bert.encoder.layer.11.output.dense.weight",
+        "bert.pooler.dense.weight",
+        "classifier.bias",
+    ]
+    blocks = ["bert.encoder.layer.0", "bert.encoder.layer.11"]
+    assert layer_names(names) == ["embeddings", *blocks, "head", "head"]
+    decoder = ["model.embed_tokens.weight", "model.layers.0.mlp.weight", "model.norm.weight", "score.weight"]
+    assert layer_names(decoder) == ["embeddings", "model.layers.0", "head", "head"]
+    assert layer_names(["0.weight", "0.bias", "2.weight"]) == ["0", "0", "2"]
+    halves = ["shared.weight", "encoder.block.0.x", "encoder.final.weight", "decoder.block.0.x", "decoder.embed_positions.weight"]
+    assert layer_names(halves) == ["embeddings", "encoder.block.0", "head", "decoder.block.0", "embeddings"]
+
+
+def test_groups_cover_without_overlap():
+    table = ParameterTable.of(small())
+    for kind in ("layer", "module", "tensor"):
+        slices = sorted(place for group in table.groups(kind) for place in group.slices)
+        assert slices[0][0] == 0
+        assert slices[-1][1] == table.D
+        assert all(left[1] == right[0] for left, right in zip(slices, slices[1:], strict=False))
+    assert all(len(group.slices) == 1 for group in table.groups("layer")), "layers are contiguous"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"d": 0}, "no dimension"),
+        ({"d": 10.5}, "no dimension"),
+        ({"d": 10**6}, "exceeds D="),
+        ({"d": 4, "method": "said"}, "counted in d"),
+        ({"d": 5, "projection": "fastfud"}, "fastfood"),
+        ({"d": 5, "method": "sayd"}, "said"),
+        ({"d": 5, "scope": "model"}, "global"),
+        ({"d": 5, "exclude": ["nothing.*"]}, "matches no weight"),
+        ({"d": 5, "exclude": ["*"]}, "no weight is left"),
+    ],
+)
+def test_refusals(settings, words):
+    with pytest.raises(UserError, match=words) as caught:
+        Subspace(small(), **settings)
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_weights_of_several_dtypes_are_refused():
+    model = small()
+    model.pooler.to(torch.float32)
+    with pytest.raises(UserError, match="one dtype"):
+        Subspace(model, 5)
