@@ -13,7 +13,7 @@ from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
-LARGEST_STORED = 1 << 26  # non-zero entries: 264 MiB of state; beyond, they are made again for every product
+LARGEST_STORED = 1 << 28  # non-zero entries: 1.1 GB of state; beyond, they are made again for every product, at 40 times the cost
 
 
 class Sparse(Projection):
@@ -28,7 +28,7 @@ class Sparse(Projection):
     sums over layers, the product adds into the layer's rows in the order of the columns. Row w is hit by about
     d / sqrt(D) entries, so for small d most weights never move: see ``movable_share``.
 
-    State: 4 bytes and one bit per non-zero entry, d sqrt(D) of them, or nothing beyond 2^26 entries.
+    State: 4 bytes and one bit per non-zero entry, d sqrt(D) of them, or nothing beyond 2^28 entries.
     """
 
     name = "sparse"
