@@ -75,13 +75,15 @@ class Ledger:
 
     def _layout(self) -> object:
         """Return the version that intdim.json names, None without that file, ``unreadable`` for anything else."""
-        try:
-            marked = durable.read_json(self.out / "intdim.json")
-        except (ValueError, OSError):
-            return "unreadable"
-        if marked is None:
+        file = self.out / "intdim.json"
+        if not os.path.lexists(file):
             return None
-        return marked.get("layout_version", "unreadable") if isinstance(marked, dict) else "unreadable"
+        try:
+            marked = durable.read_json(file)
+        except (ValueError, OSError):
+            marked = None
+        version = marked.get("layout_version") if isinstance(marked, dict) else None
+        return "unreadable" if version is None else version
 
     def open(self) -> None:
         """Make the folder and mark it with the layout's version."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from intdim.launch import Event, Launcher
 
 ENDS = ("done", "failed", "lost")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from intdim.launch import InProcess
 
 from . import fake_worker

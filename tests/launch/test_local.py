@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from intdim.errors import RunFailed
 from intdim.launch import LocalSlots
 
