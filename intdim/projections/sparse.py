@@ -13,7 +13,7 @@ from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
-LARGEST_STORED = 1 << 28  # non-zero entries: 1.1 GB of state; beyond, they are made again for every product, at 40 times the cost
+LARGEST_STORED = 1 << 28  # non-zero entries: 1.1 GB of state; beyond, every product makes them again and costs ten times
 
 
 class Sparse(Projection):
