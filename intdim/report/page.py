@@ -49,7 +49,7 @@ def page(records: list[SweepRecord], unfinished: list[str], pictures: dict[str, 
         pictures: PNG bytes by sweep id, and under ``d90`` the comparison where there is one.
         stems: file names under ``figures/`` by sweep id, without ending.
     """
-    count = f"{len(records)} sweep{'s' * (len(records) != 1)}"
+    count = _count(len(records), "sweep")
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -143,7 +143,7 @@ def _section(record: SweepRecord, picture: bytes | None, stem: str) -> str:
     )
     search, isotonic = spec["search"], verdict.get("isotonic_d90")
     facts = [
-        ("baseline (full fine-tuning)", f"{_baseline(verdict)}, {verdict['baseline_seeds']} seeds"),
+        ("baseline (full fine-tuning)", f"{_baseline(verdict)}, {_count(verdict['baseline_seeds'], 'seed')}"),
         ("chance (majority class)", _with_error(verdict.get("chance"), verdict.get("chance_se"))),
         ("search", f"{search.get('name', '–')}, d from {whole(bounds[0])} to {whole(bounds[1])}"),
         ("d90 by an isotonic fit, a second opinion", "–" if isotonic is None else whole(isotonic)),
@@ -278,7 +278,12 @@ def _ends(verdict: dict[str, Any]) -> str:
 
 
 def _baseline(verdict: dict[str, Any]) -> str:
-    return _with_error(verdict.get("baseline_mean"), verdict.get("baseline_std"))
+    spread = verdict.get("baseline_std") if verdict["baseline_seeds"] > 1 else None  # one seed shows no spread
+    return _with_error(verdict.get("baseline_mean"), spread)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _with_error(value: float | None, error: float | None) -> str:

@@ -87,7 +87,8 @@ def latex_table(records: list[SweepRecord]) -> str:
         method = str(verdict["method"]).upper()
         if verdict["method"] == "said":
             method += f" ({verdict['groups']})"
-        baseline, std = verdict.get("baseline_mean"), verdict.get("baseline_std")
+        baseline = verdict.get("baseline_mean")
+        std = verdict.get("baseline_std") if verdict["baseline_seeds"] > 1 else None  # one seed shows no spread
         mean = "--" if baseline is None else f"{baseline:.3f}" if std is None else rf"{baseline:.3f} \pm {std:.3f}"
         threshold = f"{100 * verdict['fraction']:g} % {KINDS.get(verdict['threshold_kind'], verdict['threshold_kind'])}"
         words = (verdict["model"], verdict["task"], method, verdict["projection"], verdict["scope"])

@@ -128,6 +128,16 @@ def test_latex_has_balanced_columns_and_escapes(out: Path) -> None:
     assert latex_escape("<|>") == r"\textless{}\textbar{}\textgreater{}"
 
 
+@pytest.mark.usefixtures("blank")
+def test_one_seed_shows_no_spread(out: Path) -> None:
+    fake.sweep(out, baseline_seeds=1, baseline_std=0.0, baseline_mean=0.61)
+    folder = report(out)
+    assert " & $0.610$ & " in (folder / "d90.tex").read_text()
+    text = (folder / "index.html").read_text()
+    assert "0.610, 1 seed<" in text
+    assert "0.610 ±" not in text
+
+
 class Page(HTMLParser):
     """Checks that tags nest, and collects links, sources and ids."""
 
