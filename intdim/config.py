@@ -151,7 +151,7 @@ def cell_request(cfg: DictConfig, typed: frozenset[str] = frozenset()) -> CellRe
         beta1=check.real("train.beta1", 0.0, 1.0),
         beta2=check.real("train.beta2", 0.0, 1.0),
         epsilon=check.real("train.epsilon", 0.0),
-        precision=check.choice("train.precision", PRECISIONS),
+        precision=precision(check.choice("train.precision", ("auto", *PRECISIONS)), check.choice("device", DEVICES)),
         evaluations=check.whole("train.evaluations", 1),
     )
     cell = CellRequest(

@@ -52,7 +52,7 @@ class TaskRequest:
 
 @dataclass(frozen=True)
 class CellRequest:
-    """One cell of a grid. In ``search`` a d_max of 0 means min(D, 4e6)."""
+    """One cell of a grid. In ``search`` a d_min or d_max of 0 is chosen by the model's size."""
 
     model: ModelRequest
     task: TaskRequest

@@ -21,10 +21,11 @@ from intdim.launch import Event, Launcher, LocalSlots
 from intdim.ledger import Ledger
 from intdim.measure import Measurement, Result, Wanted, check_dimensions, expected_runs
 from intdim.request import CellRequest, RuntimeRequest
-from intdim.spec import Prepared, RunSpec, Runtime, SearchSpec, SubspaceSpec, SweepSpec, derive_seed, to_dict
+from intdim.spec import Prepared, RunSpec, Runtime, SearchSpec, SubspaceSpec, SweepSpec, derive_seed, from_dict, to_dict
 
 LOST_LIMIT = 3  # a run whose worker died this often is given up
-AUTO_D_MAX = 4_000_000  # the paper's upper end; D where that is smaller
+LARGE = 10_000_000  # weights from which a model is searched over the paper's range
+AUTO_RANGES = {False: (8, 65_536), True: (100, 4_000_000)}  # d_min, d_max where the user gave none
 
 
 class View(Protocol):
@@ -163,28 +164,24 @@ def prepare_cells(cells: list[CellRequest], pool: Workers, view: View) -> list[P
         # one after another: two workers would read the same corpus and tokenise the same task twice
         for key, cell in missing.items():
             answer = pool.ask("prepare", {"cell": to_dict(cell)})
-            found[key] = prepared_from(answer)
+            found[key] = from_dict(Prepared, answer)
             remembered.store(cell, found[key])
     return [found[key] for key in keys]
 
 
-def prepared_from(answer: dict[str, Any]) -> Prepared:
-    """Rebuild a ``Prepared`` from a worker's answer."""
-    from intdim.spec import from_dict
-
-    return from_dict(Prepared, answer)
-
-
 def sweep_spec(cell: CellRequest, prepared: Prepared) -> SweepSpec:
-    """Return the typed, complete sweep of a cell; an automatic d_max becomes min(D, 4e6)."""
-    search = cell.search
-    d_max = search.d_max or min(AUTO_D_MAX, prepared.facts.D)
+    """Return the typed, complete sweep of a cell; ends of the range that the user left open are chosen here."""
+    search, facts = cell.search, prepared.facts
+    low, high = AUTO_RANGES[facts.D > LARGE]
+    m = facts.groups[cell.subspace.groups] if cell.subspace.method == "said" else 0
+    d_max = search.d_max or min(high, facts.D)
+    d_min = search.d_min or min(max(low, m + 1), d_max)
     return SweepSpec(
         model=prepared.model,
         task=prepared.task,
         subspace=cell.subspace,
         train=cell.train,
-        search=SearchSpec(**(to_dict(search) | {"d_max": d_max})),
+        search=SearchSpec(**(to_dict(search) | {"d_min": d_min, "d_max": d_max})),
         step_lengths=cell.step_lengths,
         learning_rates=cell.learning_rates,
         baseline_seeds=cell.baseline_seeds,
@@ -354,9 +351,10 @@ def run_cells(
             made = resolve(cells, pool, shown)
             known = {spec.sweep_id: ledger.verdict(spec.sweep_id) for spec, _ in made}
             todo = {spec.sweep_id: (spec, prepared) for spec, prepared in made if known[spec.sweep_id] is None}
-            shown.event("cells", specs=[spec for spec, _ in made], known=known)
             if todo:
+                pool.find_device()
                 ledger.open()
+            shown.event("cells", specs=[spec for spec, _ in made], known=known)
             under_way = []
             for spec, prepared in todo.values():
                 measurement = Measurement(spec, prepared.facts)
@@ -457,7 +455,9 @@ def train_one(
             prepared = prepare_cells([cell], pool, shown)[0]
             run = single_run(cell, prepared, d, step_length, learning_rate)
             driver = Driver(pool, ledger, shown)
-            ledger.result(run.run_id) or ledger.open()
+            if ledger.result(run.run_id) is None:
+                pool.find_device()
+                ledger.open()
             driver.want(run, prepared)
             while driver.flying:
                 for event in pool.launcher.poll(0.5):
@@ -505,7 +505,7 @@ def fetch(cells: list[CellRequest], runtime: RuntimeRequest, view: View | None =
         for cell in cells:
             start = time.monotonic()
             shown.event("note", text=f"fetching {cell.model.name} and {cell.task.name}")
-            prepared = prepared_from(pool.ask("prepare", {"cell": to_dict(cell)}))
+            prepared = from_dict(Prepared, pool.ask("prepare", {"cell": to_dict(cell)}))
             remembered.store(cell, prepared)
             fetched.append(to_dict(prepared.facts) | {"seconds": time.monotonic() - start})
     return fetched

@@ -7,7 +7,9 @@ worked on where that launcher put it.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import io
 import os
 import re
 import sys
@@ -99,7 +101,8 @@ def check(overrides: list[str], command: str) -> list[str]:
         key = _key(override)
         if "=" not in override and not override.startswith("~"):
             raise UserError(
-                f"{override!r} is neither a flag nor key=value", "intdim <command> [flags] [key=value ...]",
+                f"{override!r} is neither a flag nor key=value",
+                "intdim <command> [flags] [key=value ...]",
                 _near(override, known) or f"`intdim {command} --help` lists the keys.",
             )
         if override.startswith(("+", "~")):
@@ -110,7 +113,9 @@ def check(overrides: list[str], command: str) -> list[str]:
             )
         if re.match(r"hydra\.(launcher|sweeper)=", override):
             raise UserError(
-                f"{override!r} would be ignored", "a group is chosen with a slash", f"Write {override.replace('.', '/', 1)}"
+                f"{override!r} would be ignored",
+                "a group is chosen with a slash",
+                f"Write {override.replace('.', '/', 1)}",
             )
         if key.startswith("hydra") or key in known or key.startswith("model.overrides."):
             continue
@@ -186,20 +191,26 @@ class UserFolder(SearchPathPlugin):
 def _compose(command: str, arguments: list[str], task: Callable[[DictConfig], int]) -> None:
     mine = os.environ.get("INTDIM_CONFIG_PATH")
     if mine and not Path(mine).expanduser().is_dir():
-        raise UserError(f"INTDIM_CONFIG_PATH={mine} is no folder", "a folder with config groups", "Correct or unset it.")
+        raise UserError(
+            f"INTDIM_CONFIG_PATH={mine} is no folder", "a folder with config groups", "Correct or unset it."
+        )
     Plugins.instance().register(UserFolder)
-    before = sys.argv, dict(os.environ)
+    before, complaint = (sys.argv, dict(os.environ)), io.StringIO()
     with tempfile.TemporaryDirectory(prefix="intdim-hydra-") as scratch:
         os.environ["INTDIM_HYDRA_FOLDER"] = scratch  # Hydra leaves its multirun.yaml there, not in the results
         os.environ["HYDRA_FULL_ERROR"] = "1"  # raise instead of printing
         sys.argv = [f"intdim {command}", *arguments]
         try:
-            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(task)()
+            with contextlib.redirect_stderr(complaint):
+                hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(task)()
         except (HydraException, OmegaConfBaseException) as error:
             raise translated(error, command) from error
         except SystemExit as ended:  # argparse: an unknown flag
             if ended.code not in (0, None):
-                raise UserError("unknown or incomplete flag (see above)", "Hydra's flags", "Use --hydra-help.") from None
+                said = complaint.getvalue().strip().splitlines() or [f"exit status {ended.code}"]
+                raise UserError(
+                    said[-1], "Hydra's flags and key=value", f"See intdim {command} --hydra-help."
+                ) from None
         finally:
             sys.argv = before[0]
             for name in ("INTDIM_HYDRA_FOLDER", "HYDRA_FULL_ERROR"):
@@ -219,11 +230,15 @@ def translated(error: BaseException, command: str) -> UserError:
         group, name = missing.groups()
         return UserError(f"unknown {group} {name!r}", suggest(name, choices(group)), _own(group))
     if "Ambiguous value" in text or "use -m" in text:
-        return UserError(text.splitlines()[0], "one value, or a grid", "Add -m for a grid, or quote a value with commas.")
+        return UserError(
+            text.splitlines()[0], "one value, or a grid", "Add -m for a grid, or quote a value with commas."
+        )
     named = re.search(r"full_key: (\S+)", text) or re.search(r"Key '([^']+)' is not in struct", text)
     if named:
         known = known_keys(command)
-        return UserError(f"unknown key {named.group(1)!r}", _near(named.group(1), known), "`--cfg job` shows every key.")
+        return UserError(
+            f"unknown key {named.group(1)!r}", _near(named.group(1), known), "`--cfg job` shows every key."
+        )
     first = [line for line in text.splitlines() if line.strip()]
     return UserError(first[0] if first else type(error).__name__, *first[1:2], "`--cfg job` shows the configuration.")
 
@@ -239,7 +254,9 @@ def _own(group: str) -> str:
 def _near(word: str, known: set[str]) -> str:
     bare = word.lstrip("+~")
     close = difflib.get_close_matches(bare, sorted(known), n=3, cutoff=0.6)
-    close += [name for name in sorted(known) if name.rpartition(".")[2] == bare.rpartition(".")[2] and name not in close]
+    close += [
+        name for name in sorted(known) if name.rpartition(".")[2] == bare.rpartition(".")[2] and name not in close
+    ]
     return f"did you mean {' or '.join(close[:3])}?" if close else ""
 
 

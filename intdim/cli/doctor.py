@@ -44,7 +44,9 @@ def look(made: list[Cell]) -> int:
     console = Console(highlight=False)
     console.print(_about(chosen))
     rows = [projection_row(name, D, d, chosen) for name in _names()]
-    table = Table("projection", "dot test", "ns per weight, P z and P^T g", "state, bytes per weight", title_justify="left")
+    table = Table(
+        "projection", "dot test", "ns per weight, P z and P^T g", "state, bytes per weight", title_justify="left"
+    )
     table.title = f"projections at D={D:,}, d={d:,} on {chosen}, {torch.get_num_threads()} threads, computed by torch"
     for row in rows:
         verdict = "ok" if row["dot"] <= DOT_LIMIT else "FAILS"

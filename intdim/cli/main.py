@@ -40,7 +40,7 @@ def help_text() -> str:
         "  intdim sweep model=roberta-base task=mrpc       the paper's measurement",
         "  intdim sweep -m projection=fastfood,one_hot subspace=did,said      a grid",
         "",
-        "intdim <command> --help lists a command's options; eval \"$(intdim -sc install=bash)\" installs completion.",
+        'intdim <command> --help lists a command\'s options; eval "$(intdim -sc install=bash)" installs completion.',
     ]
     return "\n".join(lines)
 

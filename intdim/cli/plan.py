@@ -30,7 +30,9 @@ def show(made: list[Cell]) -> int:
         Console(highlight=False).print(_table(plan))
     total = sum(plan["seconds"] for plan in plans if not plan["known"])
     cells_left = sum(not plan["known"] for plan in plans)
-    print(f"{cells_left} of {len(plans)} cells to measure, about {duration(total)} in all (baselines shared by cells: less)")
+    print(
+        f"{cells_left} of {len(plans)} cells to measure, about {duration(total)} in all (baselines shared by cells: less)"
+    )
     return 0
 
 
@@ -39,8 +41,10 @@ def _table(plan: dict[str, Any]) -> Table:
     runs, seconds, memory = plan["runs"], plan["run_seconds"], plan["peak_memory_bytes"]
     rows = {
         "subspace": f"{plan['method']}, {plan['projection']}, scope {plan['scope']}",
-        "D": f"{plan['D']:,} parameters inside; groups: " + ", ".join(f"{m} {kind}" for kind, m in plan["groups"].items()),
-        "search": f"d from {plan['d_min']:,} to {plan['d_max']:,}" + (f", m={plan['m']} scales in d" if plan["m"] else ""),
+        "D": f"{plan['D']:,} parameters inside; groups: "
+        + ", ".join(f"{m} {kind}" for kind, m in plan["groups"].items()),
+        "search": f"d from {plan['d_min']:,} to {plan['d_max']:,}"
+        + (f", m={plan['m']} scales in d" if plan["m"] else ""),
         "data": f"{plan['train_examples']:,} training, {plan['eval_examples']:,} evaluation examples, "
         f"majority class {plan['chance']:.3f}",
         "runs": f"{runs['baseline']} baseline + {runs['locating']} locating step lengths + at most {runs['search']}",

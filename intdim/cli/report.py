@@ -20,7 +20,9 @@ def write(made: list[Cell]) -> int:
     for cfg, _ in made:
         check = Checked(cfg)
         chosen = list(check.texts("sweeps"))
-        folder = report(Path(check.text("out") or "outputs").expanduser(), check.text("name") or "latest", chosen or None)
+        folder = report(
+            Path(check.text("out") or "outputs").expanduser(), check.text("name") or "latest", chosen or None
+        )
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 print(file)

@@ -21,12 +21,14 @@ def measure(made: list[Cell]) -> int:
     runtimes = {runtime_request(cfg) for cfg, _ in made}
     if len(runtimes) > 1:
         raise UserError(
-            "the cells of this grid differ in out, device, offline or launch", "one place and one device for a grid",
+            "the cells of this grid differ in out, device, offline or launch",
+            "one place and one device for a grid",
             "Give such keys one value.",
         )
     if any(request.subspace.method == "full" for request in requests):
         raise UserError(
-            "subspace=full has no d to search", "subspace=did or subspace=said",
+            "subspace=full has no d to search",
+            "subspace=did or subspace=said",
             "Use `intdim train subspace=full` for one run; a sweep makes its own baseline.",
         )
     from intdim.sweep import run_cells

@@ -26,9 +26,7 @@ def make(made: list[Cell]) -> int:
         lengths, rates = sorted(cell.step_lengths), sorted(cell.learning_rates)
         view = make_view(runtime.out)
         with view:
-            result = train_one(
-                cell, d, lengths[(len(lengths) - 1) // 2], rates[(len(rates) - 1) // 2], runtime, view
-            )
+            result = train_one(cell, d, lengths[(len(lengths) - 1) // 2], rates[(len(rates) - 1) // 2], runtime, view)
         scores = {name: result[name] for name in ("train_score", "select_score", "eval_score")}
         words = ", ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in scores.items())
         print(f"{result['status']}: d={result['d']} of D={result['D']}, {words} ({result['metric']})")

@@ -59,7 +59,9 @@ class Lines:
     def __enter__(self) -> Lines:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None
 
     def say(self, text: str) -> None:
@@ -109,7 +111,9 @@ class Screen(Lines):
         self.live.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.live.__exit__(kind, error, trace)
 
     def say(self, text: str) -> None:
@@ -186,7 +190,9 @@ def outcome(result: dict[str, Any]) -> str:
 
 def verdict_table(verdicts: list[dict[str, Any]]) -> Table:
     """Return the closing table."""
-    table = Table("model", "task", "method", "projection", "scope", "d90 [90 % interval]", "bar", "baseline", "D", "runs")
+    table = Table(
+        "model", "task", "method", "projection", "scope", "d90 [90 % interval]", "bar", "baseline", "D", "runs"
+    )
     for one in verdicts:
         table.add_row(
             one["model"],

@@ -1,10 +1,10 @@
 """Searching d90: algorithms that propose dimensions and judge scores. No torch, no files, no clock.
 
-    s = make_search("posterior", d_min=8, d_max=65536, threshold=0.81, baseline=0.90, chance=0.5, max_runs=12, seed=0)
-    while ds := s.ask(n=1):
-        for d in ds:
-            s.tell(d, score(d), seed=0)
-    v = s.verdict()  # v.status, v.d90, v.low, v.high
+s = make_search("posterior", d_min=8, d_max=65536, threshold=0.81, baseline=0.90, chance=0.5, max_runs=12, seed=0)
+while ds := s.ask(n=1):
+    for d in ds:
+        s.tell(d, score(d), seed=0)
+v = s.verdict()  # v.status, v.d90, v.low, v.high
 """
 
 from __future__ import annotations

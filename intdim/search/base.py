@@ -18,6 +18,7 @@ from intdim.search.isotonic import crossing_by_isotonic_fit, dips
 LEVEL = 0.9
 NARROW = 1.26  # the interval is narrow enough when both ends are within this factor of the centre
 WIDEST = 4.0  # a wider interval (high / low) is not called found
+NEAR = 3.0  # an end of the range counts as measured when runs lie within this factor of it
 PER_DECADE = 24  # dimensions asked for lie on a lattice, so that replicates meet
 CURVE_POINTS = 80
 
@@ -115,8 +116,8 @@ def judge(evidence: Evidence, seeds: int) -> Verdict:
     runs = len(points)
     if dips(points, setting.threshold):
         return _verdict("not_monotone", setting, runs, None, low, high, isotonic, band)
-    near_bottom = sum(d <= 1.5 * setting.d_min for d, _ in points)
-    near_top = sum(d >= setting.d_max / 1.5 for d, _ in points)
+    near_bottom = sum(d <= NEAR * setting.d_min for d, _ in points)
+    near_top = sum(d >= setting.d_max / NEAR for d, _ in points)
     if crossing.below > LEVEL and near_bottom >= min(seeds, 2):
         return _verdict("below_range", setting, runs, None, None, float(setting.d_min), isotonic, band)
     if crossing.above > LEVEL and near_top >= min(seeds, 2):
@@ -160,7 +161,9 @@ class Search:
             raise UserError(f"max_runs={max_runs}, seeds={seeds}, grid_points={grid_points}", "at least 1 each", "")
         for name, value in (("threshold", threshold), ("baseline", baseline), ("chance", chance)):
             if not math.isfinite(value) or value > 1:
-                raise UserError(f"{name}={value} is no score", "a finite number of at most 1", "Give scores, not percent.")
+                raise UserError(
+                    f"{name}={value} is no score", "a finite number of at most 1", "Give scores, not percent."
+                )
         self.setting = Setting(d_min, d_max, float(threshold), float(baseline), float(chance), float(baseline_std))
         self.max_runs, self.seed, self.seeds, self.grid_points = int(max_runs), int(seed), int(seeds), int(grid_points)
         self.points: list[tuple[int, float]] = []
@@ -190,10 +193,14 @@ class Search:
         score = float(score)
         if not self.setting.d_min <= d <= self.setting.d_max:
             raise UserError(
-                f"d={d} is outside the search", f"{self.setting.d_min} <= d <= {self.setting.d_max}", "Tell what was asked."
+                f"d={d} is outside the search",
+                f"{self.setting.d_min} <= d <= {self.setting.d_max}",
+                "Tell what was asked.",
             )
         if math.isinf(score) or score > 1:
-            raise UserError(f"score={score} at d={d}", "a number of at most 1, or NaN for a failed run", "Check the metric.")
+            raise UserError(
+                f"score={score} at d={d}", "a number of at most 1, or NaN for a failed run", "Check the metric."
+            )
         if (d, seed) in self._scores and not self._pending[d]:
             raise UserError(f"d={d} with seed={seed} was told already", "each run once", "Give a fresh seed.")
         self._scores[d, seed] = score

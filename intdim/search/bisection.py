@@ -45,4 +45,6 @@ class BisectionSearch(Search):
 
     def _reaches(self, scores: list[float]) -> bool:
         """True when the median reaches the bar; a failed run counts as one that does not."""
-        return float(np.median([-math.inf if math.isnan(score) else score for score in scores])) >= self.setting.threshold
+        return (
+            float(np.median([-math.inf if math.isnan(score) else score for score in scores])) >= self.setting.threshold
+        )

@@ -56,6 +56,10 @@ def dips(points: Sequence[tuple[int, float]], threshold: float) -> bool:
                 continue
             error = noise * math.sqrt(1 / len(early) + 1 / len(late))
             high, low = float(np.median(early)), float(np.median(late))
-            if high > threshold > low and high - low > SIGMAS * error and min(high - threshold, threshold - low) > noise:
+            if (
+                high > threshold > low
+                and high - low > SIGMAS * error
+                and min(high - threshold, threshold - low) > noise
+            ):
                 return True
     return False
