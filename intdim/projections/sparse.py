@@ -13,7 +13,7 @@ from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
-LARGEST_STORED = 1 << 28  # non-zero entries: 1.1 GB of state; beyond, every product makes them again and costs ten times
+LARGEST_STORED = 1 << 28  # non-zero entries: 1.1 GB of state; beyond, made again in every product at ten times the cost
 
 
 class Sparse(Projection):
