@@ -34,7 +34,8 @@ def grid(out: Path) -> list[str]:
 
 
 def test_a_report_has_every_file_and_each_figure_its_numbers(out: Path) -> None:
-    grid(out)
+    fake.sweep(out, method="did", ds=(64, 1024))
+    fake.sweep(out, method="said", ds=(64, 1024))
     folder = report(out)
     assert folder == out / "reports" / "latest"
     names = {path.name for path in folder.iterdir()}
@@ -238,16 +239,16 @@ def test_a_failing_report_leaves_the_old_one(out: Path, monkeypatch: pytest.Monk
     folder = report(out)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     fake.sweep(out, method="said")
-    monkeypatch.setattr("intdim.report.page.page", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr("intdim.report.page.page", lambda *_: 1 / 0)
         report(out)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert [path.name for path in (out / "reports").iterdir()] == ["latest"]
-    monkeypatch.undo()  # real pictures again
     report(out)
     assert len(pandas.read_csv(folder / "d90.csv")) == 2
 
 
+@pytest.mark.usefixtures("blank")  # not in the child
 def test_a_killed_report_leaves_the_old_one(out: Path) -> None:
     fake.sweep(out)
     folder = report(out)
