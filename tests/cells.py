@@ -1,0 +1,134 @@
+"""Requests and a worker that needs no model: runs are read off a known curve, so that sweeps take milliseconds."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from intdim.launch import InProcess
+from intdim.ledger import Ledger
+from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
+from intdim.spec import (
+    Facts,
+    ModelSpec,
+    Prepared,
+    RunSpec,
+    Runtime,
+    SearchSpec,
+    SubspaceSpec,
+    TaskSpec,
+    TrainSpec,
+    from_dict,
+    to_dict,
+)
+
+TRAIN = TrainSpec(1, 60, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 2)
+SEARCH = SearchSpec("posterior", 8, 65_536, 12, 0.9, "absolute", 3, 2, 13)
+BEST_LENGTH = 3.0
+
+
+def cell(**changes: Any) -> CellRequest:
+    """Return a request for the built-in model and task with a small training."""
+    model = ModelRequest("tiny", "builtin", "tiny", "main", "", False, 0, {}, False, False)
+    names = ("stdlib", "numpy", "pandas", "matplotlib", "torch")
+    task = TaskRequest(
+        name="docstrings-package",
+        source="builtin",
+        reference="docstrings-package",
+        config="",
+        path="",
+        version=1,
+        text=("text",),
+        label="label",
+        label_names=names,
+        metric="accuracy",
+        max_length=48,
+        train_split="train",
+        eval_split="validation",
+        max_train=200,
+        max_eval=120,
+        selection="half",
+    )
+    made = {
+        "model": model,
+        "task": task,
+        "subspace": SubspaceSpec("did", "one_hot", "global", "layer", ()),
+        "train": TRAIN,
+        "search": SEARCH,
+        "step_lengths": (1.0, 3.0, 10.0),
+        "learning_rates": (1e-3, 3e-3, 1e-2),
+        "baseline_seeds": 3,
+        "seed": 0,
+    }
+    return CellRequest(**(made | changes))
+
+
+def runtime(out: Path, **changes: Any) -> RuntimeRequest:
+    """Return a runtime with one slot on the CPU."""
+    made = {"out": str(out), "device": "cpu", "slots": 1, "threads": 1, "checkpoint_seconds": 0.0, "offline": True}
+    return RuntimeRequest(**(made | changes))
+
+
+def prepared(D: int = 1_000_000, chance: float = 0.5) -> Prepared:
+    """Return what preparation would have found."""
+    model = ModelSpec("tiny", "builtin", "tiny", "", "abc", False, 0, {}, False, False)
+    task = TaskSpec(
+        "docstrings-package", "builtin", "docstrings-package", 1, "def", ("text",), "label", ("a", "b"), 2, "accuracy",
+        48, "train", "validation", 200, 120, "half",
+    )  # fmt: skip
+    groups = {"layer": 4, "module": 22, "tensor": 41}
+    return Prepared(model, task, Facts(D, groups, 41, 200, 120, chance, 0.01, 20.0, "/tmp", "/tmp"))
+
+
+class Simulated:
+    """Jobs for an ``InProcess`` launcher: scores follow a logistic in log d, spoilt by a wrong step length."""
+
+    def __init__(self, middle: float = 5.5, baseline: float = 0.9, chance: float = 0.5) -> None:
+        self.middle, self.baseline, self.chance = middle, baseline, chance
+        self.made: list[RunSpec] = []
+        self.fail: set[str] = set()  # methods or run ids whose runs break
+        self.stop_after: int | None = None  # runs after which the driver is interrupted
+
+    def launcher(self) -> InProcess:
+        """Return a launcher of these jobs."""
+        return InProcess({"run": self.run, "prepare": self.prepare, "device": self.device})
+
+    def prepare(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
+        """Answer with fixed facts."""
+        return to_dict(prepared(chance=self.chance))
+
+    def device(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
+        """Answer with a CPU."""
+        return {"device": "cpu", "count": 0}
+
+    def score(self, spec: RunSpec) -> float:
+        """Return the score of a run; at chance where the step length or rate is far off."""
+        noise = 0.004 * np.random.default_rng(spec.seed).standard_normal()
+        gap = self.baseline - self.chance
+        if spec.subspace.method == "full":
+            return self.baseline + noise - 0.05 * abs(math.log(spec.learning_rate / 3e-3))
+        if abs(math.log(spec.step_length / BEST_LENGTH)) > 1.5:
+            return self.chance + noise / 4
+        return self.chance + gap / (1 + math.exp(-(math.log(spec.d) - self.middle) / 0.7)) + noise
+
+    def run(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
+        """Make a run: write its result as a worker would."""
+        if self.stop_after is not None and len(self.made) >= self.stop_after:
+            raise KeyboardInterrupt
+        spec, setting = from_dict(RunSpec, payload["spec"]), from_dict(Runtime, payload["runtime"])
+        if spec.subspace.method in self.fail or spec.run_id in self.fail:
+            raise RuntimeError("out of memory, say")
+        self.made.append(spec)
+        score = self.score(spec)
+        result = {
+            "run_id": spec.run_id, "status": "done", "reason": "", "d": spec.d or 1_000_000, "D": 1_000_000,
+            "method": spec.subspace.method, "projection": spec.subspace.projection, "step_length": spec.step_length,
+            "learning_rate": spec.learning_rate, "seed": spec.seed, "train_score": score, "eval_score": score,
+            "select_score": score, "eval_loss": 0.5, "metric": "accuracy", "steps": 60, "best_step": 60,
+            "seconds": 1.0, "peak_memory_bytes": 1,
+        }  # fmt: skip
+        Ledger(Path(setting.out)).write_result(spec.run_id, result)
+        return result
