@@ -1,0 +1,128 @@
+"""Files that are absent, damaged or hold no text: each with one clear message."""
+
+from __future__ import annotations
+
+import pytest
+
+from intdim.tasks import sources
+
+from .made import folder, pairs, refused, request, rows, write
+
+
+def test_no_folder_no_file(tmp_path):
+    assert "does not exist" in refused(request(tmp_path / "nowhere"))
+    file = write(tmp_path, "train.csv", rows(4))
+    assert "is a file" in refused(request(file))
+    assert "no validation file" in refused(request(tmp_path))
+    write(tmp_path, "test.csv", rows(4))
+    message = refused(request(tmp_path))
+    assert "test.csv, train.csv" in message
+    assert "task.eval_split=test" in message
+    file.rename(tmp_path / "train.txt")
+    message = refused(request(tmp_path))
+    assert "no train file (csv, tsv, jsonl or parquet)" in message
+    assert "train.txt" in message
+    assert "task.path is empty" in refused(request())
+
+
+def test_two_formats_of_one_split(tmp_path):
+    write(folder(tmp_path), "train.parquet", rows(4))
+    assert "2 files for train: train.csv, train.parquet" in refused(request(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+def test_empty_files(tmp_path, kind):
+    path = folder(tmp_path, kind=kind)
+    (path / f"train.{kind}").write_bytes(b"")
+    assert f"train.{kind} has no rows" in refused(request(path))
+    if kind != "jsonl":
+        write(path, f"train.{kind}", rows(0))
+        assert f"train.{kind} has no rows" in refused(request(path))
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_missing_column_lists_those_there_are(tmp_path, kind):
+    message = refused(request(folder(tmp_path, kind=kind), text=("sentence",)))
+    assert "no column 'sentence'" in message
+    assert "text, label" in message
+    assert "no column 'target'" in refused(request(folder(tmp_path, kind=kind), label="target"))
+    assert "no column 'target'" in refused(request(folder(tmp_path, kind=kind), label="target", text=()))
+
+
+def test_a_column_missing_in_evaluation_alone(tmp_path):
+    path = folder(tmp_path, validation=rows(10).rename(columns={"text": "words"}))
+    for text in (("text",), ()):
+        assert "words, label" in refused(request(path, text=text))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("train.csv", b"text,label\na,0\nb,1,2\n", "line 3 has 3 fields, the header has 2"),
+        ("train.csv", b"text,label\na,0\nb\n", "line 3 has 1 fields"),
+        ("train.csv", b'text,label\na,0\n"b,1\nc,0\n', "line 4"),
+        ("train.csv", b'label,text\n0,a\n1,"b\n0,c\n', "line 4: unexpected end of data"),
+        ("train.csv", b"text,text,label\na,b,0\n", "the header has the column 'text' 2 times"),
+        ("train.tsv", b"text\tlabel\na\t0\nb\n", "line 3 has 1 fields"),
+        ("train.jsonl", b'{"text": "a", "label": 0}\n{"text": "b", "la', "line 2 is not JSON"),
+        ("train.jsonl", b'{"text": "a", "label": 0}\n["b", 1]\n', "line 2 is not an object"),
+        ("train.parquet", b"PAR1 this is not a parquet file PAR1", "is damaged"),
+        ("train.parquet", b"text,label\na,0\n", "is damaged"),
+    ],
+)
+def test_damaged_files_say_where(tmp_path, name, content, expected):
+    path = folder(tmp_path)
+    (path / "train.csv").unlink()
+    (path / name).write_bytes(content)
+    message = refused(request(path))
+    assert name in message
+    assert expected in message
+
+
+def test_a_parquet_file_that_was_cut_or_overwritten(tmp_path):
+    file = folder(tmp_path, rows(2000), kind="parquet") / "train.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert "train.parquet is damaged" in refused(request(tmp_path))
+    file.write_bytes(whole[:100] + bytes(200) + whole[300:])
+    assert "train.parquet is damaged" in refused(request(tmp_path))
+
+
+def test_a_file_that_is_not_utf8(tmp_path):
+    path = folder(tmp_path)
+    (path / "train.csv").write_bytes("text,label\nplain,0\ncafé,1\n".encode("latin1"))
+    message = refused(request(path))
+    assert "not UTF-8: byte 0xe9 in line 3" in message
+    assert "iconv" in message
+
+
+def test_half_a_surrogate(tmp_path):
+    path = folder(tmp_path, kind="jsonl")
+    (path / "train.jsonl").write_text('{"text": "a", "label": 0}\n{"text": "\\ud800", "label": 1}\n')
+    assert "row 2 of train" in refused(request(path))
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_text_columns_of_nulls(tmp_path, kind):
+    table = rows(20)
+    table.loc[[4, 7, 9], "text"] = None
+    message = refused(request(folder(tmp_path / "some", table, kind=kind)))
+    assert "is empty in 3 of 20 rows (first: row 5)" in message
+    nothing = rows(20).assign(text=None)
+    assert "empty in all 20 rows" in refused(request(folder(tmp_path / "all", nothing, kind=kind)))
+    assert "0 columns hold text" in refused(request(folder(tmp_path / "all", nothing, kind=kind), text=()))
+
+
+def test_blank_texts(tmp_path):
+    table = pairs(8)
+    table.loc[2, "second"] = ""
+    one_side = sources.read(request(folder(tmp_path / "a", table, table, "parquet"), text=("first", "second")))
+    assert one_side.train["second"].tolist()[2] == ""
+    table.loc[2, "first"] = "  "
+    message = refused(request(folder(tmp_path / "b", table, table, "parquet"), text=("first", "second")))
+    assert "1 of 8 rows of train have only blank text (first: row 3)" in message
+
+
+def test_text_that_is_no_text(tmp_path):
+    table = rows(8).assign(text=list(range(8)))
+    assert "holds a int in row 1" in refused(request(folder(tmp_path, table, kind="parquet")))

@@ -1,0 +1,121 @@
+"""Data sets in the hub's layout, and what is said when the hub does not give them."""
+
+from __future__ import annotations
+
+import pytest
+
+from intdim.tasks import hub, sources
+
+from .made import refused, request, rows
+
+
+@pytest.fixture
+def local_hub(tmp_path, monkeypatch):
+    """A data set in the hub's own layout, read by the same call, with its cache in a temporary folder."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["1", "2"])})
+    for split in ("train", "validation", "test"):
+        made = rows(20 if split == "train" else 8).assign(label=lambda t: -1 if split == "test" else t["label"])  # noqa: B023
+        (tmp_path / "set").mkdir(exist_ok=True)
+        datasets.Dataset.from_pandas(made, features=features).to_parquet(str(tmp_path / "set" / f"{split}.parquet"))
+    return str(tmp_path / "set")
+
+
+def test_hub_layout(local_hub):
+    tables = sources.read(request(source="hub", reference=local_hub))
+    assert tables.label_names == ("1", "2")  # class names of the set; its labels count them from 0
+    assert tables.train["label"].tolist() == rows(20)["label"].tolist()
+    assert tables.train["text"].tolist() == rows(20)["text"].tolist()
+    assert sources.read(request(source="hub", reference=local_hub, text=())).text == ("text",)
+    pooled = sources.read(request(source="hub", reference=local_hub, train_split="train+validation"))
+    assert len(pooled.train) == 28
+
+
+def test_hub_mistakes(local_hub):
+    assert "task.eval_split" in refused(request(source="hub", reference=local_hub, eval_split="validation_matched"))
+    message = refused(request(source="hub", reference=local_hub, text=("sentence",)))
+    assert "'sentence'" in message
+    assert "text, label" in message
+    assert "hidden labels" in refused(request(source="hub", reference=local_hub, eval_split="test"))
+    assert "task.config" in refused(request(source="hub", reference=local_hub, config="nothing"))
+    assert "task.reference" in refused(request(source="hub"))
+    assert "no data files" in refused(request(source="hub", reference=local_hub + "/nowhere"))
+
+
+def test_a_damaged_hub_file(local_hub):
+    from pathlib import Path
+
+    file = Path(local_hub) / "validation.parquet"
+    file.write_bytes(file.read_bytes()[:-30])
+    assert "damaged" in refused(request(source="hub", reference=local_hub))
+
+
+def _raising(error):
+    def load_dataset(*args, **kwargs):
+        raise error
+
+    return load_dataset
+
+
+def test_hub_errors_in_a_users_words(monkeypatch):
+    import datasets
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    wanted = request(source="hub", reference="nyu-mll/glue", config="mrpc")
+    unreachable = [
+        ConnectionError("Couldn't reach 'nyu-mll/glue' on the Hub (LocalEntryNotFoundError)"),
+        OfflineModeIsEnabled("offline mode is enabled"),
+        ValueError("Couldn't find cache for nyu-mll/glue for config 'mrpc'"),
+    ]
+    for error in unreachable:
+        monkeypatch.setattr(datasets, "load_dataset", _raising(error))
+        message = refused(wanted)
+        assert "nyu-mll/glue (mrpc)" in message
+        assert "intdim fetch" in message
+        assert "task.path=" in message
+    missing = datasets.exceptions.DatasetNotFoundError(
+        "Dataset 'nyu-mll/glu' doesn't exist on the Hub or cannot be accessed."
+    )
+    monkeypatch.setattr(datasets, "load_dataset", _raising(missing))
+    assert "no data set 'nyu-mll/glue'" in refused(wanted)
+    gated = datasets.exceptions.DatasetNotFoundError(
+        "Dataset 'a/b' is a gated dataset on the Hub. Visit the page to ask."
+    )
+    monkeypatch.setattr(datasets, "load_dataset", _raising(gated))
+    message = refused(wanted)
+    assert "gated" in message
+    assert "HF_TOKEN" in message
+    script = RuntimeError("Dataset scripts are no longer supported, but found x.py")
+    monkeypatch.setattr(datasets, "load_dataset", _raising(script))
+    assert "task.path=" in refused(wanted)
+
+
+def test_errors_that_are_nobodys_mistake_stay_what_they_are(monkeypatch):
+    import datasets
+
+    monkeypatch.setattr(datasets, "load_dataset", _raising(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        sources.read(request(source="hub", reference="nyu-mll/glue"))
+
+
+def test_offline_and_nothing_cached_without_any_patch(monkeypatch, tmp_path):
+    import datasets
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    assert "intdim fetch" in refused(request(source="hub", reference="nyu-mll/glue", config="mrpc"))
+
+
+def test_retries_are_not_announced(monkeypatch, caplog):
+    import logging
+
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    with hub._quiet():
+        assert not logger.isEnabledFor(logging.WARNING)
+        assert logger.isEnabledFor(logging.ERROR)
+    assert logger.level == before

@@ -1,0 +1,46 @@
+"""Every file in conf/task asks for a complete task."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+
+import pytest
+import yaml
+
+from intdim.request import TaskRequest
+from intdim.tasks import docstrings
+from intdim.tasks.metrics import METRICS
+
+FOLDER = Path(__file__).parents[2] / "conf" / "task"
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_task_file_is_a_whole_request(file):
+    given = yaml.safe_load(file.read_text())
+    hints = typing.get_type_hints(TaskRequest)
+    assert set(given) == {field.name for field in dataclasses.fields(TaskRequest)}
+    for key, value in given.items():
+        assert isinstance(value, list if hints[key] == tuple[str, ...] else hints[key]), key
+    assert given["name"] == ("" if file.stem in ("local", "hub") else file.stem)
+    assert given["metric"] in METRICS
+    assert given["source"] in ("builtin", "hub", "local")
+    assert given["selection"] == "half"
+    assert given["version"] >= 1
+    assert given["path"] == ""
+    if METRICS[given["metric"]].needs == "scores":
+        assert given["label_names"] == []
+    if given["source"] == "builtin":
+        assert given["reference"] in docstrings.NAMES
+    if given["source"] == "hub" and given["name"]:
+        assert given["reference"].count("/") == 1
+        assert len(given["text"]) in (1, 2)
+    assert file.read_text().startswith("# ")  # says what it is
+
+
+def test_the_tasks_of_the_paper_are_there():
+    wanted = {"mrpc", "qqp", "sst2", "mnli", "qnli", "rte", "cola", "stsb", "anli", "anli-r1", "anli-r2", "anli-r3"}
+    wanted |= {"yelp-polarity", "ag-news", "docstrings-package", "docstrings-pair"}
+    assert wanted <= {file.stem for file in FILES}
