@@ -98,14 +98,16 @@ class Subspace:
     @torch.no_grad()
     def write(self) -> None:
         """Put theta_0 + S P z into the model's weights. At z = 0 that is theta_0, bit for bit."""
-        image = self.projection.matvec(self.z.detach())
-        if self.scales is not None:
-            self._image = image
-            moved = torch.empty_like(image)
+        moved = self.theta if self.theta.dtype == self.z.dtype else torch.empty_like(self.theta, dtype=self.z.dtype)
+        if self.scales is None:
+            self.projection.matvec(self.z.detach(), out=moved)
+        else:
+            if self._image is None:
+                self._image = torch.empty_like(moved)
+            self.projection.matvec(self.z.detach(), out=self._image)
             for number, start, stop in self._slices:
-                torch.mul(image[start:stop], self.scales[number], out=moved[start:stop])
-            image = moved
-        torch.add(self.theta_0, image.to(self.theta_0.dtype), out=self.theta)
+                torch.mul(self._image[start:stop], self.scales[number], out=moved[start:stop])
+        torch.add(self.theta_0, moved, out=self.theta)
 
     @torch.no_grad()
     def read_grad(self) -> None:
