@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -84,6 +85,20 @@ class Sweep:
             assert time.monotonic() < deadline
             time.sleep(0.005)
 
+    def wait_for_work(self) -> None:
+        """Wait until a run has left something new on disk, or the sweep has ended."""
+        seen, deadline = self.work(), time.monotonic() + PATIENCE
+        while self.running() and self.work() == seen:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def work(self) -> list[tuple[str, int]]:
+        found = []
+        for file in self.out.glob("runs/*/[a-z]*"):
+            with contextlib.suppress(FileNotFoundError):
+                found.append((str(file), file.stat().st_mtime_ns))
+        return sorted(found)
+
 
 def alive(pid: int) -> bool:
     try:
@@ -110,6 +125,8 @@ def kill_and_resume(sweep: Sweep, kills: int, runs: int, pause: float, seed: int
         if not sweep.running():
             sweep.start()
         sweep.wait_for(moment)
+        if chance.random() < 0.75:
+            sweep.wait_for_work()  # else it may be caught at its start
         time.sleep(chance.uniform(0.0, pause))
         how = chance.choice(["SIGKILL", "SIGKILL", "SIGINT", "SIGTERM", "worker"])
         if how == "worker":
@@ -215,7 +232,7 @@ def test_real_runs_killed_at_random_moments_are_the_same_bit_for_bit(tmp_path: P
     whole.start()
     status, _, stderr = whole.end()
     assert status == 0, stderr
-    history = kill_and_resume(broken, 20, len(whole.finished()), pause=12.0, seed=0)
+    history = kill_and_resume(broken, 20, len(whole.finished()), pause=4.0, seed=0)
     assert verdict_of(broken.out) == verdict_of(whole.out), history
     assert points_of(broken.out) == points_of(whole.out)
     for run_id, spec, result in Ledger(whole.out).runs():

@@ -70,6 +70,7 @@ class LocalSlots:
         self._queue: deque[tuple[str, bytes]] = deque()
         self._events: list[Event] = []
         self._early_deaths = 0
+        self._started: set[int] = set()  # slots that ever had a worker, hence a log
         self._telling: set[int] = set()  # slots whose log says something about a death or a failure
         self._selector = selectors.DefaultSelector()
         self._closed = False
@@ -82,6 +83,18 @@ class LocalSlots:
     def log_of(self, slot: int) -> Path:
         """Where the workers of a slot print."""
         return self.log.with_name(f"{self.log.stem}-{slot}{self.log.suffix}")
+
+    def place(self, slots: int, devices: Sequence[str] = ()) -> None:
+        """Use so many slots, on these devices, from now on; for a driver that learns from a first job what there is.
+
+        No job may be running. Workers are replaced where their device changes.
+        """
+        assert slots >= 1
+        assert all(worker.job is None for worker in self._workers.values())
+        before = {slot: self._device(slot) for slot in self._workers}
+        self.slots, self.devices = slots, list(devices)
+        misplaced = [slot for slot in before if slot >= slots or before[slot] != self._device(slot)]
+        end_all([self._remove(slot) for slot in misplaced], now=True)
 
     def submit(self, key: str, job: str, payload: dict[str, Any]) -> None:
         assert not self._closed
@@ -120,7 +133,7 @@ class LocalSlots:
             self._events.clear()
             self._selector.close()
             self._closed = True
-            for slot in set(range(self.slots)) - self._telling:
+            for slot in self._started - self._telling:
                 self.log_of(slot).unlink(missing_ok=True)
             if self._scratch is not None and not self._telling:
                 shutil.rmtree(self._scratch, ignore_errors=True)
@@ -142,15 +155,19 @@ class LocalSlots:
             self._start(slot)
 
     def _start(self, slot: int) -> None:
-        environment = dict(self.environment)
-        if self.devices:
-            environment["CUDA_VISIBLE_DEVICES"] = self.devices[slot % len(self.devices)]
+        device = self._device(slot)
+        environment = self.environment if device is None else {**self.environment, "CUDA_VISIBLE_DEVICES": device}
+        self._started.add(slot)
         try:
             worker = WorkerProcess(self.command, environment, self.log_of(slot))
         except OSError as error:
             raise RunFailed(f"a worker cannot be started: {error}") from error
         self._workers[slot] = worker
         self._selector.register(worker.events, selectors.EVENT_READ)
+
+    def _device(self, slot: int) -> str | None:
+        """Return the device of a slot; None: whatever the environment says."""
+        return self.devices[slot % len(self.devices)] if self.devices else None
 
     def _listen(self, slot: int) -> None:
         """Take in what a slot's worker has sent, and its death."""

@@ -115,6 +115,31 @@ def test_workers_know_their_threads_devices_and_environment(make: Callable[..., 
     assert all(answer["CUDA_VISIBLE_DEVICES"] == slots[pid] for pid, answer in facts.items())
 
 
+def test_slots_can_be_placed_once_the_devices_are_known(make: Callable[..., LocalSlots], tmp_path: Path) -> None:
+    launcher = make(4)
+
+    def ask(keys: str) -> dict[int, str]:
+        for key in keys:
+            launcher.submit(key, "nap", {"mark": str(tmp_path / key), "seconds": 0.3})
+        for key in keys.upper():
+            launcher.submit(key, "facts", {})
+        answers = [event.data for event in until_ended(launcher, 2 * len(keys)) if "pid" in event.data]
+        return {answer["pid"]: answer["CUDA_VISIBLE_DEVICES"] for answer in answers}
+
+    launcher.submit("first", "facts", {})
+    first = until_ended(launcher, 1)[-1].data["pid"]
+    launcher.place(1)
+    assert set(ask("abc")) == {first}, "fewer slots, the same device: the worker stays"
+    launcher.place(2, ["0", "1"])
+    assert not alive(first)
+    answers = ask("abcd")
+    assert len(launcher.pids) == 2
+    placed = dict(zip(launcher.pids, ("0", "1"), strict=True))
+    assert answers == {pid: placed[pid] for pid in answers}
+    launcher.close(drain=True)
+    assert list((tmp_path / "logs").iterdir()) == []
+
+
 def test_workers_have_a_session_of_their_own(make: Callable[..., LocalSlots]) -> None:
     launcher = make()
     launcher.submit("a", "facts", {})
