@@ -12,6 +12,7 @@ built-in model has never seen a task's text.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -32,7 +33,17 @@ from intdim.spec import digest
 
 EXTRACTION_VERSION = 1  # raised by hand when the same sources would give other records
 PACKAGES = ("stdlib", "numpy", "pandas", "matplotlib", "torch")
-SKIPPED = {"test", "tests", "testing", "site-packages", "dist-packages", "__pycache__", "idlelib", "lib2to3", "turtledemo"}
+SKIPPED = {
+    "test",
+    "tests",
+    "testing",
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+    "idlelib",
+    "lib2to3",
+    "turtledemo",
+}
 SHORTEST = 20  # characters: below that a docstring says nothing
 
 Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
@@ -65,11 +76,14 @@ def docstrings() -> list[Docstring]:
 @functools.lru_cache(maxsize=1)
 def _docstrings(version: str) -> tuple[Docstring, ...]:
     file = cache_folder() / "corpus" / f"{version}.jsonl"
-    if file.exists():
+    try:
         lines = file.read_text(encoding="utf-8").splitlines()
         return tuple(Docstring(**json.loads(line)) for line in lines)
+    except (OSError, ValueError, TypeError):
+        pass  # not there yet, or damaged: the sources are read again
     found = tuple(extract())
-    durable.write_text(file, "".join(json.dumps(asdict(one)) + "\n" for one in found))
+    with contextlib.suppress(OSError):  # a read-only cache costs time, nothing else
+        durable.write_text(file, "".join(json.dumps(asdict(one)) + "\n" for one in found))
     return found
 
 
@@ -141,11 +155,13 @@ def _walk(node: Node, package: str, module: str, qualname: str) -> Iterator[Docs
 
 
 def _added(call: ast.Call, package: str, module: str) -> Iterator[Docstring]:
-    """Docstrings given to functions written in C: ``add_docstr(torch.abs, "...")``, ``add_newdoc("numpy", "abs", "...")``."""
+    """Docstrings of functions written in C: ``add_docstr(torch.abs, "...")``, ``add_newdoc("numpy", "abs", "...")``."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name not in ("add_docstr", "add_newdoc") or len(call.args) < 2:
         return
-    texts = [node.value for node in ast.walk(call.args[-1]) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    texts = [
+        node.value for node in ast.walk(call.args[-1]) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
     if not texts:
         return
     target = call.args[0] if name == "add_docstr" else call.args[1]
@@ -153,7 +169,9 @@ def _added(call: ast.Call, package: str, module: str) -> Iterator[Docstring]:
     text = inspect.cleandoc(max(texts, key=len)).strip()
     first, _, rest = text.partition("\n")
     signature = first.partition(" -> ")[0] if first.startswith(f"{qualname}(") else ""
-    yield Docstring(package, module, qualname, "function", signature, rest.strip() if signature and rest.strip() else text)
+    yield Docstring(
+        package, module, qualname, "function", signature, rest.strip() if signature and rest.strip() else text
+    )
 
 
 def _signature(node: Node) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import numpy as np
@@ -16,7 +17,7 @@ from intdim.tasks.corpus import Docstring
 
 NAMES = ("docstrings-package", "docstrings-pair")
 SEED = 2012_13255  # fixed: the tasks are the same for everyone with the same packages
-WORDS = 32  # a text is cut after so many words: the summary and the first lines
+WORDS = 20  # a text is cut after so many words: the summary and what follows it
 MOST = {"train": 1400, "validation": 420}  # rows of one package, so that no class is much larger than the others
 
 # Names that would give the package away, as whole words or as the first part of a dotted name.
@@ -31,15 +32,28 @@ SIGNATURE_WORDS = 40
 
 
 def load(name: str) -> dict[str, pd.DataFrame]:
-    """Return the splits ``train`` and ``validation`` of a built-in task; the column ``label`` holds class numbers."""
+    """Return the splits ``train`` and ``validation`` of a built-in task; the column ``label`` holds class numbers.
+
+    No text occurs twice, and none that stands in the pre-training half occurs at all.
+    """
     made = {"docstrings-package": _package_rows, "docstrings-pair": _pair_rows}[name]
-    everything = corpus.docstrings()
+    visible = {"docstrings-package": masked, "docstrings-pair": summary_of}[name]
+    parts: dict[str, list[Docstring]] = {"pretrain": [], "train": [], "validation": []}
+    for one in corpus.docstrings():
+        parts[corpus.part_of(one.module)].append(one)
+    seen: set[str] = set()
     splits = {}
-    for number, split in enumerate(("train", "validation")):
-        chosen = [one for one in everything if corpus.part_of(one.module) == split]
-        chooser = np.random.default_rng([SEED, NAMES.index(name), number])
-        rows = made(chosen, MOST[split], chooser)
-        splits[split] = rows.iloc[chooser.permutation(len(rows))].reset_index(drop=True)
+    for number, (part, members) in enumerate(parts.items()):
+        fresh = []
+        for one in members:
+            normal = re.sub(r"\W+", " ", visible(one.text).lower()).strip()
+            if normal not in seen:
+                seen.add(normal)
+                fresh.append(one)
+        if part != "pretrain":
+            chooser = np.random.default_rng([SEED, NAMES.index(name), number])
+            rows = made(fresh, MOST[part], chooser)
+            splits[part] = rows.iloc[chooser.permutation(len(rows))].reset_index(drop=True)
     return splits
 
 
@@ -49,12 +63,20 @@ def label_names(name: str) -> tuple[str, ...]:
 
 
 def signature_words(signature: str) -> str:
-    """Return a signature as words: ``read_csv(file_path, nRows=3)`` gives ``read csv ( file path, n Rows )``."""
+    """Return a signature as words: ``read_csv(file_path, nRows: int = 3)`` gives ``read csv ( file path, n Rows )``."""
     name, bracket, rest = signature.partition("(")
-    arguments = re.sub(r":[^,=]*(?=[,=]|$)|=[^,]*", "", rest.rpartition(")")[0])
-    names = [part.strip(" *") for part in arguments.split(",")]
-    kept = ", ".join(_split(part) for part in names if part and part.isidentifier() and part not in ("self", "cls"))
-    return f"{_split(name)} ( {kept} )" if bracket else _split(name)
+    if not bracket:
+        return _split(name)
+    try:
+        made = ast.parse(f"def made({rest}: ...").body[0]
+        assert isinstance(made, ast.FunctionDef)
+        given = made.args
+        starred = [one for one in (given.vararg, given.kwarg) if one]
+        names = [one.arg for one in [*given.posonlyargs, *given.args, *given.kwonlyargs, *starred]]
+    except SyntaxError:  # written by hand, as in ``empty(*size, out=None) or (a | b)``
+        names = [part.partition("=")[0].strip(" *") for part in rest.partition(")")[0].split(",")]
+    kept = ", ".join(_split(one) for one in names if one.isidentifier() and one not in ("self", "cls"))
+    return f"{_split(name)} ( {kept} )"
 
 
 def summary_of(text: str) -> str:
@@ -88,7 +110,9 @@ def _pair_rows(chosen: list[Docstring], most: int, chooser: np.random.Generator)
         pairs = [
             (summary_of(one.text), " ".join(signature_words(one.signature).split()[:SIGNATURE_WORDS]))
             for one in chosen
-            if one.package == package and one.kind == "function" and not one.qualname.rpartition(".")[2].startswith("__")
+            if one.package == package
+            and one.kind == "function"
+            and not one.qualname.rpartition(".")[2].startswith("__")
         ]
         pairs = [(summary, words) for summary, words in pairs if len(summary.split()) >= 4 and "( )" not in words]
         picked = [pairs[at] for at in chooser.permutation(len(pairs))[: 2 * most]]
