@@ -6,7 +6,7 @@ Only this file seeds the world (torch's global generator), and only inside a wor
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import importlib.metadata
 import inspect
 import math
@@ -109,10 +109,8 @@ class PeakMemory:
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
         else:
-            try:
+            with contextlib.suppress(OSError):  # elsewhere the peak is that of the whole process
                 Path("/proc/self/clear_refs").write_text("5")
-            except OSError:
-                pass  # not Linux, or not allowed: the peak is then that of the whole process
 
     def read(self) -> int:
         """Return the peak since construction, in bytes."""

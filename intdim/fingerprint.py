@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
@@ -31,7 +32,9 @@ def fingerprint_folder(path: Path | str, patterns: tuple[str, ...] = ("*",)) -> 
     try:
         found = sorted(entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
     except OSError as error:
-        raise UserError(f"{folder} cannot be read: {error.strerror}", "a folder with files", "Check the path.") from None
+        raise UserError(
+            f"{folder} cannot be read: {error.strerror}", "a folder with files", "Check the path."
+        ) from None
     digest = hashlib.sha256()
     for file in found:
         if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns):
@@ -53,8 +56,6 @@ def _file_hash(file: Path) -> str:
         pass
     with file.open("rb") as opened:
         value = hashlib.file_digest(opened, "sha256").hexdigest()
-    try:
+    with contextlib.suppress(OSError):  # a read-only cache costs time, nothing else
         durable.write_json(note, {"mark": mark, "sha256": value})
-    except OSError:
-        pass  # a read-only cache costs time, nothing else
     return value

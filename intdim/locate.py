@@ -50,9 +50,7 @@ def locate(source: str, reference: str, revision: str = "main", path: str = "") 
     if source == "local":
         folder = Path(path).expanduser()
         if not folder.is_dir():
-            raise UserError(
-                f"model.path={path} is no folder", "a folder in Hugging Face's format", "Check the path."
-            )
+            raise UserError(f"model.path={path} is no folder", "a folder in Hugging Face's format", "Check the path.")
         check_folder(folder)
         return Located(folder.resolve(), fingerprint_folder(folder, FOLDER_FILES))
     folder = download(reference, revision)

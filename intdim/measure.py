@@ -318,7 +318,8 @@ def check_dimensions(spec: SweepSpec, facts: Facts) -> list[str]:
     m = facts.groups[spec.subspace.groups] if spec.subspace.method == "said" else 0
     if m and search.d_min <= m:
         wrong.append(
-            f"search.d_min={search.d_min} leaves nothing for z: SAID with groups={spec.subspace.groups} has m={m} scales"
+            f"search.d_min={search.d_min} leaves nothing for z: "
+            f"SAID with groups={spec.subspace.groups} has m={m} scales"
         )
     return wrong
 

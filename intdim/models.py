@@ -11,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -94,7 +94,7 @@ def load_model(
     seed_world(head_seed)
     draw_head(model, anew)
     if gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        cast(Any, model).gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
 
 
@@ -133,9 +133,6 @@ def draw_head(model: nn.Module, anew: set[str]) -> None:
     for path, module in model.named_modules():
         own = [f"{path}.{name}".lstrip(".") for name, _ in module.named_parameters(recurse=False)]
         if own and names.issuperset(own):
-            for weight in module.parameters(recurse=False):
-                weight.__dict__.pop("_is_hf_initialized", None)
-            module.__dict__.pop("_is_hf_initialized", None)
             with torch.no_grad():
                 _initialise(model, module)
 
@@ -172,7 +169,9 @@ def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tupl
             )
     except SafetensorError as error:
         raise UserError(
-            f"the weights in {folder} are damaged ({_first_line(error)})", "whole safetensors files", "Fetch them again."
+            f"the weights in {folder} are damaged ({_first_line(error)})",
+            "whole safetensors files",
+            "Fetch them again.",
         ) from error
     except (OSError, ValueError, RuntimeError, KeyError, EOFError) as error:
         raise UserError(
@@ -189,7 +188,8 @@ def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tupl
     if lacking:
         shown = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
         raise UserError(
-            f"the checkpoint in {folder} lacks {len(lacking)} of the body's weights or has them in another shape: {shown}",
+            f"the checkpoint in {folder} lacks {len(lacking)} of the body's weights "
+            f"or has them in another shape: {shown}",
             "a checkpoint with every weight of the body (only a head may be missing)",
             "Use the right checkpoint, or undo the model.overrides that changed a shape.",
         )

@@ -7,6 +7,8 @@ ledger, and a run that was under way goes on from its checkpoint.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import importlib.metadata
 import os
 import time
 from collections.abc import Iterator
@@ -21,8 +23,9 @@ from intdim.launch import Event, Launcher, LocalSlots
 from intdim.ledger import Ledger
 from intdim.measure import Measurement, Result, Wanted, check_dimensions, expected_runs
 from intdim.request import CellRequest, RuntimeRequest
-from intdim.spec import Prepared, RunSpec, Runtime, SearchSpec, SubspaceSpec, SweepSpec, derive_seed, from_dict, to_dict
+from intdim.spec import Prepared, RunSpec, Runtime, SubspaceSpec, SweepSpec, derive_seed, from_dict, to_dict
 
+PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
 LOST_LIMIT = 3  # a run whose worker died this often is given up
 LARGE = 10_000_000  # weights from which a model is searched over the paper's range
 AUTO_RANGES = {False: (8, 65_536), True: (100, 4_000_000)}  # d_min, d_max where the user gave none
@@ -181,7 +184,7 @@ def sweep_spec(cell: CellRequest, prepared: Prepared) -> SweepSpec:
         task=prepared.task,
         subspace=cell.subspace,
         train=cell.train,
-        search=SearchSpec(**(to_dict(search) | {"d_min": d_min, "d_max": d_max})),
+        search=dataclasses.replace(search, d_min=d_min, d_max=d_max),
         step_lengths=cell.step_lengths,
         learning_rates=cell.learning_rates,
         baseline_seeds=cell.baseline_seeds,
@@ -327,6 +330,7 @@ class Driver:
         """Write a cell's verdict."""
         measurement = cell.measurement
         assert measurement.verdict is not None
+        measurement.verdict["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES}
         self.ledger.write_sweep(cell.spec.sweep_id, cell.spec, measurement.verdict, measurement.points())
         self.view.event("verdict", cell=cell.spec, verdict=measurement.verdict)
 

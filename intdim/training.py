@@ -164,7 +164,14 @@ def loss_of(logits: Tensor, labels: Tensor, classes: int, reduction: str = "mean
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, split: Split, index: Tensor, *, data: TaskData, batch_size: int, precision: str, device: torch.device
+    model: nn.Module,
+    split: Split,
+    index: Tensor,
+    *,
+    data: TaskData,
+    batch_size: int,
+    precision: str,
+    device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     """Return (predictions, losses) in the order of ``index``: class numbers, or real scores where classes is 0."""
     model.eval()

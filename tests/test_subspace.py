@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -67,7 +69,9 @@ def dense_gradients(space, theta_0, model_factory):
 
 @pytest.mark.parametrize("exclude", [(), ("pooler.*",)])
 @pytest.mark.parametrize("scope", ["global", "layer", "tensor"])
-@pytest.mark.parametrize(("method", "groups"), [("did", "layer"), ("said", "layer"), ("said", "module"), ("said", "tensor")])
+@pytest.mark.parametrize(
+    ("method", "groups"), [("did", "layer"), ("said", "layer"), ("said", "module"), ("said", "tensor")]
+)
 @pytest.mark.parametrize("projection", ["dense", "fastfood", "one_hot"])
 def test_gradient_equals_autograd(projection, method, groups, scope, exclude):
     model = small()
@@ -197,7 +201,13 @@ def test_layer_names():
     decoder = ["model.embed_tokens.weight", "model.layers.0.mlp.weight", "model.norm.weight", "score.weight"]
     assert layer_names(decoder) == ["embeddings", "model.layers.0", "head", "head"]
     assert layer_names(["0.weight", "0.bias", "2.weight"]) == ["0", "0", "2"]
-    halves = ["shared.weight", "encoder.block.0.x", "encoder.final.weight", "decoder.block.0.x", "decoder.embed_positions.weight"]
+    halves = [
+        "shared.weight",
+        "encoder.block.0.x",
+        "encoder.final.weight",
+        "decoder.block.0.x",
+        "decoder.embed_positions.weight",
+    ]
     assert layer_names(halves) == ["embeddings", "encoder.block.0", "head", "decoder.block.0", "embeddings"]
 
 
@@ -207,7 +217,7 @@ def test_groups_cover_without_overlap():
         slices = sorted(place for group in table.groups(kind) for place in group.slices)
         assert slices[0][0] == 0
         assert slices[-1][1] == table.D
-        assert all(left[1] == right[0] for left, right in zip(slices, slices[1:], strict=False))
+        assert all(left[1] == right[0] for left, right in pairwise(slices))
     assert all(len(group.slices) == 1 for group in table.groups("layer")), "layers are contiguous"
 
 

@@ -15,10 +15,33 @@ from intdim.spec import SearchSpec, SubspaceSpec
 from intdim.sweep import plan_cells, run_cells, sweep_spec, train_one
 from tests import cells
 
-COLUMNS = (
-    "sweep_id model task projection method scope groups status d90 d90_low d90_high level threshold threshold_kind "
-    "fraction chance baseline_mean baseline_std baseline_seeds metric D m runs seconds run_ids"
-).split()
+COLUMNS = [
+    "sweep_id",
+    "model",
+    "task",
+    "projection",
+    "method",
+    "scope",
+    "groups",
+    "status",
+    "d90",
+    "d90_low",
+    "d90_high",
+    "level",
+    "threshold",
+    "threshold_kind",
+    "fraction",
+    "chance",
+    "baseline_mean",
+    "baseline_std",
+    "baseline_seeds",
+    "metric",
+    "D",
+    "m",
+    "runs",
+    "seconds",
+    "run_ids",
+]
 
 
 @pytest.fixture(autouse=True)

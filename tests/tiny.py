@@ -31,12 +31,24 @@ ARCHITECTURES: dict[str, tuple[type, type, dict[str, Any]]] = {
     "electra": (
         hf.ElectraConfig,
         hf.ElectraForPreTraining,
-        {"embedding_size": 6, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12},
+        {
+            "embedding_size": 6,
+            "hidden_size": 8,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 12,
+        },
     ),
     "albert": (
         hf.AlbertConfig,
         hf.AlbertModel,
-        {"embedding_size": 6, "hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 12},
+        {
+            "embedding_size": 6,
+            "hidden_size": 8,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
+            "intermediate_size": 12,
+        },
     ),
     "bart": (
         hf.BartConfig,
@@ -59,7 +71,15 @@ ARCHITECTURES: dict[str, tuple[type, type, dict[str, Any]]] = {
     "t5": (
         hf.T5Config,
         hf.T5ForConditionalGeneration,
-        {"d_model": 8, "d_kv": 4, "d_ff": 12, "num_layers": 2, "num_heads": 2, "eos_token_id": 2, "decoder_start_token_id": 1},
+        {
+            "d_model": 8,
+            "d_kv": 4,
+            "d_ff": 12,
+            "num_layers": 2,
+            "num_heads": 2,
+            "eos_token_id": 2,
+            "decoder_start_token_id": 1,
+        },
     ),
     "xlnet": (hf.XLNetConfig, hf.XLNetLMHeadModel, {"d_model": 8, "n_layer": 2, "n_head": 2, "d_inner": 12}),
     "distilbert": (hf.DistilBertConfig, hf.DistilBertModel, {"dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 12}),
@@ -90,7 +110,11 @@ ARCHITECTURES: dict[str, tuple[type, type, dict[str, Any]]] = {
             "sep_token_id": 2,
         },
     ),
-    "gpt2": (hf.GPT2Config, hf.GPT2LMHeadModel, {"n_embd": 8, "n_layer": 2, "n_head": 2, "bos_token_id": 0, "eos_token_id": 2}),
+    "gpt2": (
+        hf.GPT2Config,
+        hf.GPT2LMHeadModel,
+        {"n_embd": 8, "n_layer": 2, "n_head": 2, "bos_token_id": 0, "eos_token_id": 2},
+    ),
     "gpt-neox": (
         hf.GPTNeoXConfig,
         hf.GPTNeoXForCausalLM,
