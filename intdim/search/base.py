@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -213,7 +214,7 @@ class Search:
         """Return the verdict that the runs so far support, for this search's threshold or another one."""
         if threshold is None:
             return judge(self.evidence(), self.seeds)
-        other = Setting(**(self.setting.__dict__ | {"threshold": float(threshold)}))
+        other = dataclasses.replace(self.setting, threshold=float(threshold))
         return judge(Evidence(other, self.points, self.seed), self.seeds)
 
     # -- for the kinds of search -------------------------------------------------------------------------------------
