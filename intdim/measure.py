@@ -14,7 +14,7 @@ from typing import Any
 
 from intdim.search import Verdict, estimate, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
-from intdim.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best, round_rate
+from intdim.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best
 
 Result = dict[str, Any]
 Wanted = Generator[list[RunSpec], list[Result], Any]
@@ -152,12 +152,7 @@ class Measurement:
                 self.lengths.note(d, length, select_score_of(result))
             if extension == EXTENSIONS:
                 break
-            further = [(d, beyond_edge(self.lengths.tried[d])) for d in dims]
-            pending = [
-                (d, length)
-                for d, length in further
-                if length is not None and max(self.lengths.tried[d].values()) > self.chance_level
-            ]
+            pending = [(d, length) for d in dims for length in self.lengths.further(d, self.chance_level)]
             if not pending:
                 break
         for d in dims:
@@ -371,4 +366,4 @@ def _curve(verdict: Verdict) -> dict[str, list[float]] | None:
     return {name: [round_rate6(float(value)) for value in values] for name, values in verdict.curve.items()}
 
 
-__all__ = ["Baseline", "Measurement", "check_dimensions", "expected_runs", "round_rate", "score_of", "select_score_of"]
+__all__ = ["Baseline", "Measurement", "check_dimensions", "expected_runs", "score_of", "select_score_of"]

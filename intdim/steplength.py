@@ -90,6 +90,15 @@ class StepLengths:
         self.hopeless = max(self.hopeless, d)
         return False
 
+    def further(self, d: int, chance_level: float) -> list[float]:
+        """Return the lengths to try next at ``d``: beyond the edge where the best lies; beyond both edges where every
+        length ended at chance, for then nobody knows whether they were too short or too long; none otherwise."""
+        scores = self.tried[d]
+        if max(_worst_if_nan(score) for score in scores.values()) > chance_level:
+            edge = beyond_edge(scores)
+            return [] if edge is None else [edge]
+        return [round_rate(min(scores) / FACTOR), round_rate(max(scores) * FACTOR)]
+
     def neighbours(self, d: int) -> list[float]:
         """Return the lengths next to the one used at ``d`` that have not been tried there."""
         here = self.at(d)
