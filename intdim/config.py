@@ -24,6 +24,7 @@ SOURCES = ("builtin", "hub", "local")
 PRECISIONS = ("float32", "bf16")
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of a processor that multiplies bf16 natively (x86, Arm)
 DEVICES = ("auto", "cpu", "cuda")
+LAUNCHERS = ("local", "ray")
 SELECTIONS = ("half", "same")
 OTHER_SCOPES = 10.0  # scopes other than global want a tenth of the step lengths (measured; see README)
 
@@ -42,8 +43,12 @@ class Checked:
     def _get(self, key: str) -> Any:
         return OmegaConf.select(self.cfg, key)
 
+    def given(self, key: str) -> bool:
+        """True where a key has a value."""
+        return self._get(key) is not None
+
     def whole(self, key: str, low: int, none: int | None = None) -> int:
-        """A whole number of at least ``low``; 1e5 counts as one; null (or auto) gives ``none`` where that is allowed."""
+        """A whole number of at least ``low``, perhaps typed 1e5; null or auto gives ``none`` where that is allowed."""
         value = self._get(key)
         if none is not None and (value is None or value == "auto"):
             return none
@@ -53,16 +58,19 @@ class Checked:
             return max(low, 1)
         return int(number)
 
-    def real(self, key: str, low: float, high: float = math.inf, open_low: bool = False) -> float:
-        """A number in [low, high], or (low, high] where ``open_low``."""
+    def real(
+        self, key: str, low: float, high: float = math.inf, open_low: bool = False, open_high: bool = False
+    ) -> float:
+        """A number from ``low`` to ``high``, without the ends that are open."""
         value = self._get(key)
         number = _number(value)
         inside = number is not None and math.isfinite(number) and low <= number <= high
-        if number is None or not inside or (open_low and number == low):
+        if number is None or not inside or (open_low and number == low) or (open_high and number == high):
             above = "above" if open_low else "at least"
-            limit = f" and at most {high:g}" if math.isfinite(high) else ""
+            below = "below" if open_high else "at most"
+            limit = f" and {below} {high:g}" if math.isfinite(high) else ""
             self.fault(f"{key}={_shown(value)}", f"{key} is a number {above} {low:g}{limit}")
-            return high if math.isfinite(high) else low + 1.0
+            return low + 1.0
         return float(number)
 
     def reals(self, key: str) -> tuple[float, ...]:
@@ -84,6 +92,11 @@ class Checked:
             self.fault(f"{key}={_shown(value)}", f"{key}: {suggest(str(value), known)}")
             return known[0]
         return str(value)
+
+    def path(self, key: str) -> str:
+        """A path, absolute: relative ones start where the command was typed; empty where none is given."""
+        text = self.text(key)
+        return str(Path(text).expanduser().absolute()) if text else ""
 
     def text(self, key: str) -> str:
         """A string; null is empty, and a number stands for itself."""
@@ -112,21 +125,14 @@ class Checked:
             raise UserError(facts, allowed, "Correct it on the command line; `--cfg job` shows every value.")
 
 
-def cell_request(cfg: DictConfig, typed: frozenset[str] = frozenset()) -> CellRequest:
+def cell_request(cfg: DictConfig) -> CellRequest:
     """Return the typed request of one cell.
-
-    Args:
-        cfg: what Hydra composed.
-        typed: the keys that the user typed, so that a preset's value can be told from a decision.
 
     Raises:
         UserError: all that is wrong with the values, in one message.
     """
     check = Checked(cfg)
     scope = check.choice("subspace.scope", SCOPES)
-    lengths = check.reals("train.step_length")
-    if scope != "global" and "train.step_length" not in typed:
-        lengths = tuple(float(f"{length / OTHER_SCOPES:.6g}") for length in lengths)
     search = SearchSpec(
         name=check.choice("search.name", SEARCHES),
         d_min=check.whole("search.d_min", 1, none=0),
@@ -148,9 +154,9 @@ def cell_request(cfg: DictConfig, typed: frozenset[str] = frozenset()) -> CellRe
         warmup=check.real("train.warmup", 0.0, 1.0),
         clip=check.real("train.clip", 0.0),
         weight_decay=check.real("train.weight_decay", 0.0),
-        beta1=check.real("train.beta1", 0.0, 1.0),
-        beta2=check.real("train.beta2", 0.0, 1.0),
-        epsilon=check.real("train.epsilon", 0.0),
+        beta1=check.real("train.beta1", 0.0, 1.0, open_high=True),
+        beta2=check.real("train.beta2", 0.0, 1.0, open_high=True),
+        epsilon=check.real("train.epsilon", 0.0, open_low=True),
         precision=precision(check.choice("train.precision", ("auto", *PRECISIONS)), check.choice("device", DEVICES)),
         evaluations=check.whole("train.evaluations", 1),
     )
@@ -166,7 +172,7 @@ def cell_request(cfg: DictConfig, typed: frozenset[str] = frozenset()) -> CellRe
         ),
         train=train,
         search=search,
-        step_lengths=lengths,
+        step_lengths=_step_lengths(check, scope),
         learning_rates=check.reals("train.learning_rate"),
         baseline_seeds=check.whole("train.baseline_seeds", 1),
         seed=check.whole("seed", 0),
@@ -175,12 +181,39 @@ def cell_request(cfg: DictConfig, typed: frozenset[str] = frozenset()) -> CellRe
     return cell
 
 
-def runtime_request(cfg: DictConfig) -> RuntimeRequest:
-    """Return where and how the cells run."""
+def refuse_full(cells: list[CellRequest]) -> None:
+    """Raise ``UserError`` where a cell has no subspace, hence no d to search."""
+    if any(cell.subspace.method == "full" for cell in cells):
+        raise UserError(
+            "subspace=full has no d to search",
+            "subspace=did or subspace=said",
+            "Use `intdim train subspace=full` for one run; a sweep makes its own baseline.",
+        )
+
+
+def runtime_request(cfgs: list[DictConfig]) -> RuntimeRequest:
+    """Return where and how the cells of one command run.
+
+    Raises:
+        UserError: a value is wrong, or the cells differ.
+    """
+    made = {_runtime(cfg) for cfg in cfgs}
+    if len(made) > 1:
+        raise UserError(
+            "the cells of this grid differ in out, device, offline or launch",
+            "one place and one device for a grid",
+            "Give such keys one value.",
+        )
+    return made.pop()
+
+
+def _runtime(cfg: DictConfig) -> RuntimeRequest:
     check = Checked(cfg)
     offline = check.switch("offline") or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    if not check.text("out"):
+        check.fault("out is empty", "out=DIR")
     made = RuntimeRequest(
-        out=str(Path(check.text("out") or "outputs").expanduser().absolute()),
+        out=check.path("out"),
         device=check.choice("device", DEVICES),
         slots=check.whole("launch.slots", 1, none=0),
         threads=check.whole("launch.threads", 1, none=0),
@@ -191,12 +224,21 @@ def runtime_request(cfg: DictConfig) -> RuntimeRequest:
     return made
 
 
+def uses_cuda(device: str) -> bool:
+    """Tell whether a device asked for is CUDA; for ``auto`` by what this machine shows, since torch is far too slow to
+    ask."""
+    if device != "auto":
+        return device == "cuda"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
+    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
 def precision(asked: str, device: str) -> str:
     """Return the precision that ``auto`` means here: bf16 where it is native (CUDA, some processors), else float32,
     which an emulated bf16 would only slow down (measured: tenfold on a processor without it)."""
     if asked != "auto":
         return asked
-    if device == "cuda" or (device == "auto" and Path("/dev/nvidia0").exists()):
+    if uses_cuda(device):
         return "bf16"
     try:
         flags = re.search(r"^(?:flags|Features)\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
@@ -205,13 +247,21 @@ def precision(asked: str, device: str) -> str:
     return "bf16" if flags and BF16_FLAGS.intersection(flags.group(1).split()) else "float32"
 
 
+def _step_lengths(check: Checked, scope: str) -> tuple[float, ...]:
+    """The lengths that the user gave, or the preset's grid as the scope wants it."""
+    if check.given("train.step_length"):
+        return check.reals("train.step_length")
+    grid = check.reals("train.step_grid")
+    return grid if scope == "global" else tuple(float(f"{length / OTHER_SCOPES:.6g}") for length in grid)
+
+
 def _model(check: Checked) -> ModelRequest:
-    source, path = check.choice("model.source", SOURCES), check.text("model.path")
+    source, path = check.choice("model.source", SOURCES), check.path("model.path")
     name = check.text("model.name")
     if path:
         source = "local"
         if name in ("", "tiny"):  # tiny is the default, not a decision
-            name = Path(path).expanduser().resolve().name
+            name = Path(path).resolve().name
     elif source == "local":
         check.fault("model=local without model.path", "model.path=DIR, a folder in Hugging Face's format")
     elif source == "hub" and not check.text("model.reference"):
@@ -236,13 +286,13 @@ def _model(check: Checked) -> ModelRequest:
 
 
 def _task(check: Checked) -> TaskRequest:
-    source, path = check.choice("task.source", SOURCES), check.text("task.path")
+    source, path = check.choice("task.source", SOURCES), check.path("task.path")
     name = check.text("task.name")
     if path:
         if source == "builtin":
             check.fault(f"task={name} with task.path={path}", "task.path= goes with task=local or a task of the hub")
         source = "local"
-        name = name or Path(path).expanduser().resolve().name
+        name = name or Path(path).resolve().name
     elif source == "local":
         check.fault("task=local without task.path", "task.path=DIR with train and validation files")
     elif source == "hub" and not check.text("task.reference"):

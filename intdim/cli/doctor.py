@@ -9,11 +9,12 @@ import statistics
 import time
 from typing import Any
 
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from intdim import __version__
-from intdim.cli.compose import Cell, cells
+from intdim.cli.compose import cells
 from intdim.config import DEVICES, Checked
 from intdim.errors import UserError
 from intdim.fingerprint import cache_folder
@@ -28,9 +29,9 @@ def main(arguments: list[str]) -> int:
     return cells("doctor", arguments, look)
 
 
-def look(made: list[Cell]) -> int:
+def look(made: list[DictConfig]) -> int:
     """Print what this installation and machine are."""
-    check = Checked(made[0][0])
+    check = Checked(made[0])
     device, D, d = check.choice("device", DEVICES), check.whole("D", 1), check.whole("d", 1)
     check.done()
     import torch

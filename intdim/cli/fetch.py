@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from intdim.cli.compose import Cell, cells
+from omegaconf import DictConfig
+
+from intdim.cli.compose import cells
 from intdim.cli.view import duration, make_view
 from intdim.config import cell_request, runtime_request
 
@@ -12,10 +14,10 @@ def main(arguments: list[str]) -> int:
     return cells("fetch", arguments, bring)
 
 
-def bring(made: list[Cell]) -> int:
+def bring(made: list[DictConfig]) -> int:
     """Fetch each cell's model and task."""
-    requests = [cell_request(cfg, typed) for cfg, typed in made]
-    runtime = runtime_request(made[0][0])
+    requests = [cell_request(cfg) for cfg in made]
+    runtime = runtime_request(made)
     from intdim.sweep import fetch
 
     view = make_view(runtime.out)

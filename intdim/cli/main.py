@@ -10,7 +10,7 @@ import sys
 import traceback
 
 from intdim import __version__
-from intdim.errors import Interrupted, IntdimError, UserError, suggest
+from intdim.errors import IntdimError, Interrupted, UserError, suggest
 
 COMMANDS = {
     "sweep": "measure d90 for each cell; writes a verdict, the curve, the tables; resumes",
@@ -46,7 +46,7 @@ def help_text() -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line and exit with its status: 0 done, 1 failed, 2 the request makes no sense, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 something failed, 2 the request makes no sense, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -68,6 +68,12 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:
         _debug()
         print(f"{type(error).__name__}: {error}. Finished runs are kept.", file=sys.stderr)
+        status = 1
+    except Exception as error:  # ours to answer for, hence not in a user's three lines
+        _debug()
+        said = " ".join(str(error).split())[:300]
+        print(f"internal error, {type(error).__name__}: {said}", file=sys.stderr)
+        print("Finished runs are kept. INTDIM_DEBUG=1 shows where it happened.", file=sys.stderr)
         status = 1
     sys.exit(status)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from intdim.cli.compose import Cell, cells
+from intdim.cli.compose import cells
+from intdim.cli.slots import make_launcher
 from intdim.cli.view import duration, make_view
-from intdim.config import cell_request, runtime_request
+from intdim.config import cell_request, refuse_full, runtime_request
 
 
 def main(arguments: list[str]) -> int:
@@ -17,28 +19,29 @@ def main(arguments: list[str]) -> int:
     return cells("plan", arguments, show)
 
 
-def show(made: list[Cell]) -> int:
+def show(made: list[DictConfig]) -> int:
     """Print a table of what each cell would take."""
-    requests = [cell_request(cfg, typed) for cfg, typed in made]
-    runtime = runtime_request(made[0][0])
+    requests = [cell_request(cfg) for cfg in made]
+    runtime = runtime_request(made)
+    refuse_full(requests)
     from intdim.sweep import plan_cells
 
     view = make_view(runtime.out)
     with view:
-        plans = plan_cells(requests, runtime, view)
+        plans = plan_cells(requests, runtime, view, make_launcher(made, runtime))
     for plan in plans:
         Console(highlight=False).print(_table(plan))
     total = sum(plan["seconds"] for plan in plans if not plan["known"])
     cells_left = sum(not plan["known"] for plan in plans)
-    print(
-        f"{cells_left} of {len(plans)} cells to measure, about {duration(total)} in all (baselines shared by cells: less)"
-    )
+    print(f"{cells_left} of {len(plans)} cells to measure, about {duration(total)} (less where cells share a baseline)")
     return 0
 
 
 def _table(plan: dict[str, Any]) -> Table:
     table = Table("what", "value", title=f"{plan['model']} on {plan['task']}", show_header=False, title_justify="left")
-    runs, seconds, memory = plan["runs"], plan["run_seconds"], plan["peak_memory_bytes"]
+    runs, memory = plan["runs"], plan["peak_memory_bytes"]
+    seconds = {name: duration(value) for name, value in plan["run_seconds"].items()}
+    steps = {name: f"{1e3 * value:.0f} ms" for name, value in plan["step_seconds"].items()}
     rows = {
         "subspace": f"{plan['method']}, {plan['projection']}, scope {plan['scope']}",
         "D": f"{plan['D']:,} parameters inside; groups: "
@@ -48,8 +51,8 @@ def _table(plan: dict[str, Any]) -> Table:
         "data": f"{plan['train_examples']:,} training, {plan['eval_examples']:,} evaluation examples, "
         f"majority class {plan['chance']:.3f}",
         "runs": f"{runs['baseline']} baseline + {runs['locating']} locating step lengths + at most {runs['search']}",
-        "a run": f"{plan['steps_per_run']:,} steps; full {duration(seconds['full'])}, inside {duration(seconds['inside'])}",
-        "a step": f"full {1e3 * plan['step_seconds']['full']:.0f} ms, inside {1e3 * plan['step_seconds']['inside']:.0f} ms",
+        "a run": f"{plan['steps_per_run']:,} steps; full {seconds['full']}, inside {seconds['inside']}",
+        "a step": f"full {steps['full']}, inside {steps['inside']}",
         "memory": f"full {memory['full'] / 2**30:.2f} GiB, inside {memory['inside'] / 2**30:.2f} GiB a worker",
         "where": f"{plan['device']}, {plan['slots']} slots of {plan['threads']} threads",
         "time": "measured already" if plan["known"] else f"about {duration(plan['seconds'])}",

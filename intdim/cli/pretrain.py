@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from intdim.cli.compose import Cell, cells
+from omegaconf import DictConfig
+
+from intdim.cli.compose import cells
 from intdim.cli.view import duration
 from intdim.config import DEVICES, PRECISIONS, Checked
 from intdim.errors import Interrupted, UserError
@@ -31,9 +33,9 @@ def main(arguments: list[str]) -> int:
     return cells("pretrain", arguments, work)
 
 
-def work(made: list[Cell]) -> int:
+def work(made: list[DictConfig]) -> int:
     """Pre-train once for each cell."""
-    for cfg, _ in made:
+    for cfg in made:
         check = Checked(cfg)
         values: dict[str, Any] = {key.rpartition(".")[2]: check.whole(key, low) for key, low in WHOLE.items()}
         values["learning_rate"] = check.real("learning_rate", 0.0, open_low=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from intdim.cli.compose import Cell, cells
+from omegaconf import DictConfig
+
+from intdim.cli.compose import cells
 from intdim.config import Checked
 
 
@@ -13,11 +15,11 @@ def main(arguments: list[str]) -> int:
     return cells("report", arguments, write)
 
 
-def write(made: list[Cell]) -> int:
+def write(made: list[DictConfig]) -> int:
     """Write the report and print where its files are."""
     from intdim.report import report
 
-    for cfg, _ in made:
+    for cfg in made:
         check = Checked(cfg)
         chosen = list(check.texts("sweeps"))
         folder = report(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from intdim.cli.compose import Cell, cells
+from omegaconf import DictConfig
+
+from intdim.cli.compose import cells
+from intdim.cli.slots import make_launcher
 from intdim.cli.view import make_view
-from intdim.config import cell_request, runtime_request
-from intdim.errors import UserError
+from intdim.config import cell_request, refuse_full, runtime_request
 
 
 def main(arguments: list[str]) -> int:
@@ -15,28 +17,16 @@ def main(arguments: list[str]) -> int:
     return cells("sweep", arguments, measure)
 
 
-def measure(made: list[Cell]) -> int:
+def measure(made: list[DictConfig]) -> int:
     """Measure cells that share one ``out``."""
-    requests = [cell_request(cfg, typed) for cfg, typed in made]
-    runtimes = {runtime_request(cfg) for cfg, _ in made}
-    if len(runtimes) > 1:
-        raise UserError(
-            "the cells of this grid differ in out, device, offline or launch",
-            "one place and one device for a grid",
-            "Give such keys one value.",
-        )
-    if any(request.subspace.method == "full" for request in requests):
-        raise UserError(
-            "subspace=full has no d to search",
-            "subspace=did or subspace=said",
-            "Use `intdim train subspace=full` for one run; a sweep makes its own baseline.",
-        )
+    requests = [cell_request(cfg) for cfg in made]
+    runtime = runtime_request(made)
+    refuse_full(requests)
     from intdim.sweep import run_cells
 
-    runtime = runtimes.pop()
     view = make_view(runtime.out)
     with view:
-        verdicts = run_cells(requests, runtime, view)
+        verdicts = run_cells(requests, runtime, view, make_launcher(made, runtime))
     from intdim.report import write_curve
 
     for verdict in verdicts:

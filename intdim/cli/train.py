@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from intdim.cli.compose import Cell, cells
+from omegaconf import DictConfig
+
+from intdim.cli.compose import cells
+from intdim.cli.slots import make_launcher
 from intdim.cli.view import make_view
 from intdim.config import Checked, cell_request, runtime_request
 
@@ -12,21 +15,23 @@ def main(arguments: list[str]) -> int:
     return cells("train", arguments, make)
 
 
-def make(made: list[Cell]) -> int:
+def make(made: list[DictConfig]) -> int:
     """Make each run; of a list of step lengths or learning rates the middle one is taken."""
     wanted = []
-    for cfg, typed in made:
+    for cfg in made:
         check = Checked(cfg)
         d = check.whole("d", 1)
         check.done()
-        wanted.append((cell_request(cfg, typed), d, runtime_request(cfg)))
+        wanted.append((cell_request(cfg), d))
+    runtime = runtime_request(made)
     from intdim.sweep import train_one
 
-    for cell, d, runtime in wanted:
+    for cell, d in wanted:
         lengths, rates = sorted(cell.step_lengths), sorted(cell.learning_rates)
+        length, rate = lengths[(len(lengths) - 1) // 2], rates[(len(rates) - 1) // 2]
         view = make_view(runtime.out)
         with view:
-            result = train_one(cell, d, lengths[(len(lengths) - 1) // 2], rates[(len(rates) - 1) // 2], runtime, view)
+            result = train_one(cell, d, length, rate, runtime, view, make_launcher(made, runtime))
         scores = {name: result[name] for name in ("train_score", "select_score", "eval_score")}
         words = ", ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in scores.items())
         print(f"{result['status']}: d={result['d']} of D={result['D']}, {words} ({result['metric']})")

@@ -1,0 +1,189 @@
+"""What is typed behind a command word: flags apart from overrides, and the checks that Hydra does not make."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from intdim.errors import UserError, suggest
+
+# Hydra's flags that take a value; the rest take none.
+VALUED = {"--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c"}
+GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch", "experiment")
+PATHS = ("out", "model.path", "task.path", "corpus.path")
+OPEN = "model.overrides."  # a table of the user's own keys
+
+
+def conf_folder() -> Path:
+    """Return the folder of our configuration files: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return (flags with their values, overrides): Hydra wants its flags first."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        flags.append(word)
+        if (word in VALUED and rest) or (word in ("--info", "-i") and rest and "=" not in rest[0]):
+            flags.append(rest.pop(0))
+    return flags, overrides
+
+
+def check(overrides: list[str], command: str) -> None:
+    """Refuse what Hydra would take silently or explain badly; raises ``UserError``."""
+    known = known_keys(command)
+    every = f"`intdim {command} --cfg job` shows every key."
+    for override in overrides:
+        key, sign, value = override.lstrip("+~").partition("=")
+        key = key.partition("@")[0]
+        near_by = near(key, known)
+        if not sign and not override.startswith("~"):
+            raise UserError(
+                f"{override!r} is neither a flag nor key=value",
+                "intdim <command> [flags] [key=value ...]",
+                near_by or f"`intdim {command} --help` lists the keys.",
+            )
+        if override.startswith(("+", "~")):
+            there = sign and (key in known or key.startswith(OPEN))
+            raise UserError(
+                f"{override!r}: keys cannot be added or removed",
+                "keys that exist, without + or ~",
+                f"Write {override.lstrip('+~')}" if there else near_by or every,
+            )
+        if re.fullmatch(r"hydra\.(launcher|sweeper)", key):
+            raise UserError(
+                f"{override!r} would be ignored",
+                "a group is chosen with a slash",
+                f"Write {override.replace('.', '/', 1)}",
+            )
+        if key not in known and not key.startswith(("hydra.", "hydra/", OPEN)):
+            at_top = "Known at the top: " + ", ".join(sorted(name for name in known if "." not in name))
+            raise UserError(f"unknown key {key!r}", near_by or at_top, every)
+        if key in GROUPS and key != "experiment" and value in ("", "null"):
+            raise UserError(f"{override!r} names no {key}", suggest("", choices(key)), own(key))
+
+
+def completed(overrides: list[str], flags: list[str]) -> list[str]:
+    """Return the overrides as Hydra wants them, with the choices that paths imply.
+
+    ``model.path=`` without a model means model=local; ``task.path=`` without a task means the task that the folder
+    is named after, if there is one, else task=local.
+    """
+    typed = {key: value for key, _, value in (override.partition("=") for override in overrides)}
+    grid = "-m" in flags or "--multirun" in flags
+    made = []
+    if "model.path" in typed and "model" not in typed:
+        made.append("model=local")
+    if "task.path" in typed and "task" not in typed:
+        made.append(f"task={_task_of(typed['task.path'], grid)}")
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key == "experiment":
+            if value in ("", "null"):
+                continue
+            _check_experiments(value, flags)
+        if key in PATHS and value not in ("", "null") and not re.search(r"""["'\\]""", value):
+            override = override if grid and re.search(r"[,(]", value) else f"{key}='{value}'"
+        # the overrides of a model are an open table: Hydra wants to be told so
+        made.append(f"++{override}" if f"{key}.".startswith(OPEN) else override)
+    return made
+
+
+def _task_of(paths: str, grid: bool) -> str:
+    """Return the task that the folders are named after; Hydra chooses it once for all paths of a grid."""
+    parts = paths.split(",") if grid else [paths]
+    known = choices("task")
+    names = {folder if (folder := Path(part.strip(" '\"")).name) in known else "local" for part in parts}
+    if len(names) > 1:
+        raise UserError(
+            f"task.path={paths} are folders of different tasks",
+            "folders of one task in a grid",
+            f"Name it (task=local reads any folder), or make several sweeps: {', '.join(sorted(names))}.",
+        )
+    return names.pop()
+
+
+def _check_experiments(value: str, flags: list[str]) -> None:
+    """Hydra passes over an optional group's unknown name in silence."""
+    if "(" in value:
+        return  # choice(...), glob(...)
+    known = choices("experiment", flags)
+    for name in re.findall(r"[^\s,\[\]'\"]+", value):
+        if name not in known:
+            raise UserError(f"unknown experiment {name!r}", suggest(name, known), "")
+
+
+def choices(group: str, flags: Iterable[str] = ()) -> list[str]:
+    """Return the names of a config group's files, the user's own folders included."""
+    folders = [conf_folder()]
+    if mine := os.environ.get("INTDIM_CONFIG_PATH"):
+        folders.append(Path(mine).expanduser())
+    words = list(flags)
+    for place, word in enumerate(words):
+        flag, sign, value = word.partition("=")
+        if flag in ("--config-dir", "-cd") and (sign or place + 1 < len(words)):
+            folders.append(Path(value if sign else words[place + 1]).expanduser())
+    found: set[str] = set()
+    for folder in folders:
+        base = folder / group
+        if base.is_dir():
+            found |= {file.relative_to(base).with_suffix("").as_posix() for file in base.rglob("*.yaml")}
+    return sorted(found)
+
+
+@functools.cache
+def known_keys(command: str) -> frozenset[str]:
+    """Return every key that a command's configuration has: groups, and dotted names of values."""
+    top = yaml.safe_load((conf_folder() / f"{command}.yaml").read_text(encoding="utf-8"))
+    known = set(dotted({key: value for key, value in top.items() if key not in ("defaults", "hydra")}))
+    used = {next(iter(item)).removeprefix("optional ") for item in top["defaults"] if isinstance(item, dict)}
+    for group in used & set(GROUPS):
+        known.add(group)
+        if group == "experiment":
+            continue
+        # the files of a group have the same keys; a test sees to that
+        file = min((conf_folder() / group).glob("*.yaml"))
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        known |= set(dotted(content.get(group, content), f"{group}."))
+    return frozenset(known)
+
+
+def dotted(value: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of a nested table, its inner tables included."""
+    for key, inner in value.items():
+        yield f"{prefix}{key}"
+        if isinstance(inner, Mapping):
+            yield from dotted(inner, f"{prefix}{key}.")
+
+
+def own(group: str) -> str:
+    """Say how to name something that has no file, where a group has such a way."""
+    ways = {
+        "model": "Any other model: model=hub model.reference=owner/name, or model.path=DIR.",
+        "task": "Any other task: task=hub task.reference=owner/name, or task.path=DIR.",
+    }
+    return ways.get(group, "")
+
+
+def near(word: str, known: frozenset[str]) -> str:
+    """Return ``did you mean a or b?`` for a key that does not exist; empty where nothing is like it."""
+    others = sorted(known - {word})
+    close = difflib.get_close_matches(word, others, n=3, cutoff=0.6)
+    last = word.rpartition(".")[2]
+    close += [name for name in others if name.rpartition(".")[2] == last and name not in close]
+    return f"did you mean {' or '.join(close[:3])}?" if close else ""

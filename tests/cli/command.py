@@ -1,0 +1,64 @@
+"""The command line called in this process: what it prints and its exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import signal
+from dataclasses import dataclass
+
+from omegaconf import DictConfig
+
+from intdim.cli import compose
+from intdim.cli.main import main
+from intdim.config import cell_request
+from intdim.request import CellRequest
+
+
+@dataclass
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+def call(*arguments: str) -> Outcome:
+    """Run ``intdim`` with these arguments."""
+    out, err = io.StringIO(), io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main(list(arguments))
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return Outcome(ended.code, out.getvalue(), err.getvalue())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    raise AssertionError("the command line ends by sys.exit")
+
+
+def composed(*arguments: str, command: str = "sweep") -> list[DictConfig]:
+    """Return the configurations that a command's work would get."""
+    made: list[DictConfig] = []
+
+    def keep(cfgs: list[DictConfig]) -> int:
+        made.extend(cfgs)
+        return 0
+
+    assert compose.cells(command, list(arguments), keep) == 0
+    return made
+
+
+def requests(*arguments: str, command: str = "sweep") -> list[CellRequest]:
+    """Return the typed requests of a command line's cells."""
+    return [cell_request(cfg) for cfg in composed(*arguments, command=command)]
+
+
+@functools.cache
+def request(*arguments: str) -> CellRequest:
+    """Return the typed request of a ``sweep`` with one cell; asked again, it is not composed again."""
+    (only,) = requests(*arguments)
+    return only
