@@ -23,7 +23,7 @@ from typing import Any
 import torch
 import transformers
 from torch import Tensor, nn
-from transformers import BertConfig, BertForPreTraining, BertTokenizerFast, PreTrainedTokenizerBase
+from transformers import BertConfig, BertForPreTraining, BertTokenizer, PreTrainedTokenizerBase
 
 from intdim import durable
 from intdim.checkpoint import Checkpoint
@@ -99,9 +99,10 @@ def run(
         seed=config.seed,
     )
     seed_world(config.seed)
-    model = make_model(config, len(tokenizer), windows.pad).to(config.device)
+    model = make_model(config, len(tokenizer), windows.pad)
+    nn.Module.to(model, config.device)
     optimiser = _optimiser(model, config)
-    moving = dict(model.named_parameters())
+    moving: dict[str, Tensor] = dict(model.named_parameters())
     checkpoint = Checkpoint(out / "state.safetensors", STATE_EVERY)
     sums = {"masked_loss": 0.0, "next_loss": 0.0}
     facts = checkpoint.restore(moving, optimiser) or {"step": 0, "seconds": 0.0, "sums": sums, "counted": 0}
@@ -230,7 +231,7 @@ def _tokenizer(corpus: Corpus, config: PretrainConfig, folder: Path) -> PreTrain
         shutil.rmtree(partial, ignore_errors=True)
         train_tokenizer(corpus, config.vocab_size, partial, config.max_positions)
         os.replace(partial, folder)
-    return BertTokenizerFast.from_pretrained(folder)
+    return BertTokenizer.from_pretrained(folder)
 
 
 def _optimiser(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from tokenizers import BertWordPieceTokenizer
-from transformers import BertTokenizerFast, PreTrainedTokenizerBase
+from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from intdim.errors import UserError, suggest
 from intdim.spec import digest
@@ -134,7 +134,7 @@ def train_tokenizer(corpus: Corpus, vocab_size: int, folder: Path, max_positions
         show_progress=False,
     )
     made = BertWordPieceTokenizer(learner.get_vocab(with_added_tokens=True), lowercase=True)
-    tokenizer = BertTokenizerFast(tokenizer_object=made._tokenizer, do_lower_case=True, model_max_length=max_positions)
+    tokenizer = BertTokenizer(tokenizer_object=made._tokenizer, do_lower_case=True, model_max_length=max_positions)
     tokenizer.save_pretrained(folder)
     return tokenizer
 
