@@ -13,7 +13,6 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -21,9 +20,12 @@ from huggingface_hub.errors import (
 from intdim.errors import UserError
 from intdim.fingerprint import fingerprint_folder
 
-SMALL_FILES = ["*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja"]
+SMALL_FILES = ["*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py"]  # code only runs if it is trusted
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
-FOLDER_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.safetensors", "pytorch_model*.bin")
+# What the hub's HTTP library raises, whichever it is: the hub's own error derives from it, and from OSError, which is
+# left out here: a full disk is no missing network.
+NETWORK_ERRORS = tuple(base for base in HfHubHTTPError.__bases__ if base is not OSError)
+FOLDER_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.py", "*.safetensors", "pytorch_model*.bin")
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ def locate(source: str, reference: str, revision: str = "main", path: str = "") 
     """Return the folder that holds a model.
 
     Args:
-        source: ``builtin`` (``reference`` names a folder of the package), ``local`` (``path``), or ``hub``
-            (``reference`` is the hub id, ``revision`` a branch, tag or commit).
+        source: ``builtin``, ``local`` or ``hub``.
+        reference: the built-in name (a folder of the package) or the hub id.
+        revision: a branch, tag or commit of the hub.
+        path: the folder of a local model.
 
     Raises:
         UserError: there is no such model, it is gated, or it cannot be reached and is not cached.
@@ -95,7 +99,7 @@ def download(reference: str, revision: str) -> Path:
         ) from None
     except HFValidationError as error:
         raise UserError(f"{reference!r} is no hub id: {error}", "owner/name", "Check model.reference.") from None
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, EntryNotFoundError, OSError) as error:
+    except (LocalEntryNotFoundError, EntryNotFoundError, ConnectionError, TimeoutError, *NETWORK_ERRORS) as error:
         raise UserError(
             f"{named} is not in the local cache and the hub cannot be reached ({type(error).__name__})",
             "a cached model, or a network",

@@ -6,54 +6,25 @@ only logs it, here it is an error. The head is always drawn anew, so that every 
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+import pickle
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-import transformers
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoModelForSequenceClassification
 
-from intdim.errors import UserError, suggest
+from intdim.errors import UserError
 from intdim.locate import Located as Located
 from intdim.locate import locate as locate
+from intdim.model_files import first_line, load_config, quiet
+from intdim.model_files import load_tokenizer as load_tokenizer
 
-HEAD_WORDS = ("classifier", "classification_head", "score", "sequence_summary", "logits_proj", "head")
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
-POOLER_WORDS = ("pooler",)  # part of BERT's body that masked-LM checkpoints often lack: drawn with the head then
-
-
-def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
-    """Load a tokenizer; one without a padding token pads with its end or unknown token (no weight is added).
-
-    Raises:
-        UserError: the folder holds none that can be read.
-    """
-    if not any(next(folder.glob(pattern), None) for pattern in TOKENIZER_FILES):
-        # transformers would make one with an empty vocabulary
-        raise UserError(
-            f"{folder} holds no tokenizer",
-            f"one of {', '.join(TOKENIZER_FILES)} beside config.json",
-            "Save the tokenizer into the folder with save_pretrained.",
-        )
-    try:
-        with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except Exception as error:  # transformers raises many kinds here, all of them mean the same
-        raise UserError(
-            f"no tokenizer can be read from {folder} ({_first_line(error)})",
-            "tokenizer.json or the vocabulary files beside config.json",
-            "Save the tokenizer into the folder with save_pretrained.",
-        ) from error
-    if tokenizer.pad_token_id is None:
-        stand_in = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
-        tokenizer.pad_token = stand_in
-    return tokenizer
+LOG = logging.getLogger(__name__)
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 
 
 def load_model(
@@ -84,51 +55,30 @@ def load_model(
     config.use_cache = False
     seed_world(init_seed)
     if random_init:
-        with _quiet():
-            model = AutoModelForSequenceClassification.from_config(
-                config, dtype=torch.float32, trust_remote_code=trust_remote_code
-            )
-        anew: set[str] = set()
+        model, anew = _from_config(folder, config, trust_remote_code), set[str]()
     else:
         model, anew = _from_checkpoint(folder, config, trust_remote_code)
+    if not head_names(model):
+        raise UserError(
+            f"the head of {type(model).__name__} cannot be told from its body, so it cannot be drawn anew",
+            "a model class that names its base model (base_model_prefix)",
+            "Correct the model's own code.",
+        )
     seed_world(head_seed)
     draw_head(model, anew)
     if gradient_checkpointing:
-        cast(Any, model).gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        _checkpoint_activations(model)
     return model
-
-
-def load_config(folder: Path, overrides: Mapping[str, Any], trust_remote_code: bool = False) -> Any:
-    """Load config.json and apply overrides; an override that the configuration does not have is an error."""
-    try:
-        with _quiet():
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except (ValueError, OSError, KeyError) as error:
-        raise UserError(
-            f"the configuration in {folder} cannot be read ({_first_line(error)})",
-            "a config.json with a model_type that transformers knows",
-            "Check the folder, or set model.trust_remote_code=true if the model brings its own code.",
-        ) from error
-    known = [name for name in config.to_dict() if not name.startswith("_")]
-    for name, value in overrides.items():
-        if name not in known and not hasattr(config, name):
-            raise UserError(
-                f"model.overrides.{name}={value} is no option of {type(config).__name__}", suggest(name, known), ""
-            )
-        setattr(config, name, value)
-    return config
 
 
 def head_names(model: nn.Module) -> list[str]:
     """Return the names of the weights outside the base model: the classification head."""
-    prefix = getattr(model, "base_model_prefix", "")
-    body = {id(weight) for weight in _body(model).parameters()} if prefix else set()
+    body = {id(weight) for weight in _body(model).parameters()}
     return [name for name, weight in model.named_parameters() if id(weight) not in body]
 
 
 def draw_head(model: nn.Module, anew: set[str]) -> None:
-    """Draw the head (and the modules of ``anew``, body weights that the checkpoint may lack) from the global generator
-    by the model's own initialisation."""
+    """Draw the head (and ``anew``, the weights of a pooler that the checkpoint lacks) from the global generator."""
     names = set(head_names(model)) | anew
     for path, module in model.named_modules():
         own = [f"{path}.{name}".lstrip(".") for name, _ in module.named_parameters(recurse=False)]
@@ -155,9 +105,29 @@ def _body(model: nn.Module) -> nn.Module:
     return body if body is not model else getattr(model, "transformer", model)
 
 
-def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tuple[nn.Module, set[str]]:
+def _from_config(folder: Path, config: Any, trust_remote_code: bool) -> nn.Module:
     try:
-        with _quiet():
+        with quiet():
+            return AutoModelForSequenceClassification.from_config(
+                config, dtype=torch.float32, trust_remote_code=trust_remote_code
+            )
+    except Exception as error:  # an option out of range, or an architecture without a classifier
+        raise UserError(
+            f"no classifier can be built from the configuration in {folder} ({first_line(error)})",
+            "an architecture with a sequence classification head, options that fit each other",
+            "Check model.overrides and the folder.",
+        ) from error
+
+
+def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tuple[nn.Module, set[str]]:
+    if not any(next(folder.glob(pattern), None) for pattern in WEIGHT_FILES):
+        raise UserError(
+            f"{folder} holds no weights",
+            " or ".join(WEIGHT_FILES) + " beside config.json",
+            "Run `intdim fetch` for a model of the hub, or set model.random_init=true to start from random weights.",
+        )
+    try:
+        with quiet():
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 folder,
                 config=config,
@@ -165,54 +135,59 @@ def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tupl
                 output_loading_info=True,
                 trust_remote_code=trust_remote_code,
                 ignore_mismatched_sizes=True,  # reported below, with names
-                low_cpu_mem_usage=True,
             )
-    except SafetensorError as error:
+    except (SafetensorError, pickle.UnpicklingError, EOFError) as error:
         raise UserError(
-            f"the weights in {folder} are damaged ({_first_line(error)})",
+            f"the weights in {folder} are damaged ({first_line(error)})",
             "whole safetensors files",
             "Fetch them again.",
         ) from error
-    except (OSError, ValueError, RuntimeError, KeyError, EOFError) as error:
+    except Exception as error:  # a missing shard, an option out of range, an architecture without a classifier
         raise UserError(
-            f"the weights in {folder} cannot be loaded ({_first_line(error)})",
-            "model.safetensors (or pytorch_model.bin) of this architecture beside config.json",
-            "Check the folder, or set model.random_init=true to start from random weights.",
+            f"the weights in {folder} cannot be loaded as a classifier ({first_line(error)})",
+            "weights and config.json of one architecture that has a sequence classification head",
+            "Check the folder and model.overrides.",
         ) from error
+    return model, _accept(model, report, folder)
+
+
+def _accept(model: nn.Module, report: Mapping[str, Any], folder: Path) -> set[str]:
+    """Return the pooler's weights if the checkpoint lacks one of them: masked-LM checkpoints of BERT's family do.
+
+    Raises:
+        UserError: another weight of the body is missing, has another shape, or is not finite.
+    """
     heads = set(head_names(model))
+    named = dict(model.named_parameters())  # a tied weight under its first name
     mismatched = {item[0] if isinstance(item, tuple) else item for item in report["mismatched_keys"]}
-    named = {name for name, _ in model.named_parameters()}
-    absent = {name for name in (set(report["missing_keys"]) | mismatched) if name in named} - heads
-    poolers = {name for name in absent if any(word in name for word in POOLER_WORDS)}
-    lacking = sorted(absent - poolers)
+    absent = ((set(report["missing_keys"]) | mismatched) & set(named)) - heads
+    poolers = {name.rpartition(".")[0] for name in absent if "pooler" in name}
+    lacking = sorted(name for name in absent if name.rpartition(".")[0] not in poolers)
     if lacking:
-        shown = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
         raise UserError(
             f"the checkpoint in {folder} lacks {len(lacking)} of the body's weights "
-            f"or has them in another shape: {shown}",
+            f"or has them in another shape: {_few(lacking)}",
             "a checkpoint with every weight of the body (only a head may be missing)",
             "Use the right checkpoint, or undo the model.overrides that changed a shape.",
         )
-    return model, poolers
+    anew = {name for name in named if name.rpartition(".")[0] in poolers}
+    broken = [name for name, weight in named.items() if name not in heads | anew and not weight.sum().isfinite()]
+    if broken:
+        raise UserError(
+            f"the checkpoint in {folder} holds NaN or infinity: {_few(broken)}", "finite weights", "Fetch it again."
+        )
+    if anew:
+        LOG.warning("%s has no weights for %s: drawn from the head's seed", folder, _few(sorted(anew)))
+    return anew
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' progress bars, load reports and advice off the screen; what matters is raised here."""
-    logger = transformers.utils.logging
-    level, bars = logger.get_verbosity(), logger.is_progress_bar_enabled()
-    logger.set_verbosity(logging.CRITICAL)
-    logger.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.set_verbosity(level)
-        if bars:
-            logger.enable_progress_bar()
+def _checkpoint_activations(model: Any) -> None:
+    settings = {"use_reentrant": False}
+    if hasattr(model, "activation_checkpointing_enable"):  # the newer name of the same thing
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
+    else:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

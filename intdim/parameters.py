@@ -1,8 +1,8 @@
 """Which weights are inside the subspace: names, offsets, ties, groups, and D.
 
 A table is made from any ``nn.Module``. A tied weight counts once; a weight that is frozen, excluded by a name pattern
-or not a floating-point tensor is outside. The order is that of layers (embeddings, each block, head), so that every
-layer's weights are contiguous in the flat vector.
+or not a floating-point tensor is outside. The order is that of layers (embeddings, blocks as they come, head), so that
+every layer's weights are contiguous in the flat vector.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from torch import nn
 
 from intdim.errors import UserError
 
-EMBEDDING_WORDS = re.compile(r"embed|\bwte\b|\bwpe\b|\bshared\b|position|word_embedding|rel_pos|\bmask_emb\b")
+EMBEDDING_WORDS = re.compile(r"embed|\bwte\b|\bwpe\b|\bshared\b|position|rel_pos|\bmask_emb\b")
+HEAD_WORDS = re.compile(r"classif|pooler|\bhead\b|_head\b|\bscore\b|summary|logits")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Entry:
     """One weight inside the subspace: its place is ``flat[offset : offset + numel].view(shape)``."""
 
     name: str
+    layer: str
     shape: torch.Size
     numel: int
     offset: int
@@ -64,7 +66,8 @@ class ParameterTable:
             exclude: shell patterns on weight names (``bert.pooler.*``); a tied weight is known by its first name.
 
         Raises:
-            UserError: a pattern matches nothing, or nothing is left inside.
+            UserError: a pattern matches nothing, nothing is left inside, or two weights share memory without being
+                one ``nn.Parameter`` (moving them apart would undo that tie).
         """
         named = list(model.named_parameters())
         for pattern in exclude:
@@ -86,25 +89,26 @@ class ParameterTable:
             raise UserError(
                 "no weight is left inside the subspace", "at least one trainable weight", "Exclude or freeze fewer."
             )
+        _refuse_shared_memory(inside)
         layers = layer_names([name for name, _ in inside])
-        rank = {layer: number for number, layer in enumerate(dict.fromkeys(layers))}
+        blocks = [layer for layer in dict.fromkeys(layers) if layer not in ("embeddings", "head")]
+        rank = {layer: number for number, layer in enumerate(("embeddings", *blocks, "head"))}
         ordered = sorted(zip(layers, inside, strict=True), key=lambda pair: rank[pair[0]])  # stable
         entries, offset = [], 0
-        for _, (name, weight) in ordered:
-            entries.append(Entry(name, weight.shape, weight.numel(), offset))
+        for layer, (name, weight) in ordered:
+            entries.append(Entry(name, layer, weight.shape, weight.numel(), offset))
             offset += weight.numel()
         return cls(entries)
 
     def groups(self, kind: str) -> list[Group]:
         """Return the groups of a kind: ``layer`` (embeddings; each block; pooler and head), ``module`` (weights of one
         module), or ``tensor`` (each weight alone); in flat order, without gaps or overlaps."""
-        names = [entry.name for entry in self.entries]
         if kind == "layer":
-            keys = layer_names(names)
+            keys = [entry.layer for entry in self.entries]
         elif kind == "module":
-            keys = [name.rpartition(".")[0] or "(root)" for name in names]
+            keys = [entry.name.rpartition(".")[0] or "(root)" for entry in self.entries]
         elif kind == "tensor":
-            keys = names
+            keys = [entry.name for entry in self.entries]
         else:
             raise UserError(f"unknown subspace.groups={kind!r}", "layer, module or tensor", "")
         slices: dict[str, list[tuple[int, int]]] = {}
@@ -121,17 +125,32 @@ class ParameterTable:
 def layer_names(names: Sequence[str]) -> list[str]:
     """Return each weight's layer: its block (the name up to the first number), ``embeddings``, or ``head``.
 
-    A weight outside the blocks belongs to the embeddings if its name says so or if it comes before the first block,
-    else to the head (pooler, final norms, classifier).
+    A weight outside the blocks belongs to the embeddings if its name says so, or if it comes before the first block
+    and its name does not say head; else to the head (pooler, final norms, classifier). Some models name their
+    classifier before their body, so the order alone does not decide.
     """
     numbered = [re.match(r"(?:.*?\.)?\d+(?=\.|$)", name) for name in names]
-    first_block = next((place for place, match in enumerate(numbered) if match), None)
+    first_block = next((place for place, match in enumerate(numbered) if match), 0)
     layers = []
     for place, (name, match) in enumerate(zip(names, numbered, strict=True)):
         if match:
             layers.append(match.group(0))
-        elif EMBEDDING_WORDS.search(name) or (first_block is not None and place < first_block):
+        elif EMBEDDING_WORDS.search(name) or (place < first_block and not HEAD_WORDS.search(name)):
             layers.append("embeddings")
         else:
             layers.append("head")
     return layers
+
+
+def _refuse_shared_memory(named: Sequence[tuple[str, nn.Parameter]]) -> None:
+    seen: dict[tuple[torch.device, int], str] = {}
+    for name, weight in named:
+        if weight.numel() == 0 or weight.is_meta:
+            continue
+        other = seen.setdefault((weight.device, weight.data_ptr()), name)
+        if other != name:
+            raise UserError(
+                f"{name} and {other} share memory but are two parameters",
+                "tied weights that are one nn.Parameter in both modules",
+                "Tie them by assignment: module_a.weight = module_b.weight.",
+            )

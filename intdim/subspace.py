@@ -43,6 +43,9 @@ class Subspace:
         z: (d - m,) coordinates, started at 0. scales: (m,) started at 1, or None for DID.
         theta, theta_0, gradient: (D,) flat buffers, in the dtype of the weights.
 
+    Memory in float32: 12 bytes per weight (theta, which replaces the model's own weights, theta_0 and the gradient),
+    SAID 4 more (P z); beside them what P keeps, see ``projection.state_bytes``.
+
     Raises:
         UserError: an unknown name, a d that does not fit, or weights of several dtypes or devices.
     """
@@ -63,10 +66,11 @@ class Subspace:
         if scope not in SCOPES:
             raise UserError(f"unknown scope {scope!r}", suggest(scope, SCOPES), "")
         self.table = ParameterTable.of(model, exclude)
-        self.method, self.scope, self.D, self.d = method, scope, self.table.D, int(d)
+        self.method, self.scope, self.D = method, scope, self.table.D
+        self.d = _whole(d, self.D)
         made = self.table.groups(groups)
         self.num_groups = len(made) if method == "said" else 0
-        self._check(d)
+        self._check(self.d)
         named = dict(model.named_parameters())
         self._weights = [named[entry.name] for entry in self.table.entries]
         first = self._weights[0]
@@ -97,16 +101,20 @@ class Subspace:
 
     @torch.no_grad()
     def write(self) -> None:
-        """Put theta_0 + S P z into the model's weights. At z = 0 that is theta_0, bit for bit."""
+        """Put theta_0 + S P z into the model's weights. At z = 0 that is theta_0, bit for bit.
+
+        Raises:
+            UserError: the model was moved or converted since, so that its weights are elsewhere.
+        """
+        self._check_attached()
         moved = self.theta if self.theta.dtype == self.z.dtype else torch.empty_like(self.theta, dtype=self.z.dtype)
         if self.scales is None:
             self.projection.matvec(self.z.detach(), out=moved)
         else:
-            if self._image is None:
-                self._image = torch.empty_like(moved)
-            self.projection.matvec(self.z.detach(), out=self._image)
+            image = self._image if self._image is not None else torch.empty_like(moved)
+            self._image = self.projection.matvec(self.z.detach(), out=image)
             for number, start, stop in self._slices:
-                torch.mul(self._image[start:stop], self.scales[number], out=moved[start:stop])
+                torch.mul(image[start:stop], self.scales[number], out=moved[start:stop])
         torch.add(self.theta_0, moved, out=self.theta)
 
     @torch.no_grad()
@@ -114,17 +122,19 @@ class Subspace:
         """Add P^T S g to z's gradient (and <(P z)_g, g_g> to each scale's), then clear the weights' gradients g.
 
         Gradients accumulate in the weights as always, so one call serves any number of backward passes.
+
+        Raises:
+            UserError: the model was moved or converted since, so that its weights are elsewhere.
         """
-        gradient = self._collect().to(self.z.dtype)
+        self._check_attached()
+        gradient = self._collect().to(self.z.dtype)  # no copy in float32: it may be changed, it is cleared below
         if self.scales is not None:
             image = self._image if self._image is not None else self.projection.matvec(self.z.detach())
             products = torch.zeros_like(self.scales)
-            scaled = torch.empty_like(gradient)
             for number, start, stop in self._slices:
                 products[number] += torch.dot(image[start:stop], gradient[start:stop])
-                torch.mul(gradient[start:stop], self.scales[number], out=scaled[start:stop])
+                gradient[start:stop] *= self.scales[number]
             _add_to_grad(self.scales, products)
-            gradient = scaled
         _add_to_grad(self.z, self.projection.rmatvec(gradient))
         self.gradient.zero_()
 
@@ -142,8 +152,8 @@ class Subspace:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _check(self, d: int) -> None:
-        if isinstance(d, bool) or int(d) != d or d < 1:
-            raise UserError(f"d={d!r} is no dimension", f"a whole number from 1 to D={self.D}", "")
+        if d < 1:
+            raise UserError(f"d={d} is no dimension", f"a whole number from 1 to D={self.D}", "")
         if d > self.D:
             raise UserError(
                 f"d={d} exceeds D={self.D}, the parameters inside the subspace",
@@ -175,6 +185,16 @@ class Subspace:
             weight.grad = self.gradient[entry.place].view(entry.shape)
         self.theta_0 = self.theta.clone()
 
+    def _check_attached(self) -> None:
+        start, size = self.theta.data_ptr(), self.theta.element_size()
+        for entry, weight in zip(self.table.entries, self._weights, strict=True):
+            if weight.data_ptr() != start + size * entry.offset and entry.numel:
+                raise UserError(
+                    f"{entry.name} has left the subspace: the model was moved or converted after Subspace was made",
+                    "model.to(...) first, Subspace(model, ...) afterwards",
+                    "Make the Subspace again.",
+                )
+
     def _collect(self) -> Tensor:
         """Return the flat gradient; take in gradients that were put elsewhere (after a ``zero_grad``) and re-attach."""
         for entry, weight in zip(self.table.entries, self._weights, strict=True):
@@ -186,6 +206,16 @@ class Subspace:
                     place.copy_(weight.grad.reshape(-1))
                 weight.grad = place.view(entry.shape)
         return self.gradient
+
+
+def _whole(d: object, D: int) -> int:
+    try:
+        whole = int(d)  # type: ignore[call-overload]
+        if isinstance(d, bool) or whole != d:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"d={d!r} is no dimension", f"a whole number from 1 to D={D}", "") from None
+    return whole
 
 
 def _add_to_grad(weight: nn.Parameter, value: Tensor) -> None:

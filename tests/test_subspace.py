@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import copy
 
 import pytest
 import torch
@@ -10,7 +10,6 @@ from torch import nn
 
 from intdim import Subspace
 from intdim.errors import UserError
-from intdim.parameters import ParameterTable, layer_names
 
 
 class Small(nn.Module):
@@ -188,37 +187,51 @@ def test_bf16_autocast_and_bf16_weights(autocast):
     assert space.z.grad.norm() > 0
 
 
-def test_layer_names():
-    names = [
-        "bert.embeddings.word_embeddings.weight",
-        "bert.encoder.layer.0.output.dense.weight",
-        "bert.encoder.layer.11.output.dense.weight",
-        "bert.pooler.dense.weight",
-        "classifier.bias",
-    ]
-    blocks = ["bert.encoder.layer.0", "bert.encoder.layer.11"]
-    assert layer_names(names) == ["embeddings", *blocks, "head", "head"]
-    decoder = ["model.embed_tokens.weight", "model.layers.0.mlp.weight", "model.norm.weight", "score.weight"]
-    assert layer_names(decoder) == ["embeddings", "model.layers.0", "head", "head"]
-    assert layer_names(["0.weight", "0.bias", "2.weight"]) == ["0", "0", "2"]
-    halves = [
-        "shared.weight",
-        "encoder.block.0.x",
-        "encoder.final.weight",
-        "decoder.block.0.x",
-        "decoder.embed_positions.weight",
-    ]
-    assert layer_names(halves) == ["embeddings", "encoder.block.0", "head", "decoder.block.0", "embeddings"]
+def test_a_model_moved_or_converted_afterwards_is_refused():
+    model = small()
+    space = Subspace(model, 5)
+    space.write()
+    model.to(torch.float32)
+    with pytest.raises(UserError, match="moved or converted"):
+        space.write()
+    with pytest.raises(UserError, match="moved or converted"):
+        space.read_grad()
 
 
-def test_groups_cover_without_overlap():
-    table = ParameterTable.of(small())
-    for kind in ("layer", "module", "tensor"):
-        slices = sorted(place for group in table.groups(kind) for place in group.slices)
-        assert slices[0][0] == 0
-        assert slices[-1][1] == table.D
-        assert all(left[1] == right[0] for left, right in pairwise(slices))
-    assert all(len(group.slices) == 1 for group in table.groups("layer")), "layers are contiguous"
+def test_a_second_subspace_starts_where_the_first_one_stands():
+    model = small()
+    first = Subspace(model, 10, "orthogonal")
+    with torch.no_grad():
+        first.z.fill_(0.5)
+    first.write()
+    second = Subspace(model, 10, "orthogonal", seed=1)
+    assert torch.equal(second.theta_0, first.theta)
+    with pytest.raises(UserError, match="has left the subspace"):
+        first.write()
+
+
+def test_weights_in_any_memory_layout():
+    model = small()
+    model.pooler.weight.data = model.pooler.weight.data.t().contiguous().t()
+    before = model.pooler.weight.detach().clone()
+    space = Subspace(model, 5)
+    space.write()
+    assert torch.equal(model.pooler.weight, before)
+    assert model.pooler.weight.is_contiguous()
+
+
+def test_buffers_stay_and_a_deep_copy_is_on_its_own():
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    space = Subspace(model, 3, "orthogonal")
+    assert space.D == 4 * 4 + 4 + 4 + 4, "running mean and variance are no weights"
+    twin = copy.deepcopy(model)
+    before = [weight.clone() for weight in twin.parameters()]
+    model.train()(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)))
+    assert model[1].running_mean.abs().sum() > 0
+    with torch.no_grad():
+        space.z.fill_(1.0)
+    space.write()
+    assert all(torch.equal(a, b) for a, b in zip(twin.parameters(), before, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -226,11 +239,15 @@ def test_groups_cover_without_overlap():
     [
         ({"d": 0}, "no dimension"),
         ({"d": 10.5}, "no dimension"),
+        ({"d": True}, "no dimension"),
+        ({"d": float("nan")}, "no dimension"),
+        ({"d": None}, "no dimension"),
         ({"d": 10**6}, "exceeds D="),
         ({"d": 4, "method": "said"}, "counted in d"),
         ({"d": 5, "projection": "fastfud"}, "fastfood"),
         ({"d": 5, "method": "sayd"}, "said"),
         ({"d": 5, "scope": "model"}, "global"),
+        ({"d": 50, "method": "said", "groups": "block"}, "layer, module or tensor"),
         ({"d": 5, "exclude": ["nothing.*"]}, "matches no weight"),
         ({"d": 5, "exclude": ["*"]}, "no weight is left"),
     ],

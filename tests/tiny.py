@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import tokenizers
 import torch
 import transformers as hf
 
@@ -142,4 +143,17 @@ def save(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     config = kind(vocab_size=VOCABULARY, pad_token_id=PAD, **options)
     model = body(config).to(dtype)
     model.save_pretrained(folder)
+    return folder
+
+
+def save_tokenizer(folder: Path, **settings: Any) -> Path:
+    """Save a word tokenizer of ``VOCABULARY`` words (<s> <pad> </s> <unk> w4 w5 ...) and return its folder.
+
+    ``settings`` are those of ``PreTrainedTokenizerFast``: pad_token, eos_token, padding_side...
+    """
+    words = ["<s>", "<pad>", "</s>", "<unk>", *(f"w{number}" for number in range(4, VOCABULARY))]
+    model = tokenizers.models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>")
+    made = tokenizers.Tokenizer(model)
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    hf.PreTrainedTokenizerFast(tokenizer_object=made, **settings).save_pretrained(folder)
     return folder
