@@ -282,7 +282,7 @@ def test_what_a_local_or_hub_choice_needs(choice: str) -> None:
 
 
 def test_built_in_tasks_have_no_path() -> None:
-    with pytest.raises(UserError, match="task=docstrings-pair with task.path"):
+    with pytest.raises(UserError, match=r"task=docstrings-pair with task\.path"):
         request("task=docstrings-pair", "task.path=somewhere")
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hydra
+import yaml
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
@@ -135,6 +136,9 @@ def translated(error: BaseException, command: str) -> UserError:
             "a value; special characters stand in quotes, and those in the shell's quotes",
             f"""If it is text: "{key}='{value}'" """,
         )
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        place = f"{error.problem_mark.name}, line {error.problem_mark.line + 1}"
+        return UserError(f"{place}: {error.problem}", "a YAML file", "Correct the file.")
     if missing := re.search(r"Could not find '(.+)/([^'/]*)'", text):
         group, name = missing.groups()
         listed = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or choices(group)

@@ -8,6 +8,7 @@ import io
 import signal
 from dataclasses import dataclass
 
+import pytest
 from omegaconf import DictConfig
 
 from intdim.cli import compose
@@ -30,14 +31,12 @@ def call(*arguments: str) -> Outcome:
     out, err = io.StringIO(), io.StringIO()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
             main(list(arguments))
-    except SystemExit as ended:
-        assert isinstance(ended.code, int)
-        return Outcome(ended.code, out.getvalue(), err.getvalue())
     finally:
         signal.signal(signal.SIGTERM, before)
-    raise AssertionError("the command line ends by sys.exit")
+    assert isinstance(ended.value.code, int)
+    return Outcome(ended.value.code, out.getvalue(), err.getvalue())
 
 
 def composed(*arguments: str, command: str = "sweep") -> list[DictConfig]:
