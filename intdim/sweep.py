@@ -82,6 +82,10 @@ class Workers:
         if self.device == "cuda" and not self.request.slots:
             # one run at a time on each GPU until a measurement says that more pay
             self.slots = min(self.slots, self.devices)
+        if self.device == "cuda" and isinstance(self._launcher, LocalSlots):
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+            names = visible.split(",") if visible else [str(number) for number in range(self.devices)]
+            self._launcher.place(self.slots, names if len(names) > 1 else ())
 
     def ask(self, job: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Run one job and wait for its answer."""
