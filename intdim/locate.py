@@ -24,7 +24,9 @@ SMALL_FILES = ["*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py"]  #
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
 # What the hub's HTTP library raises, whichever it is: the hub's own error derives from it, and from OSError, which is
 # left out here: a full disk is no missing network.
-NETWORK_ERRORS: tuple[type[BaseException], ...] = tuple(base for base in HfHubHTTPError.__bases__ if base is not OSError)
+NETWORK_ERRORS: tuple[type[BaseException], ...] = tuple(
+    base for base in HfHubHTTPError.__bases__ if base is not OSError
+)
 FOLDER_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.py", "*.safetensors", "pytorch_model*.bin")
 
 
