@@ -23,6 +23,8 @@ from typing import Any
 import torch
 
 from intdim import durable, pretrain
+from intdim.fingerprint import fingerprint_folder
+from intdim.locate import FOLDER_FILES
 from intdim.tasks import corpus, docstrings
 from intdim.tasks.windows import docstring_corpus
 
@@ -46,8 +48,8 @@ pieces), made for trying `intdim` without a network. It knows docstrings and not
 * **Files**: body with pooler, no heads; stored as float16, loaded as float32.
 * **Made again by** `python scripts/make_tiny.py`, which also writes this file.
 
-Full fine-tuning (300 steps of 32, rate 1.5e-3, {seeds} seeds, mean accuracy on the scoring half; `majority` always
-answers the commonest class of the training split):
+Full fine-tuning (300 steps of 32, rate 1.5e-3, {seeds} seeds; accuracy on the scoring half, mean and range;
+`majority` always answers the commonest class of the training split):
 
 | task | tiny | tiny-random | majority |
 |---|---|---|---|
@@ -59,29 +61,69 @@ Python (PSF), numpy, pandas and torch (BSD), matplotlib (its own, PSF-like). Non
 
 
 def main() -> None:
-    """Pre-train (or go on), store the result, and compare."""
-    steps = CONFIG.steps
-    print(f"{steps} steps: about 20 minutes on one free core; goes on from {WORK} if interrupted", flush=True)
-    made = docstring_corpus()
-    facts = pretrain.run(made, WORK / "run", CONFIG, seed_world=_seed_world, report=_show, dtype=torch.float16)
+    """Pre-train (or go on), put the model into the package, compare it with random weights, and describe it."""
+    print(f"{CONFIG.steps} steps: about 20 minutes on one free core; goes on from {WORK} if interrupted", flush=True)
+    facts = pretrain.run(
+        docstring_corpus(), WORK / "run", CONFIG, seed_world=_seed_world, report=_show, dtype=torch.float16
+    )
+    install(Path(facts["folder"]))
+    fine_tune(WORK / "compare")
+    describe(facts["weights"], table(WORK / "compare"))
+    size = sum(file.stat().st_size for file in ASSETS.iterdir())
+    print((ASSETS / "README.md").read_text(encoding="utf-8"))
+    print(f"{ASSETS}: {size / 1e6:.2f} MB")
+
+
+def install(made: Path) -> None:
+    """Put a finished folder in the place of the shipped one."""
     partial, old = ASSETS.with_name(".tiny.partial"), ASSETS.with_name(".tiny.old")
     for folder in (partial, old):
         shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(facts["folder"], partial)
+    shutil.copytree(made, partial)
     if ASSETS.exists():
         ASSETS.rename(old)
     partial.rename(ASSETS)
     shutil.rmtree(old, ignore_errors=True)
-    rows = compare()
-    for row in rows:
-        print(row)
-    last = json.loads((WORK / "run" / "metrics.jsonl").read_text().splitlines()[-1])
-    names = [name for name in corpus.PACKAGES if name != "stdlib"] + ["transformers", "tokenizers"]
+
+
+def fine_tune(out: Path) -> None:
+    """Fine-tune both models fully on both tasks through the command line; runs that are there are not repeated."""
+    lists = [f"model={','.join(MODELS)}", f"task={','.join(docstrings.NAMES)}", f"seed={','.join(map(str, SEEDS))}"]
+    fixed = ["subspace=full", "train.max_steps=300", "train.learning_rate=[1.5e-3]", "device=cpu", f"out={out}"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-m", "intdim", "train", "-m", *lists, *fixed], check=True, env=environment)
+
+
+def table(out: Path) -> list[str]:
+    """Return the rows of the comparison: mean and range over the seeds, from the runs of the present weights."""
+    present = fingerprint_folder(ASSETS, FOLDER_FILES)
+    scores: dict[tuple[str, str], list[float]] = {}
+    for file in sorted((out / "runs").glob("*/result.json")):
+        spec = json.loads((file.parent / "spec.json").read_text(encoding="utf-8"))
+        if spec["model"]["fingerprint"] == present:
+            key = spec["task"]["name"], spec["model"]["name"]
+            scores.setdefault(key, []).append(json.loads(file.read_text(encoding="utf-8"))["eval_score"])
+    rows = []
+    for task in docstrings.NAMES:
+        splits = docstrings.load(task)
+        majority = (splits["validation"]["label"] == splits["train"]["label"].mode()[0]).mean()
+        found = [scores[task, model] for model in MODELS]
+        assert all(len(values) == len(SEEDS) for values in found), "a run failed"
+        shown = [f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f})" for values in found]
+        rows.append(f"| {task} | {' | '.join(shown)} | {majority:.3f} |")
+    return rows
+
+
+def describe(weights: int, rows: list[str]) -> None:
+    """Write the README of the shipped folder."""
+    made = docstring_corpus()
+    last = json.loads((WORK / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    names = [*[name for name in corpus.PACKAGES if name != "stdlib"], "transformers", "tokenizers"]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     text = README.format(
         **{name: getattr(CONFIG, name) for name in ("layers", "hidden_size", "heads", "batch_size", "window", "steps")},
-        vocab_size=json.loads((ASSETS / "config.json").read_text())["vocab_size"],
-        weights=facts["weights"],
+        vocab_size=json.loads((ASSETS / "config.json").read_text(encoding="utf-8"))["vocab_size"],
+        weights=weights,
         texts=len(made.texts),
         fingerprint=made.fingerprint,
         versions=f"Python {platform.python_version()}, {versions}",
@@ -93,31 +135,6 @@ def main() -> None:
         table="\n".join(rows),
     )
     durable.write_text(ASSETS / "README.md", text)
-    size = sum(file.stat().st_size for file in ASSETS.iterdir())
-    print(f"{ASSETS}: {size / 1e6:.2f} MB")
-
-
-def compare() -> list[str]:
-    """Fine-tune both models fully on both tasks through the command line; return the rows of a table."""
-    out = WORK / "compare"
-    shutil.rmtree(out, ignore_errors=True)  # a run is never repeated, and these are of other weights
-    lists = [f"model={','.join(MODELS)}", f"task={','.join(docstrings.NAMES)}", f"seed={','.join(map(str, SEEDS))}"]
-    fixed = ["subspace=full", "train.max_steps=300", "train.learning_rate=[1.5e-3]", "device=cpu", f"out={out}"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-m", "intdim", "train", "-m", *lists, *fixed], check=True, env=environment)
-    scores: dict[tuple[str, str], list[float]] = {}
-    for file in sorted((out / "runs").glob("*/result.json")):
-        spec = json.loads((file.parent / "spec.json").read_text())
-        spec = spec.get("spec", spec)
-        key = spec["task"]["name"], spec["model"]["name"]
-        scores.setdefault(key, []).append(json.loads(file.read_text())["eval_score"])
-    rows = []
-    for task in docstrings.NAMES:
-        splits = docstrings.load(task)
-        majority = (splits["validation"]["label"] == splits["train"]["label"].mode()[0]).mean()
-        shown = [f"{mean(scores[task, model]):.3f}" for model in MODELS]
-        rows.append(f"| {task} | {' | '.join(shown)} | {majority:.3f} |")
-    return rows
 
 
 def _seed_world(seed: int) -> None:

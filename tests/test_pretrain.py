@@ -1,0 +1,336 @@
+"""Pre-training: masking, segments, exact continuation, checkpoints that load, errors; and the model that is shipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+from intdim import pretrain
+from intdim.errors import RunFailed, UserError
+from intdim.models import load_model
+from intdim.pretrain import PretrainConfig, read_corpus, run
+from intdim.tasks.windows import Corpus, Windows, train_tokenizer
+
+ASSETS = Path(pretrain.__file__).parent / "assets" / "tiny"
+SMALL = PretrainConfig(
+    vocab_size=200,
+    hidden_size=16,
+    layers=1,
+    heads=2,
+    intermediate_size=32,
+    max_positions=32,
+    window=24,
+    steps=12,
+    batch_size=8,
+    learning_rate=1e-2,
+    checkpoint_every=5,
+)
+NOUNS = ["array", "figure", "tensor", "table", "file", "window", "index", "signal"]
+VERBS = ["Return", "Close", "Open", "Scale", "Draw", "Read", "Write", "Sort"]
+
+
+def small_corpus(count: int = 240) -> Corpus:
+    words = np.random.default_rng(5)
+    titles, texts = [], []
+    for number in range(count):
+        verb, noun, other = words.choice(VERBS), words.choice(NOUNS), words.choice(NOUNS)
+        titles.append(f"{verb} {noun} ( {other} )" if number % 4 else "")
+        texts.append(f"{verb} the {noun} that belongs to the {other}, and return number {number} of them.")
+    return Corpus("small", titles, texts, ["left" if number % 2 else "right" for number in range(count)])
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
+    corpus = small_corpus()
+    tokenizer = train_tokenizer(corpus, 200, tmp_path_factory.mktemp("tokenizer"), 32)
+    return Windows(corpus, tokenizer, window=24, batch_size=8, mask_fraction=0.15, seed=3)
+
+
+# --- windows and masks ----------------------------------------------------------------------------------------------
+
+
+def test_masks_hide_15_percent_in_the_proportions_of_the_paper(windows: Windows) -> None:
+    plain = chosen = hidden = kept = 0
+    for step in range(150):
+        chooser = np.random.default_rng(step)
+        batch = windows.batch(chooser.permutation(len(windows.pieces))[:32], chooser)
+        ids, places = batch["input_ids"], (batch["rows"], batch["columns"])
+        restored = ids.copy()
+        restored[places] = batch["tokens"]
+        special = np.isin(restored, (windows.pad, windows.cls, windows.sep))
+        assert not special[places].any()
+        assert (batch["attention_mask"] == (restored != windows.pad)).all()
+        plain += int((~special).sum())
+        chosen += len(batch["tokens"])
+        hidden += int((ids[places] == windows.mask).sum())
+        kept += int((ids[places] == batch["tokens"]).sum())
+    assert abs(chosen / plain - 0.15) < 0.006  # four standard errors of about 60,000 tokens
+    assert abs(hidden / chosen - 0.8) < 0.02
+    assert abs(kept / chosen - 0.1) < 0.02
+
+
+def test_something_is_always_masked(windows: Windows) -> None:
+    never = Windows.__new__(Windows)
+    never.__dict__ |= windows.__dict__ | {"fraction": 0.0}
+    batch = never.batch(np.arange(2), np.random.default_rng(0))
+    assert len(batch["tokens"]) == 1
+
+
+def test_a_batch_depends_on_seed_and_step_alone(windows: Windows) -> None:
+    whole = list(windows.batches(0, 70))
+    for begin in (1, 37, 69):
+        for left, right in zip(windows.batches(begin, 70), whole[begin:], strict=True):
+            assert all((left[name] == right[name]).all() for name in left)
+    assert not np.array_equal(whole[0]["tokens"], whole[1]["tokens"])
+
+
+def test_every_window_is_met_once_in_an_epoch(windows: Windows) -> None:
+    count = len(windows.pieces) // 8 * 8
+    met = np.concatenate(windows._order(0, count))
+    assert len(np.unique(met)) == count
+    assert not np.array_equal(met, np.concatenate(windows._order(1, count)))
+
+
+def test_half_of_the_second_segments_come_from_elsewhere_in_the_same_source(windows: Windows) -> None:
+    chooser = np.random.default_rng(0)
+    others, true = [], 0
+    for turn in range(4000):
+        row = turn % len(windows.pieces)
+        piece = windows.pieces[row].tolist()
+        first, second, other = windows.pair(row, chooser)
+        others.append(other)
+        assert len(first) >= 3
+        assert len(second) >= 1
+        assert len(first) + len(second) + 3 <= windows.window
+        parts = (first.tolist(), second.tolist())
+        inside = [any(piece[at : at + len(part)] == part for at in range(len(piece))) for part in parts]
+        if other:
+            stranger = parts[inside.index(False)] if not all(inside) else None
+            mates = [windows.pieces[mate].tolist() for mate in windows.mates[windows.source[row]]]
+            if stranger is not None:
+                assert any(mate[at : at + len(stranger)] == stranger for mate in mates for at in range(len(mate)))
+        else:
+            assert all(inside)
+            true += 1
+    assert true > 0
+    assert abs(np.mean(others) - 0.5) < 0.032  # four standard errors
+
+
+def test_the_vocabulary_is_the_same_each_time(tmp_path: Path) -> None:
+    # Left to itself the learner follows hash tables that are seeded anew for each training: four of four differed.
+    for name in ("one", "two", "three"):
+        train_tokenizer(small_corpus(), 120, tmp_path / name, 32)
+    files = {(tmp_path / name / "tokenizer.json").read_bytes() for name in ("one", "two", "three")}
+    assert len(files) == 1
+
+
+def test_the_tokenizer_lowers_and_makes_pairs(tmp_path: Path) -> None:
+    train_tokenizer(small_corpus(), 200, tmp_path, 32)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    made = tokenizer("Return the ARRAY", "of a table")
+    tokens = tokenizer.convert_ids_to_tokens(made["input_ids"])
+    assert tokens[:5] == ["[CLS]", "return", "the", "array", "[SEP]"]
+    assert tokens[-1] == "[SEP]"
+    assert made["token_type_ids"] == [0] * 5 + [1] * (len(tokens) - 5)
+    assert tokenizer.pad_token_id == 0
+
+
+# --- the run --------------------------------------------------------------------------------------------------------
+
+
+def interrupting(at: int) -> Callable[[int], None]:
+    """A seeder that is called once before the weights and once a step, and stops the run at step ``at``."""
+    calls = -1
+
+    def seed_world(seed: int) -> None:
+        nonlocal calls
+        if calls == at:
+            raise KeyboardInterrupt
+        calls += 1
+        torch.manual_seed(seed)
+
+    return seed_world
+
+
+def lines(out: Path) -> list[dict[str, float]]:
+    found = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in found]
+
+
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrain, "REPORT_EVERY", 3)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    facts = run(small_corpus(), whole, SMALL, seed_world=torch.manual_seed)
+    for at in (
+        3,
+        7,
+        3,
+    ):  # after 3 steps, when no state is kept yet; after 7; then after 3 more on top of the state at 5
+        with pytest.raises(KeyboardInterrupt):
+            run(small_corpus(), broken, SMALL, seed_world=interrupting(at))
+    assert (broken / "step-5").exists()
+    assert run(small_corpus(), broken, SMALL, seed_world=torch.manual_seed) == facts | {"folder": str(broken / "final")}
+    for folder in ("step-5", "step-10", "final"):
+        assert (whole / folder / "model.safetensors").read_bytes() == (
+            broken / folder / "model.safetensors"
+        ).read_bytes()
+    assert lines(whole) == lines(broken)
+    assert [line["step"] for line in lines(whole)] == [3, 6, 9, 12]
+
+
+def test_a_finished_run_takes_no_step_again(tmp_path: Path) -> None:
+    first = run(small_corpus(), tmp_path, SMALL, seed_world=torch.manual_seed)
+    assert run(small_corpus(), tmp_path, SMALL, seed_world=interrupting(0)) == first
+
+
+def test_checkpoints_load_whole_and_are_stored_as_asked(tmp_path: Path) -> None:
+    run(small_corpus(), tmp_path, SMALL, seed_world=torch.manual_seed, dtype=torch.float16)
+    for folder in ("step-5", "step-10", "final"):
+        stored = load_file(tmp_path / folder / "model.safetensors")
+        assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+        model, report = AutoModel.from_pretrained(tmp_path / folder, output_loading_info=True)
+        assert not report["missing_keys"]
+        assert not report["unexpected_keys"]
+        assert model.dtype == torch.float32
+        assert len(AutoTokenizer.from_pretrained(tmp_path / folder)) == model.config.vocab_size
+        assert all(file.stat().st_mode & 0o777 == 0o644 for file in (tmp_path / folder).iterdir())
+
+
+def test_storing_in_half_precision_leaves_training_alone(tmp_path: Path) -> None:
+    run(small_corpus(), tmp_path / "half", SMALL, seed_world=torch.manual_seed, dtype=torch.float16)
+    run(small_corpus(), tmp_path / "full", SMALL, seed_world=torch.manual_seed)
+    half = load_file(tmp_path / "half" / "final" / "model.safetensors")
+    full = load_file(tmp_path / "full" / "final" / "model.safetensors")
+    assert all(torch.equal(half[name], full[name].half()) for name in full)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    seen: list[dict[str, float]] = []
+    run(small_corpus(), tmp_path, replace(SMALL, steps=200), seed_world=torch.manual_seed, report=seen.append)
+    assert seen[-1]["step"] == 200
+    assert seen[-1]["masked_loss"] < 0.85 * seen[0]["masked_loss"]
+    assert all(line["masked_loss"] > 0 and 0 < line["next_loss"] < 1 for line in seen)
+
+
+def test_bf16_gives_finite_losses(tmp_path: Path) -> None:
+    seen: list[dict[str, float]] = []
+    config = replace(SMALL, precision="bf16", steps=3)
+    run(small_corpus(), tmp_path, config, seed_world=torch.manual_seed, report=seen.append)
+    assert 0 < seen[-1]["masked_loss"] < 10
+
+
+def test_a_diverging_run_fails_and_says_what_to_do(tmp_path: Path) -> None:
+    config = replace(SMALL, learning_rate=1e30)
+    with pytest.raises(RunFailed, match="lower learning_rate"):
+        run(small_corpus(), tmp_path, config, seed_world=torch.manual_seed)
+    assert not (tmp_path / "final").exists()
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+def test_another_run_in_out_is_refused_and_left_alone(tmp_path: Path) -> None:
+    run(small_corpus(), tmp_path, SMALL, seed_world=torch.manual_seed)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    for corpus, config in ((small_corpus(), replace(SMALL, seed=1)), (small_corpus(232), SMALL)):
+        with pytest.raises(UserError, match="another pre-training"):
+            run(corpus, tmp_path, config, seed_world=torch.manual_seed)
+    assert before == {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+
+def test_an_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        run(small_corpus(), tmp_path / "file", SMALL, seed_world=torch.manual_seed)
+
+
+def test_a_corpus_below_one_batch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at least one batch of 8"):
+        run(small_corpus(5), tmp_path, SMALL, seed_world=torch.manual_seed)
+
+
+def test_texts_come_from_lines_or_a_column(tmp_path: Path) -> None:
+    texts = small_corpus().texts
+    (tmp_path / "a.txt").write_text("\n\n".join(texts) + "\n")
+    pd.DataFrame({"text": [*texts, None], "n": 1}).to_parquet(tmp_path / "a.parquet")
+    assert read_corpus("docstrings", str(tmp_path / "a.txt")).texts == texts
+    assert read_corpus("docstrings", str(tmp_path / "a.parquet")).texts == texts
+
+
+BAD = {
+    "missing.txt": (None, "is no file"),
+    "empty.txt": (b"", "holds 0 texts"),
+    "blank.txt": (b" \n\n\t\n", "holds 0 texts"),
+    "small.txt": (b"one\ntwo\n", "holds 2 texts"),
+    "latin.txt": ("größer\n".encode("latin-1") * 300, "not UTF-8"),
+    "zero.bin": (b"a\0b\n" * 300, "is binary"),
+    "damaged.parquet": (b"PAR1 and nothing else", "cannot be read"),
+    "empty.parquet": (b"", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_give_one_clear_error(name: str, tmp_path: Path) -> None:
+    data, message = BAD[name]
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=message) as caught:
+        read_corpus("docstrings", str(tmp_path / name))
+    assert str(caught.value).count("\n") <= 2
+
+
+def test_bad_columns_and_names_give_one_clear_error(tmp_path: Path) -> None:
+    pd.DataFrame({"words": ["x"] * 300, "n": range(300)}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="no column 'text'"):
+        read_corpus("docstrings", str(tmp_path / "a.parquet"))
+    with pytest.raises(UserError, match="holds int"):
+        read_corpus("docstrings", str(tmp_path / "a.parquet"), "n")
+    with pytest.raises(UserError, match="unknown corpus 'docstring'"):
+        read_corpus("docstring")
+
+
+# --- the built-in corpus and the shipped model ----------------------------------------------------------------------
+
+
+def test_the_docstring_corpus_is_the_half_that_no_task_uses() -> None:
+    from intdim.tasks import corpus
+
+    made = read_corpus("docstrings")
+    held = {one.text for one in corpus.docstrings() if corpus.part_of(one.module) == "pretrain"}
+    assert set(made.texts) == held
+    assert len(made.titles) == len(made.texts) == len(made.sources) > 10_000
+
+
+def test_the_shipped_model_is_small_whole_and_open_to_all() -> None:
+    files = [file for file in ASSETS.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 6_000_000
+    stored = load_file(ASSETS / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    assert 1_000_000 <= sum(tensor.numel() for tensor in stored.values()) <= 4_000_000
+    assert all(torch.isfinite(tensor).all() for tensor in stored.values())
+    _, report = AutoModel.from_pretrained(ASSETS, output_loading_info=True)
+    assert not report["missing_keys"]
+    model = load_model(
+        ASSETS,
+        classes=5,
+        overrides={},
+        random_init=False,
+        trust_remote_code=False,
+        gradient_checkpointing=False,
+        seed_world=torch.manual_seed,
+        init_seed=0,
+        head_seed=0,
+        pad_token_id=0,
+    )
+    assert torch.equal(model.bert.pooler.dense.weight, stored["pooler.dense.weight"].float())
+    assert len(AutoTokenizer.from_pretrained(ASSETS)) == model.config.vocab_size
+    assert (ASSETS / "README.md").exists()
