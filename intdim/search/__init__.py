@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from intdim.errors import UserError, suggest
-from intdim.search.base import Evidence, Search, Verdict, judge
+from intdim.search.base import Search, make_setting, number, whole
 from intdim.search.bisection import BisectionSearch
-from intdim.search.curve import Setting
+from intdim.search.evidence import Evidence
 from intdim.search.grid import GridSearch
 from intdim.search.posterior import PosteriorSearch
+from intdim.search.verdict import Verdict, judge
 
 __all__ = ["SEARCHES", "Search", "Verdict", "estimate", "make_search"]
 
@@ -47,6 +48,11 @@ def estimate(
     seed: int = 0,
     seeds: int = 1,
 ) -> Verdict:
-    """Return the verdict of given (d, score) pairs for a threshold, without a search: say, the other kind of bar."""
-    setting = Setting(d_min, d_max, threshold, baseline, chance, baseline_std)
-    return judge(Evidence(setting, points, seed), seeds)
+    """Return the verdict of given (d, score) pairs for a threshold, without a search: say, the other kind of bar.
+
+    ``seeds`` runs are wanted on each side of d90; ``seed`` is that of the search whose runs these are.
+    """
+    evidence = Evidence(make_setting(d_min, d_max, threshold, baseline, chance, baseline_std), abs(int(seed)))
+    for d, score in points:
+        evidence.add(whole(d, "d"), number(score, f"the score at d={d}"))
+    return judge(evidence, seeds)

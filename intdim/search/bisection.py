@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 
-from intdim.search.base import NARROW, Search
+from intdim.search.base import Search
+from intdim.search.evidence import NARROW
 
 
 class BisectionSearch(Search):
-    """Halves the bracket [d_min, d_max] in log d until its ends are within the factor 1.26, then sees that the ends
-    that never moved were measured too."""
+    """Halves the bracket [d_min, d_max] in log d until its ends are within the factor 1.26, then, where one of them
+    never moved, measures both ends of the range: the answer may lie beyond, or the curve fall. Ends when that is done
+    or the runs are spent."""
 
     def _choose(self, n: int) -> list[int]:
         d = self._next()
@@ -25,7 +27,7 @@ class BisectionSearch(Search):
         low, high = self.setting.d_min, self.setting.d_max
         moved_low = moved_high = False
         while high / low > NARROW:
-            middle = self.lattice(math.sqrt(low * high))
+            middle = round(math.sqrt(low * high))
             if middle in (low, high):
                 break
             scores = self._told_at(middle)
@@ -35,16 +37,15 @@ class BisectionSearch(Search):
                 high, moved_high = middle, True
             else:
                 low, moved_low = middle, True
-        for end, moved in ((low, moved_low), (high, moved_high)):
-            if not moved and len(self._told_at(end)) < self.seeds:
-                return end
-        return None
+        if moved_low and moved_high:
+            return None
+        ends = (self.setting.d_min, self.setting.d_max)
+        return next((end for end in ends if len(self._told_at(end)) < self.seeds), None)
 
     def _told_at(self, d: int) -> list[float]:
         return [score for at, score in self.points if at == d]
 
     def _reaches(self, scores: list[float]) -> bool:
         """True when the median reaches the bar; a failed run counts as one that does not."""
-        return (
-            float(np.median([-math.inf if math.isnan(score) else score for score in scores])) >= self.setting.threshold
-        )
+        reached = [-math.inf if math.isnan(score) else score for score in scores]
+        return float(np.median(reached)) >= self.setting.threshold

@@ -1,26 +1,41 @@
-"""The second opinion: a monotone fit of the mean scores, and a test of whether the scores fall again."""
+"""The second opinion: a monotone fit of the mean scores, and tests of whether the scores fall again."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-BIN = math.log(1.3)  # dimensions this close count as one when a dip is looked for
+Points = Sequence[tuple[int, float]]
+BAND = math.log(1.3)  # dimensions this close count as one when a dip is looked for
 SIGMAS = 3.5
 LEAST_NOISE = 0.005
-LEAST_RUNS = 2  # on each side of a dip: a single run may have collapsed
+EARLY_RUNS = 2  # above the bar before a dip
+LATE_RUNS = 3  # below the bar in the dip: with one run in ten collapsed, three at one place are one in a thousand
 
 
-def by_dimension(points: Sequence[tuple[int, float]]) -> list[tuple[int, np.ndarray]]:
+@dataclass(frozen=True)
+class Band:
+    """Runs at neighbouring dimensions: the smallest d, and the scores."""
+
+    d: int
+    scores: np.ndarray
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.scores))
+
+
+def by_dimension(points: Points) -> list[tuple[int, np.ndarray]]:
     """Return (d, scores) in rising order of d; failed runs are left out."""
     dims = sorted({d for d, score in points if not math.isnan(score)})
     return [(d, np.asarray([score for at, score in points if at == d and not math.isnan(score)])) for d in dims]
 
 
-def crossing_by_isotonic_fit(points: Sequence[tuple[int, float]], threshold: float) -> float | None:
+def crossing_by_isotonic_fit(points: Points, threshold: float) -> float | None:
     """Return the d at which the isotonic fit of the median scores reaches ``threshold``, log-linear in between;
     None where it starts above or ends below."""
     groups = by_dimension(points)
@@ -35,31 +50,58 @@ def crossing_by_isotonic_fit(points: Sequence[tuple[int, float]], threshold: flo
     return float(np.exp(x[place - 1] + share * (x[place] - x[place - 1])))
 
 
-def dips(points: Sequence[tuple[int, float]], threshold: float) -> bool:
+def dips(points: Points, threshold: float) -> bool:
     """True when runs at a larger d are clearly below the threshold and those at a smaller d clearly above it.
 
-    Clearly: at least ``LEAST_RUNS`` runs on each side within a narrow band of d, medians ``SIGMAS`` standard errors
-    apart, the noise estimated from the replicates of all bands.
+    Clearly: enough runs on each side within a narrow band of d, medians ``SIGMAS`` standard errors apart and each
+    farther from the threshold than the noise, which is estimated from the replicates of all bands.
     """
-    bands: list[list[tuple[float, float]]] = []
-    for d, scores in by_dimension(points):
-        fresh = not bands or math.log(d) - bands[-1][0][0] > BIN
-        if fresh:
-            bands.append([])
-        bands[-1] += [(math.log(d), float(score)) for score in scores]
-    values = [np.asarray([score for _, score in band]) for band in bands]
-    spread = [float(np.var(band, ddof=1)) for band in values if len(band) > 1]
-    noise = max(LEAST_NOISE, math.sqrt(float(np.median(spread)))) if spread else LEAST_NOISE
-    for at, early in enumerate(values):
-        for late in values[at + 1 :]:
-            if len(early) < LEAST_RUNS or len(late) < LEAST_RUNS:
+    bands = bands_of(points)
+    noise = _noise(bands)
+    for late in bands:
+        for early in bands:
+            if early.d >= late.d or len(early.scores) < EARLY_RUNS or len(late.scores) < LATE_RUNS:
                 continue
-            error = noise * math.sqrt(1 / len(early) + 1 / len(late))
-            high, low = float(np.median(early)), float(np.median(late))
-            if (
-                high > threshold > low
-                and high - low > SIGMAS * error
-                and min(high - threshold, threshold - low) > noise
-            ):
+            error = noise * math.sqrt(1 / len(early.scores) + 1 / len(late.scores))
+            clear = min(early.median - threshold, threshold - late.median)
+            if clear > noise and early.median - late.median > SIGMAS * error:
                 return True
     return False
+
+
+def contradiction(points: Points, threshold: float) -> int | None:
+    """Return the d to look at again because scores seem to fall across the threshold, or None.
+
+    A run below the bar at a larger d than runs above it has collapsed, or the curve dips; more runs there tell. They
+    are wanted until half of them reach the bar, or until ``dips`` can say.
+    """
+    bands = bands_of(points)
+    noise = _noise(bands)
+    margin = 2 * max(noise, 2 * LEAST_NOISE)
+    for late in reversed(bands):
+        if late.median > threshold - margin or np.mean(late.scores >= threshold) >= 0.5:
+            continue
+        before = [band for band in bands if band.d < late.d and band.median > threshold + noise]
+        if not before:
+            continue
+        if len(late.scores) < LATE_RUNS:
+            return late.d
+        best = max(before, key=lambda band: (len(band.scores), band.median))
+        if len(best.scores) < EARLY_RUNS:
+            return best.d
+    return None
+
+
+def bands_of(points: Points) -> list[Band]:
+    """Return the runs grouped into bands of neighbouring dimensions, in rising order of d."""
+    groups: list[list[tuple[int, np.ndarray]]] = []
+    for d, scores in by_dimension(points):
+        if not groups or math.log(d / groups[-1][0][0]) > BAND:
+            groups.append([])
+        groups[-1].append((d, scores))
+    return [Band(group[0][0], np.concatenate([scores for _, scores in group])) for group in groups]
+
+
+def _noise(bands: Sequence[Band]) -> float:
+    spread = [float(np.var(band.scores, ddof=1)) for band in bands if len(band.scores) > 1]
+    return max(LEAST_NOISE, math.sqrt(float(np.median(spread)))) if spread else LEAST_NOISE

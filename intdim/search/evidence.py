@@ -1,0 +1,103 @@
+"""Scores by dimension, and what follows from them about the dimension at which a threshold is reached."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from intdim.search.cloud import Cloud
+from intdim.search.curve import Array, Setting
+
+LEVEL = 0.9
+NARROW = 1.26  # the interval is narrow enough when both ends are within this factor of the centre
+CLOUD = 1000  # curves; the 5 % quantile of log d90 then errs by less than a tenth of the interval's width
+ONE_BY_ONE = 24  # scores absorbed singly; later ones in portions, which is as exact and keeps long grids affordable
+CURVE_POINTS = 80
+DECADE = math.log(10)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The posterior of log d90: quantiles, and the probability beyond each end of the range (samples -inf, inf)."""
+
+    low: float
+    median: float
+    high: float
+    below: float
+    above: float
+    samples: Array
+
+    @property
+    def narrow(self) -> bool:
+        """True when both ends are within the factor ``NARROW`` of the centre."""
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            return False
+        return max(self.high - self.median, self.median - self.low) <= math.log(NARROW)
+
+
+class Evidence:
+    """All scores in the order of telling, and the posterior of the curve that they leave.
+
+    The posterior depends on the list of scores alone, not on when it was looked at.
+    """
+
+    def __init__(self, setting: Setting, seed: int) -> None:
+        self.setting = setting
+        self.points: list[tuple[int, float]] = []
+        self._settled = Cloud.prior(setting, seed, CLOUD)
+        self._latest: Cloud | None = None
+
+    def add(self, d: int, score: float) -> None:
+        """Add a score at ``d``; NaN is a failed run."""
+        self.points.append((d, score))
+        self._latest = None
+
+    @property
+    def cloud(self) -> Cloud:
+        """The posterior of the curve."""
+        if self._latest is None:
+            x, y = self.x, self.y
+            while True:
+                seen = len(self._settled.y)
+                portion = 1 if seen < ONE_BY_ONE else seen // 6
+                if seen + portion > len(y):
+                    break
+                self._settled = self._settled.absorb(x[seen : seen + portion], y[seen : seen + portion])
+            self._latest = self._settled if seen == len(y) else self._settled.absorb(x[seen:], y[seen:])
+        return self._latest
+
+    @property
+    def x(self) -> Array:
+        """log d of every run."""
+        return np.log(np.asarray([d for d, _ in self.points], dtype=float))
+
+    @property
+    def y(self) -> Array:
+        """The score of every run."""
+        return np.asarray([score for _, score in self.points], dtype=float)
+
+    def crossing(self, threshold: float | None = None) -> Crossing:
+        """Return the posterior of log d90 for the setting's threshold or another one."""
+        shift = 0.0 if threshold is None else threshold - self.setting.threshold
+        found = self.cloud.curves.crossing(self.setting.low, self.setting.high, shift)
+        low, median, high = np.quantile(found, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf")
+        below, above = float(np.mean(found == -np.inf)), float(np.mean(found == np.inf))
+        return Crossing(float(low), float(median), float(high), below, above, found)
+
+    def sides(self, median: float) -> tuple[int, int]:
+        """Return how many runs with a score lie within a decade below a log d, and within a decade above."""
+        away = self.x[~np.isnan(self.y)] - median
+        return int(np.sum((away < 0) & (away >= -DECADE))), int(np.sum((away >= 0) & (away <= DECADE)))
+
+    def near(self, end: float, factor: float) -> int:
+        """Return how many runs with a score lie within a factor of a log d."""
+        return int(np.sum(np.abs(self.x[~np.isnan(self.y)] - end) <= math.log(factor) + 1e-9))
+
+    def band(self) -> dict[str, list[float]]:
+        """Return the posterior of the mean score over the range: d, median, low, high."""
+        x = np.linspace(self.setting.low, self.setting.high, CURVE_POINTS)
+        mean = self.cloud.curves.mean(x)
+        low, median, high = np.quantile(mean, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
+        return {"d": np.exp(x).tolist(), "median": median.tolist(), "low": low.tolist(), "high": high.tolist()}
