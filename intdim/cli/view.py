@@ -6,18 +6,25 @@ Events: ``cells`` (specs, known verdicts), ``progress`` (a cell asks for runs), 
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from intdim.measure import Measurement, expected_runs
 from intdim.report.words import d90_cell, interval, whole
 from intdim.spec import RunSpec, SweepSpec
+
+if TYPE_CHECKING:
+    from intdim.measure import Measurement  # brings scipy, for which a message about a misspelt key need not wait
+
+MOST_CELLS = 12  # that the live table lists in full
+PLAIN_WIDTH = 120  # of tables that go to a file or a pipe
 
 
 def duration(seconds: float) -> str:
@@ -54,7 +61,9 @@ class Lines:
 
     def __init__(self, out: str) -> None:
         self.out, self.begun = out, time.monotonic()
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False)
+        if not self.console.is_terminal and "COLUMNS" not in os.environ:
+            self.console.width = PLAIN_WIDTH
 
     def __enter__(self) -> Lines:
         return self
@@ -142,22 +151,29 @@ class Screen(Lines):
 
     def table(self) -> Table:
         """Return the table of this moment."""
+        from intdim.measure import expected_runs
+
         table = Table("cell", "stage", "runs", "d90", title="intdim sweep", title_justify="left")
-        left = 0
-        for sweep_id, spec in self.specs.items():
+        most = {sweep_id: sum(expected_runs(spec).values()) for sweep_id, spec in self.specs.items()}
+        made = {sweep_id: len(self.states[sweep_id].results) if sweep_id in self.states else 0 for sweep_id in most}
+        unfinished = [sweep_id for sweep_id in most if sweep_id not in self.answers]
+        listed = list(most)
+        if len(listed) > MOST_CELLS:  # a table longer than the screen would hide what is under way
+            listed = sorted(unfinished, key=lambda sweep_id: -made[sweep_id])[:MOST_CELLS]
+        for sweep_id in listed:
             state, done = self.states.get(sweep_id), self.answers.get(sweep_id)
-            most = sum(expected_runs(spec).values())
-            made = len(state.results) if state else 0
-            if not done:
-                left += max(1, most - made)
-            table.add_row(label(spec), "done" if done else stage(state), f"{made} of ~{most}", done or so_far(state))
+            runs = f"{made[sweep_id]} of ~{most[sweep_id]}"
+            table.add_row(label(self.specs[sweep_id]), "done" if done else stage(state), runs, done or so_far(state))
+        if len(listed) < len(most):
+            table.add_row(f"{len(self.answers)} of {len(most)} cells are done", "", "", "")
         for spec, known in self.flying.values():
             step = f"step {known['step']}/{known['steps']}" if "step" in known else "starting"
             loss = f"  loss {known['loss']:.3f}" if "loss" in known else ""
             table.add_row(f"  {run_label(spec)}", step + loss, "", "")
         if self.seconds:
-            mean = sum(self.seconds) / len(self.seconds)
-            table.caption = f"about {duration(left * mean / max(1, len(self.flying)))} to go"
+            left = sum(max(1, most[sweep_id] - made[sweep_id]) for sweep_id in unfinished)
+            seconds = left * sum(self.seconds) / len(self.seconds) / max(1, len(self.flying))
+            table.caption = f"about {duration(seconds)} to go"
         return table
 
 
@@ -190,16 +206,14 @@ def outcome(result: dict[str, Any]) -> str:
 
 def verdict_table(verdicts: list[dict[str, Any]]) -> Table:
     """Return the closing table."""
-    table = Table(
-        "model", "task", "method", "projection", "scope", "d90 [90 % interval]", "bar", "baseline", "D", "runs"
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("cell", overflow="fold")
+    table.add_column("d90 [90 %]", overflow="fold")
+    for name in ("bar", "baseline", "D", "runs"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in verdicts:
         table.add_row(
-            one["model"],
-            one["task"],
-            one["method"],
-            one["projection"],
-            one["scope"],
+            f"{one['model']} on {one['task']}\n  {one['method']}, {one['projection']}, scope {one['scope']}",
             answer(one),
             f"{one['threshold']:.3f}",
             f"{one['baseline_mean']:.3f} ± {one['baseline_std']:.3f}",

@@ -30,13 +30,15 @@ from intdim.cli.overrides import split
 from intdim.cli.slots import make_launcher
 from intdim.config import runtime_request
 from intdim.errors import Interrupted, RunFailed
+from intdim.measure import Measurement
 from intdim.search import make_search
-from intdim.sweep import run_cells
+from intdim.sweep import run_cells, sweep_spec
 from tests import cells
 from tests.cli.command import call, composed, request, requests
 
 ROOT = Path(__file__).parents[2]
 SHORT = ("train.max_steps=20", "search.d_min=8", "search.d_max=65536", "train.step_length=[1,3,10]")
+QUICK = ("search=bisection", "search.seeds=1", "search.max_runs=6")
 RATES = "train.learning_rate=[1e-3,3e-3,1e-2]"
 
 
@@ -187,7 +189,7 @@ def test_a_grid_is_measured_together(world: cells.Simulated, monkeypatch: pytest
         return run_cells(asked, *others)
 
     monkeypatch.setattr("intdim.sweep.run_cells", counted)
-    ended = sweep("-m", "projection=fastfood,one_hot", "subspace=did,said")
+    ended = sweep(*QUICK, "-m", "projection=fastfood,one_hot", "subspace=did,said")
     assert ended.status == 0, ended.err
     assert together == [4]
     assert len(list(Path("outputs/sweeps").iterdir())) == 4
@@ -197,7 +199,7 @@ def test_a_grid_is_measured_together(world: cells.Simulated, monkeypatch: pytest
 
 def test_hydra_leaves_nothing(world: cells.Simulated) -> None:
     before = {path for path in Path("/tmp").glob("*") if path.name in ("multirun.yaml", ".hydra", "multirun")}
-    sweep("-m", "seed=0,1")
+    sweep(*QUICK, "-m", "seed=0,1")
     assert {path.name for path in Path().iterdir()} <= {"outputs", "cache"}
     assert {path for path in Path("/tmp").glob("*") if path.name in ("multirun.yaml", ".hydra", "multirun")} == before
     assert {path.name for path in Path("outputs").iterdir()} == {"intdim.json", "runs", "sweeps"}
@@ -247,7 +249,7 @@ def test_another_launcher_gets_whole_cells(world: cells.Simulated, monkeypatch: 
         return run_cells(asked, *others)
 
     monkeypatch.setattr("intdim.sweep.run_cells", counted)
-    ended = sweep("-m", "hydra/launcher=elsewhere", "seed=0,1", "out=there")
+    ended = sweep(*QUICK, "-m", "hydra/launcher=elsewhere", "seed=0,1", "out=there")
     assert ended.status == 0, ended.err
     assert together == [1, 1]
     assert len(list(Path("there/sweeps").iterdir())) == 2
@@ -433,22 +435,25 @@ def test_the_live_table(world: cells.Simulated, screen: view.Screen, tmp_path: P
     assert view.answer(verdict) in seen[-1]
 
 
+def test_a_long_grid_leaves_room_for_what_is_under_way(screen: view.Screen) -> None:
+    specs = [sweep_spec(cells.cell(seed=seed), cells.prepared()) for seed in range(30)]
+    screen.event("cells", specs=specs, known={})
+    screen.event("progress", cell=specs[7], measurement=Measurement(specs[7], cells.prepared().facts), waiting=3)
+    text = rendered(screen)
+    assert "0 of 30 cells are done" in text
+    assert "baseline" in text
+    assert len(text.splitlines()) < 24
+
+
 def test_a_run_on_the_way_is_seen(screen: view.Screen) -> None:
-    spec = next(cells_of_one_sweep())
+    found = cells.prepared()
+    spec = Measurement(sweep_spec(cells.cell(), found), found.facts).full_run(1e-3, 0)
     screen.event("run_started", key="a", spec=spec)
     assert "starting" in rendered(screen)
     screen.event("run_progress", key="a", spec=spec, step=30, steps=60, loss=0.5)
     assert "step 30/60  loss 0.500" in rendered(screen)
     screen.event("run_failed", key="a", spec=spec, message="no memory")
     assert "step 30/60" not in rendered(screen)
-
-
-def cells_of_one_sweep():
-    from intdim.measure import Measurement
-    from intdim.sweep import sweep_spec
-
-    found = cells.prepared()
-    yield Measurement(sweep_spec(cells.cell(), found), found.facts).full_run(1e-3, 0)
 
 
 @pytest.mark.parametrize(
