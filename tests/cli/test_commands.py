@@ -55,6 +55,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cells.Simulated:
     return simulated
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the curves out where nobody looks at them."""
+    monkeypatch.setattr("intdim.report.write_curve", lambda out, sweep_id: [])
+
+
 def sweep(*arguments: str):
     return call("sweep", *SHORT, RATES, *arguments)
 
@@ -181,7 +187,7 @@ def test_the_same_sweep_again_runs_nothing(world: cells.Simulated) -> None:
     assert again.out.splitlines()[-3:] == first.out.splitlines()[-3:]
 
 
-def test_a_grid_is_measured_together(world: cells.Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_grid_is_measured_together(world: cells.Simulated, undrawn: None, monkeypatch: pytest.MonkeyPatch) -> None:
     together = []
 
     def counted(asked: list, *others: Any) -> list:
@@ -197,7 +203,7 @@ def test_a_grid_is_measured_together(world: cells.Simulated, monkeypatch: pytest
     assert sum(spec.subspace.method == "full" for spec in world.made) == len(full), "one baseline for all"
 
 
-def test_hydra_leaves_nothing(world: cells.Simulated) -> None:
+def test_hydra_leaves_nothing(world: cells.Simulated, undrawn: None) -> None:
     before = {path for path in Path("/tmp").glob("*") if path.name in ("multirun.yaml", ".hydra", "multirun")}
     sweep(*QUICK, "-m", "seed=0,1")
     assert {path.name for path in Path().iterdir()} <= {"outputs", "cache"}
@@ -232,7 +238,9 @@ class Elsewhere(Launcher):
         return returns
 
 
-def test_another_launcher_gets_whole_cells(world: cells.Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_launcher_gets_whole_cells(
+    world: cells.Simulated, undrawn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package, module = types.ModuleType("hydra_plugins"), types.ModuleType("hydra_plugins.elsewhere")
     package.__path__ = []
     setattr(package, "elsewhere", module)  # noqa: B010
@@ -299,8 +307,10 @@ def test_exit_statuses(world, monkeypatch, error: BaseException, status: int, wo
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_gives_the_command_that_goes_on(world, monkeypatch, number: int) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     monkeypatch.setattr("intdim.sweep.run_cells", lambda *arguments: signal.raise_signal(number))
     ended = call("sweep", "model.overrides={num_hidden_layers: 2}", "out=a b")
+    signal.signal(signal.SIGINT, before)
     assert ended.status == 130
     assert ended.err.endswith("To go on: intdim sweep 'model.overrides={num_hidden_layers: 2}' 'out=a b'\n")
 
