@@ -100,7 +100,7 @@ def _propose(cube: Array, chooser: np.random.Generator) -> Array:
     scale = np.where(chooser.random(size) < 0.15, 1.0, 2.38 / np.sqrt(2 * DIMENSIONS * many[:, 0]))[:, None]
     moved = cube + scale * (cube[first] - cube[second]) + 0.005 * chooser.standard_normal(cube.shape)
     proposed = np.where(chosen, moved, cube)
-    anew = (chooser.random(size) < 0.33)[:, None] & (chooser.random(cube.shape) < 2.0 / DIMENSIONS)
+    anew = (chooser.random((size, 1)) < 0.33) & (chooser.random(cube.shape) < 2.0 / DIMENSIONS)
     redrawn = np.where(anew, chooser.random(cube.shape), cube)
-    proposed = np.where(anew.any(axis=1)[:, None], redrawn, proposed)
+    proposed = np.where(np.any(anew, axis=1, keepdims=True), redrawn, proposed)
     return np.abs(np.mod(proposed + 1.0, 2.0) - 1.0)

@@ -318,7 +318,8 @@ def test_close_keeps_the_logs_that_tell_something(make: Callable[..., LocalSlots
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_die_with_their_driver(tmp_path: Path, number: signal.Signals) -> None:
     script = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from intdim.launch import LocalSlots
 launcher = LocalSlots(2, 1, command={COMMAND!r})
 for key in "ab":
