@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -258,7 +259,7 @@ class TestOneArchitecture:
     def test_a_file_that_holds_no_weights_is_refused(self, folder, name, content):
         (folder / "model.safetensors").unlink()
         (folder / name).write_bytes(content)
-        with pytest.raises(UserError, match="the weights in") as caught:
+        with pytest.raises(UserError, match="are damaged") as caught:
             load(folder)
         assert len(caught.value.parts) <= 3
 
@@ -295,11 +296,17 @@ class TestOneArchitecture:
             load(folder, random_init=True)
 
     def test_nothing_is_printed(self, folder, capfd):
-        change(folder, lambda name, weight: None if "pooler" in name else weight)
+        records = []
+        handler = logging.Handler()
+        handler.emit = records.append
+        logging.getLogger("transformers").addHandler(handler)
         capfd.readouterr()
-        load(folder, overrides={"num_hidden_layers": 1})
-        printed = capfd.readouterr()
-        assert (printed.out, printed.err.count("Loading"), printed.err.count("UNEXPECTED")) == ("", 0, 0)
+        try:
+            load(folder, overrides={"num_hidden_layers": 1})
+        finally:
+            logging.getLogger("transformers").removeHandler(handler)
+        assert capfd.readouterr() == ("", "")
+        assert records == [], "no report of dropped layers or new heads: what matters is an error here"
 
     @pytest.mark.parametrize("overrides", [{"hidden_size": 7}, {"hidden_dropout_prob": 5.0}, {"hidden_act": "nope"}])
     @pytest.mark.parametrize("random_init", [False, True])
@@ -350,15 +357,17 @@ class TestOneArchitecture:
         assert load(folder, classes=0)(**batch()).logits.shape == (4, 1)
 
     def test_gradient_checkpointing_changes_no_gradient(self, folder):
-        gradients = []
+        gradients, calls = [], []
         for checkpointing in (False, True):
             model = load(folder, gradient_checkpointing=checkpointing).train()
             for module in model.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
+            model.bert.encoder.layer[0].output.dense.register_forward_hook(lambda *_: calls.append(1))
             space = Subspace(model, d=40, projection="orthogonal", seed=1)
             space.write()
             torch.nn.functional.cross_entropy(model(**batch()).logits, torch.tensor([0, 1, 2, 0])).backward()
             space.read_grad()
             gradients.append(space.z.grad)
         assert torch.allclose(*gradients, atol=1e-6)
+        assert len(calls) == 1 + 2, "with checkpointing a block is computed again in the backward pass"

@@ -83,8 +83,11 @@ def test_module_and_tensor_groups(model):
 def test_frozen_excluded_and_whole_numbers_are_outside(model):
     model.norm.weight.requires_grad_(False)
     model.register_parameter("steps", nn.Parameter(torch.zeros(3, dtype=torch.int64), requires_grad=False))
+    model.register_parameter("phase", nn.Parameter(torch.zeros(3, dtype=torch.complex64)))
     table = ParameterTable.of(model, exclude=["blocks.*.1.*", "classifier.bias"])
-    assert not {"norm.weight", "steps", "classifier.bias", "blocks.0.1.weight", "blocks.1.1.bias"} & set(names(table))
+    assert not {"norm.weight", "steps", "phase", "classifier.bias", "blocks.0.1.weight", "blocks.1.1.bias"} & set(
+        names(table)
+    )
     assert "norm.bias" in names(table)
     assert "blocks.1.0.weight" in names(table)
     assert model.classifier.bias.requires_grad, "the table only looks"
