@@ -20,19 +20,15 @@ from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
-from rich.console import Console
 
 from intdim import __version__
 from intdim import prepared as remembered
 from intdim.cli import main as command_line
-from intdim.cli import view
 from intdim.cli.overrides import split
 from intdim.cli.slots import make_launcher
 from intdim.config import runtime_request
 from intdim.errors import Interrupted, RunFailed
-from intdim.measure import Measurement
-from intdim.search import make_search
-from intdim.sweep import run_cells, sweep_spec
+from intdim.sweep import run_cells
 from tests import cells
 from tests.cli.command import call, composed, request, requests
 
@@ -40,19 +36,6 @@ ROOT = Path(__file__).parents[2]
 SHORT = ("train.max_steps=20", "search.d_min=8", "search.d_max=65536", "train.step_length=[1,3,10]")
 QUICK = ("search=bisection", "search.seeds=1", "search.max_runs=6")
 RATES = "train.learning_rate=[1e-3,3e-3,1e-2]"
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cells.Simulated:
-    """Simulated runs instead of workers, for every command that has slots."""
-    simulated = cells.Simulated()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(remembered.corpus, "version_key", lambda: "fixed")
-    monkeypatch.setattr(remembered, "_assets", lambda reference: "fixed")
-    monkeypatch.setattr("intdim.sweep.LocalSlots", lambda *arguments, **named: simulated.launcher())
-    return simulated
 
 
 @pytest.fixture
@@ -408,76 +391,3 @@ def test_pretrain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.status == 0, ended.err
     assert "step 3/3" in ended.out
     assert (tmp_path / "made" / "final" / "model.safetensors").exists()
-
-
-# -- what one sees -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> view.Screen:
-    shown = view.Screen("outputs")
-    shown.console.width = 200
-    return shown
-
-
-def rendered(screen: view.Screen) -> str:
-    console = Console(width=200, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(screen.table())
-    return console.export_text()
-
-
-def test_the_live_table(world: cells.Simulated, screen: view.Screen, tmp_path: Path) -> None:
-    seen: list[str] = []
-    event = screen.event
-
-    def watched(kind: str, **facts: Any) -> None:
-        event(kind, **facts)
-        seen.append(rendered(screen))
-
-    screen.event = watched
-    (verdict,) = run_cells([cells.cell()], cells.runtime(tmp_path / "out"), screen, world.launcher())
-    text = "\n".join(seen)
-    for stage in ("baseline", "step lengths", "search", "done"):
-        assert stage in text
-    assert re.search(r"bar 0\.8\d\d; \d+ < d90 < \d+", text), "the bracket so far"
-    assert re.search(r"about \d+ (s|min) to go", text)
-    assert "starting" in text
-    assert view.answer(verdict) in seen[-1]
-
-
-def test_a_long_grid_leaves_room_for_what_is_under_way(screen: view.Screen) -> None:
-    specs = [sweep_spec(cells.cell(seed=seed), cells.prepared()) for seed in range(30)]
-    screen.event("cells", specs=specs, known={})
-    screen.event("progress", cell=specs[7], measurement=Measurement(specs[7], cells.prepared().facts), waiting=3)
-    text = rendered(screen)
-    assert "0 of 30 cells are done" in text
-    assert "baseline" in text
-    assert len(text.splitlines()) < 24
-
-
-def test_a_run_on_the_way_is_seen(screen: view.Screen) -> None:
-    found = cells.prepared()
-    spec = Measurement(sweep_spec(cells.cell(), found), found.facts).full_run(1e-3, 0)
-    screen.event("run_started", key="a", spec=spec)
-    assert "starting" in rendered(screen)
-    screen.event("run_progress", key="a", spec=spec, step=30, steps=60, loss=0.5)
-    assert "step 30/60  loss 0.500" in rendered(screen)
-    screen.event("run_failed", key="a", spec=spec, message="no memory")
-    assert "step 30/60" not in rendered(screen)
-
-
-@pytest.mark.parametrize(
-    ("level", "shown"), [(lambda d: 0.9, "≤ 8 below_range"), (lambda d: 0.5, "> 65,536 above_range")]
-)
-def test_only_a_measured_answer_is_printed_as_a_number(level, shown: str) -> None:
-    search = make_search("bisection", d_min=8, d_max=65536, threshold=0.81, baseline=0.9, chance=0.5, seeds=1)
-    while asked := search.ask():
-        for d in asked:
-            search.tell(d, level(d))
-    found = search.verdict()
-    verdict = {"status": found.status, "d90": None, "d90_low": None, "d90_high": None, "d_min": 8, "d_max": 65536}
-    assert view.answer(verdict) == shown
-
-
-def test_durations() -> None:
-    assert [view.duration(seconds) for seconds in (3, 600, 7200)] == ["3 s", "10 min", "2.0 h"]
