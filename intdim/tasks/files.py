@@ -28,7 +28,7 @@ def read_folder(
 ) -> tuple[pd.DataFrame, pd.DataFrame, str, str]:
     """Return (train, evaluation, name of the train split, name of the evaluation split) from a folder.
 
-    ``columns`` are the wanted ones; none means all.
+    ``columns`` are the wanted ones (``a | b``: the first of these that is there); none means all.
 
     A split of the task's own (``validation_matched``, ``train_r1+train_r2``) is taken where files have that name,
     else ``train`` and ``validation``.
@@ -64,16 +64,31 @@ def read_file(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def check_columns(there: list[str], wanted: tuple[str, ...], where: str) -> None:
-    """Raise ``UserError`` for the wanted columns that are not there; it lists those that are."""
-    missing = [name for name in wanted if name not in there]
+def choose_columns(there: list[str], wanted: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Return the wanted columns by the names they have here: of ``a | b``, the first that is there.
+
+    Raises:
+        UserError: one of them is not there under any of its names; the message lists those that are.
+    """
+    chosen = [next((name for name in spellings(one) if name in there), "") for one in wanted]
+    missing = [
+        " or ".join(map(repr, spellings(one)[1:] or [one]))
+        for one, name in zip(wanted, chosen, strict=True)
+        if not name
+    ]
     if missing:
-        names = ", ".join(repr(name) for name in missing)
         raise UserError(
-            f"{where} has no column {names}",
+            f"{where} has no column {', '.join(missing)}",
             f"Columns there are: {', '.join(there) or 'none'}",
-            "Name the columns with task.text=[...] and task.label=...",
+            "Name the columns with task.text=[...] (or [] to find them) and task.label=...",
         )
+    return tuple(chosen)
+
+
+def spellings(name: str) -> list[str]:
+    """Return what a column or a class may be called: the name itself and, of ``a | b``, each part, the usual first."""
+    parts = [part.strip() for part in name.split(" | ")]
+    return [name, *parts] if len(parts) > 1 else [name]
 
 
 def _split_files(folder: Path, split: str, usual: str) -> tuple[str, list[Path]]:
@@ -143,8 +158,7 @@ def _table(file: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple[str
     _, header = next(rows, (0, []))
     if not header:
         raise _empty(file)
-    check_columns(header, columns, str(file))
-    columns = columns or tuple(header)
+    columns = choose_columns(header, columns, str(file)) or tuple(header)
     for name in columns:
         if header.count(name) > 1:
             raise _damaged(file, f"the header has the column {name!r} {header.count(name)} times")
@@ -174,8 +188,8 @@ def _jsonl(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         rows.append(row)
     if not rows:
         raise _empty(file)
-    check_columns(list(there), columns, str(file))
-    return pd.DataFrame({name: [row.get(name) for row in rows] for name in columns or there}, dtype=object)
+    names = choose_columns(list(there), columns, str(file)) or tuple(there)
+    return pd.DataFrame({name: [row.get(name) for row in rows] for name in names}, dtype=object)
 
 
 def _parquet(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -186,8 +200,8 @@ def _parquet(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise _empty(file)
     try:
         opened = pyarrow.parquet.ParquetFile(file)
-        check_columns(list(opened.schema_arrow.names), columns, str(file))
-        table = opened.read(columns=list(columns) or None)
+        names = choose_columns(list(opened.schema_arrow.names), columns, str(file))
+        table = opened.read(columns=list(names) or None)
         values = {name: table.column(name).to_pylist() for name in table.column_names}
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(file, str(error).split("\n")[0][:200]) from None

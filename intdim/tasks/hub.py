@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from intdim.errors import UserError
-from intdim.tasks.files import check_columns
+from intdim.tasks.files import choose_columns
 
 # What the exceptions of datasets, huggingface_hub and httpx are called when the hub could not be reached. By name,
 # because which library raises them has changed from version to version.
@@ -58,10 +58,10 @@ def read_hub(
         if explained is None:
             raise
         raise explained from error
-    check_columns(list(train.column_names), columns, f"split {train_split} of {_full(reference, config)}")
+    columns = choose_columns(train.column_names, columns, f"split {train_split} of {_full(reference, config)}")
     names = tuple(getattr(train.features.get(label), "names", None) or ())
     kept = list(columns) or list(train.column_names)
-    check_columns(list(evaluation.column_names), tuple(kept), f"split {eval_split} of {_full(reference, config)}")
+    choose_columns(evaluation.column_names, tuple(kept), f"split {eval_split} of {_full(reference, config)}")
     frames = [pd.DataFrame(split.select_columns(kept).to_dict(), dtype=object) for split in (train, evaluation)]
     return frames[0], frames[1], names
 

@@ -19,7 +19,7 @@ import pandas as pd
 from intdim.errors import UserError, suggest
 from intdim.request import TaskRequest as TaskRequest
 from intdim.spec import derive_seed
-from intdim.tasks.files import check_columns, read_folder
+from intdim.tasks.files import choose_columns, read_folder, spellings
 from intdim.tasks.hub import read_hub
 from intdim.tasks.labels import REAL, encode_classes, encode_scores
 from intdim.tasks.metrics import METRICS
@@ -66,10 +66,12 @@ def read(request: TaskRequest) -> Tables:
     _check_request(request)
     source = "local" if request.path else request.source
     raw = {"builtin": _builtin, "local": _local, "hub": _hub}[source](request)
-    check_columns([str(name) for name in raw.train.columns], (request.label,), raw.train_split)
-    text = request.text or _find_text(raw.train, request.label)
+    there = [str(name) for name in raw.train.columns]
+    *text, _ = choose_columns(there, (*request.text, request.label), raw.train_split)
+    text = tuple(text) or _find_text(raw.train, request.label)
+    _check_apart(text, request.label)
     for frame, split in ((raw.train, raw.train_split), (raw.evaluation, raw.eval_split)):
-        check_columns([str(name) for name in frame.columns], (*text, request.label), split)
+        choose_columns([str(name) for name in frame.columns], (*text, request.label), split)
         _check_text(frame, text, split)
     labels = [frame[request.label].tolist() for frame in (raw.train, raw.evaluation)]
     where = (raw.train_split, raw.eval_split)
@@ -78,7 +80,8 @@ def read(request: TaskRequest) -> Tables:
         train_labels, eval_labels = encode_scores(labels[0], labels[1], where)
         names: tuple[str, ...] = ()
     else:
-        names = request.label_names or raw.label_names
+        names = tuple(spellings(name)[:2][-1] for name in request.label_names) or raw.label_names
+        labels = [_usual(side, request.label_names) for side in labels]
         counted = bool(raw.label_names)  # a source that names its classes numbers its labels by them
         train_labels, eval_labels, names = encode_classes(labels[0], labels[1], names, where, counted)
         if metric.binary and len(names) != 2:
@@ -105,11 +108,15 @@ def _check_request(request: TaskRequest) -> None:
             "one text column or two different ones, or [] to find them",
             "Set task.text.",
         )
-    if request.label in request.text:
-        raise UserError(f"task.label={request.label} is also a text column", "another column", "Set task.label.")
+    _check_apart(request.text, request.label)
     for key, value in (("max_train", request.max_train), ("max_eval", request.max_eval)):
         if value < 0:
             raise UserError(f"task.{key}={value} is negative", "a number of examples, or 0 for all", f"Set task.{key}.")
+
+
+def _check_apart(text: tuple[str, ...], label: str) -> None:
+    if label in text:
+        raise UserError(f"task.label={label} is also a text column", "another column", "Set task.label.")
 
 
 def _builtin(request: TaskRequest) -> _Raw:
@@ -144,6 +151,12 @@ def _hub(request: TaskRequest) -> _Raw:
         request.reference, request.config, _wanted(request), request.label, request.train_split, request.eval_split
     )
     return _Raw(train, evaluation, names, request.train_split, request.eval_split)
+
+
+def _usual(labels: list[Any], names: tuple[str, ...]) -> list[Any]:
+    """Return the labels with each other spelling of a class (``entailment | e``) replaced by its usual one."""
+    usual = {other: spellings(name)[1] for name in names for other in spellings(name)[2:]}
+    return [usual.get(label, label) if isinstance(label, str) else label for label in labels]
 
 
 def _wanted(request: TaskRequest) -> tuple[str, ...]:

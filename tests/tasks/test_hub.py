@@ -29,6 +29,7 @@ def test_hub_layout(local_hub):
     assert tables.train["label"].tolist() == rows(20)["label"].tolist()
     assert tables.train["text"].tolist() == rows(20)["text"].tolist()
     assert sources.read(request(source="hub", reference=local_hub, text=())).text == ("text",)
+    assert sources.read(request(source="hub", reference=local_hub, text=("sentence | text",))).text == ("text",)
     pooled = sources.read(request(source="hub", reference=local_hub, train_split="train+validation"))
     assert len(pooled.train) == 28
 

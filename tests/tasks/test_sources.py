@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pandas as pd
 import pytest
+import yaml
 
 from intdim.tasks import docstrings, sources
 
 from .made import folder, pairs, refused, request, rows, write
+
+CONF = Path(__file__).parents[2] / "conf" / "task"
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
@@ -172,3 +178,62 @@ def test_builtin_rows_come_with_their_class_names(monkeypatch):
     assert tables.train["label"].tolist()[:3] == [0, 1, 2]
     assert "docstrings-package" in refused(request(source="builtin", reference="docstrings-packages"))
     assert "'test'" in refused(request(source="builtin", reference="docstrings-package", eval_split="test"))
+
+
+def named(name: str, path) -> sources.TaskRequest:
+    """The request of ``task=name task.path=path``."""
+    given = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+    return sources.TaskRequest(**given | lists | {"path": str(path)})
+
+
+def labelled(words: tuple[str, ...], columns: tuple[str, str], count: int = 24) -> pd.DataFrame:
+    table = pairs(count).assign(label=[words[n % len(words)] for n in range(count)])
+    return table.rename(columns=dict(zip(("first", "second"), columns, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("qqp", (0, 1)),
+        ("qnli", ("not_entailment", "entailment")),
+        ("mnli", ("neutral", "contradiction", "entailment")),
+        ("mnli-mm", (2, 0, 1)),
+        ("anli", ("n", "e", "c")),
+    ],
+)
+def test_a_known_task_reads_files_under_either_of_their_names(tmp_path, name, words):
+    own = tuple(one.split(" | ")[0] for one in named(name, "").text)
+    seen = []
+    for columns in (own, ("sentence1", "sentence2")):
+        table = labelled(words, columns)
+        read = sources.read(named(name, folder(tmp_path / columns[0], table, table, "parquet")))
+        assert read.text == columns
+        assert read.train[columns[1]].tolist() == table[columns[1]].tolist()
+        seen.append(read)
+    names = {"qqp": ("not_duplicate", "duplicate"), "qnli": ("entailment", "not_entailment")}
+    assert seen[0].label_names == names.get(name, ("entailment", "neutral", "contradiction"))
+    order = {"qnli": [1, 0], "mnli": [1, 2, 0], "mnli-mm": [2, 0, 1], "anli": [1, 0, 2]}.get(name, [0, 1])
+    assert seen[0].train["label"].tolist()[: len(words)] == order
+    assert seen[0].fingerprint == seen[1].fingerprint
+
+
+def test_other_columns_of_a_known_task_are_asked_for(tmp_path):
+    table = labelled((0, 1), ("text_a", "text_b"))
+    wanted = named("qqp", folder(tmp_path, table, table))
+    message = refused(wanted)
+    assert "no column 'question1' or 'sentence1', 'question2' or 'sentence2'" in message
+    assert "text_a, text_b, label" in message
+    assert sources.read(dataclasses.replace(wanted, text=())).text == ("text_a", "text_b")
+    assert "no column 'nothing'" in refused(dataclasses.replace(wanted, text=("nothing", "text_b")))
+
+
+def test_a_label_is_no_text_under_its_other_name_either(tmp_path):
+    table = labelled((0, 1), ("sentence1", "sentence2"))
+    message = refused(dataclasses.replace(named("qqp", folder(tmp_path, table, table)), label="sentence2"))
+    assert "task.label=sentence2 is also a text column" in message
+
+
+def test_a_column_with_a_bar_in_its_name_is_that_column(tmp_path):
+    table = rows(20).rename(columns={"text": "a | b"}).assign(b="other")
+    assert sources.read(request(folder(tmp_path, table, table), text=("a | b",))).text == ("a | b",)
