@@ -88,7 +88,8 @@ def share_upper(errors: int, n: int, log_delta: float) -> float:
     choose = gammaln(n + 1) - gammaln(count + 1) - gammaln(n - count + 1)
 
     def excess(p: float) -> float:
-        return float(logsumexp(choose + count * math.log(p) + (n - count) * math.log1p(-p))) - log_delta
+        total: Any = logsumexp(choose + count * math.log(p) + (n - count) * math.log1p(-p))
+        return float(total) - log_delta
 
     low, high = max(errors / n, 1e-300), 1.0 - 1e-15
     return 1.0 if excess(high) >= 0.0 else _crossing(excess, low, high)

@@ -1,0 +1,175 @@
+"""The message: everything that a decoder who has theta_0 needs to rebuild a trained model, and nothing else.
+
+In this order: method, projection, scope, groups (SAID), excluded patterns, d, the number of scales (SAID), the seed,
+then for z and (SAID) for the scales less one: a codebook and the arithmetically coded numbers of the levels. The seed
+decides the projection and the head. The learning rate and whatever else led to z is not part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from intdim.coding.arithmetic import CLOSING, MOST, entropy_bits, read_symbols, write_symbols
+from intdim.coding.bits import BitReader, BitWriter
+from intdim.coding.bits import Damaged as Damaged
+from intdim.coding.codebook import Codebook
+from intdim.spec import derive_seed
+
+CODE_VERSION = 1  # raised by hand when the same message would be read as another model
+# The places in these rows are part of the code: new names go to the end.
+METHODS = ("did", "said")
+PROJECTIONS = ("fastfood", "one_hot", "orthogonal", "kronecker", "sparse", "dense", "fastfood_padded")
+SCOPES = ("global", "layer", "tensor")
+GROUPS = ("layer", "module", "tensor")
+SEED_BITS = 31  # seeds come from ``derive_seed``
+ORIGINS = 64  # how many user's seeds are tried as the origin of a run's seed
+
+
+@dataclass(frozen=True)
+class Block:
+    """Quantised numbers: ``symbols`` (N,) are numbers of levels of ``book``."""
+
+    book: Codebook
+    symbols: tuple[int, ...]
+
+    @property
+    def values(self) -> np.ndarray:
+        """The numbers as float32 (N,)."""
+        return self.book.values[np.array(self.symbols, dtype=np.int64)]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A quantised run. ``z`` holds d - m numbers; ``scales`` holds the m scales of SAID less one, None for DID."""
+
+    method: str
+    projection: str
+    scope: str
+    groups: str
+    exclude: tuple[str, ...]
+    d: int
+    seed: int
+    z: Block
+    scales: Block | None
+
+
+def seed_origin(seed: int, d: int) -> int | None:
+    """Return the small k for which ``intdim train seed=k d=d`` has this seed, or None. A small k costs fewer bits."""
+    return next((k for k in range(ORIGINS) if derive_seed(k, "train", d) == seed), None)
+
+
+def encode(message: Message) -> tuple[bytes, int, dict[str, float]]:
+    """Return (the message, its length in bits, the account: bits by what they say).
+
+    The bytes are filled with zeros to a whole number; the length, which the bound charges for, is without them. In the
+    account ``z counts`` is what the coder pays for not knowing how often each level occurs.
+    """
+    out = BitWriter()
+    account: dict[str, float] = {}
+
+    def spent(name: str, write: Callable[[], None]) -> None:
+        before = len(out)
+        write()
+        account[name] = float(len(out) - before)
+
+    spent("subspace", lambda: _write_subspace(message, out))
+    spent("d", lambda: _write_size(message, out))
+    spent("seed", lambda: _write_seed(message.seed, message.d, out))
+    for name, block in (("z", message.z), ("scales", message.scales)):
+        if block is None:
+            continue
+        spent(f"{name} codebook", lambda block=block: block.book.write(out))
+        before = len(out)
+        write_symbols(block.symbols, len(block.book.multiples), out)
+        total = len(out) - before
+        closing = float(CLOSING) if total else 0.0
+        account[f"{name} levels"] = entropy_bits(block.symbols, len(block.book.multiples))
+        account[f"{name} counts"] = total - closing - account[f"{name} levels"]
+        account[f"{name} end"] = closing
+    return out.to_bytes(), len(out), account
+
+
+def decode(data: bytes) -> tuple[Message, int]:
+    """Return the message and its length in bits; what follows it is not looked at.
+
+    Raises:
+        Damaged: the bits are no message.
+    """
+    source = BitReader(data)
+    method = _pick(METHODS, source.fixed(1), "method")
+    projection = _pick(PROJECTIONS, source.fixed(3), "projection")
+    scope = _pick(SCOPES, source.fixed(2), "scope")
+    groups = _pick(GROUPS, source.fixed(2), "groups") if method == "said" else "layer"
+    exclude = tuple(_read_text(source) for _ in range(source.gamma() - 1))
+    d = source.delta()
+    m = source.delta() if method == "said" else 0
+    if m >= d:
+        raise Damaged(f"d={d} with m={m} scales")
+    if d >= MOST:
+        raise Damaged(f"d={d}")
+    seed = _read_seed(d, source)
+    z = _read_block(d - m, source)
+    scales = _read_block(m, source) if method == "said" else None
+    return Message(method, projection, scope, groups, exclude, d, seed, z, scales), source.place
+
+
+def _write_subspace(message: Message, out: BitWriter) -> None:
+    out.fixed(METHODS.index(message.method), 1)
+    out.fixed(PROJECTIONS.index(message.projection), 3)
+    out.fixed(SCOPES.index(message.scope), 2)
+    if message.method == "said":
+        out.fixed(GROUPS.index(message.groups), 2)
+    out.gamma(len(message.exclude) + 1)
+    for pattern in message.exclude:
+        raw = pattern.encode("utf-8")
+        out.gamma(len(raw) + 1)
+        for byte in raw:
+            out.fixed(byte, 8)
+
+
+def _write_size(message: Message, out: BitWriter) -> None:
+    m = len(message.scales.symbols) if message.scales else 0
+    assert len(message.z.symbols) == message.d - m
+    out.delta(message.d)
+    if message.method == "said":
+        out.delta(m)
+
+
+def _write_seed(seed: int, d: int, out: BitWriter) -> None:
+    origin = seed_origin(seed, d)
+    out.bit(origin is not None)
+    if origin is not None:
+        out.gamma(origin + 1)
+    else:
+        out.fixed(seed, SEED_BITS)
+
+
+def _read_seed(d: int, source: BitReader) -> int:
+    if not source.bit():
+        return source.fixed(SEED_BITS)
+    origin = source.gamma() - 1
+    if origin >= ORIGINS:
+        raise Damaged(f"a seed from {origin}")
+    return derive_seed(origin, "train", d)
+
+
+def _read_text(source: BitReader) -> str:
+    raw = bytes(source.fixed(8) for _ in range(source.gamma() - 1))
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Damaged("a pattern that is no text") from None
+
+
+def _read_block(count: int, source: BitReader) -> Block:
+    book = Codebook.read(source)
+    return Block(book, tuple(read_symbols(count, len(book.multiples), source)))
+
+
+def _pick(names: tuple[str, ...], number: int, what: str) -> str:
+    if number >= len(names):
+        raise Damaged(f"an unknown {what}")
+    return names[number]
