@@ -39,7 +39,8 @@ STATE_EVERY = 60.0  # seconds between states to go on from
 @dataclass(frozen=True)
 class PretrainConfig:
     """What decides the weights. ``mask_fraction`` of the tokens are predicted; ``window`` is the longest pair in
-    tokens; ``warmup`` is a fraction of all steps; ``checkpoint_every`` counts steps."""
+    tokens; ``warmup`` is a fraction of all steps; ``checkpoint_every`` counts steps; checkpoints store the embeddings
+    times ``embedding_scale`` (see ``stored_weights``)."""
 
     vocab_size: int = 7000
     hidden_size: int = 128
@@ -55,6 +56,7 @@ class PretrainConfig:
     weight_decay: float = 0.01
     mask_fraction: float = 0.15
     checkpoint_every: int = 1000
+    embedding_scale: float = 8.0
     seed: int = 0
     precision: str = "float32"
     device: str = "cpu"
@@ -130,7 +132,7 @@ def run(
         named = step % config.checkpoint_every == 0 or step == config.steps
         if named:
             folder = out / ("final" if step == config.steps else f"step-{step}")
-            save_folder(model, out / "tokenizer", folder, dtype)
+            save_folder(model, out / "tokenizer", folder, stored_weights(model.bert, dtype, config.embedding_scale))
         if named or checkpoint.due():
             state = {"step": step, "seconds": spent, "sums": sums, "counted": counted}
             checkpoint.save(moving, optimiser, state)
@@ -186,11 +188,21 @@ def loss_of(model: BertForPreTraining, batch: dict[str, Tensor]) -> tuple[Tensor
     return masked, nn.functional.cross_entropy(follows.float(), batch["other"])
 
 
-def save_folder(model: BertForPreTraining, tokenizer_folder: Path, folder: Path, dtype: torch.dtype) -> None:
-    """Write body and tokenizer as a Hugging Face folder that is either whole or absent."""
+def stored_weights(body: nn.Module, dtype: torch.dtype, embedding_scale: float) -> dict[str, Tensor]:
+    """Return a BERT body's weights as a checkpoint holds them: in ``dtype``, the embeddings ``embedding_scale`` times.
+
+    The sum of word, position and segment embeddings goes straight into a LayerNorm, which undoes the factor: the
+    function is the same. What changes is fine-tuning. A step of a given length moves every weight alike, so it moves
+    small embeddings by much of their size; at a size near 1, which T5 draws them with, it moves them little.
+    """
+    scaled = {name: embedding_scale if name.endswith("_embeddings.weight") else 1.0 for name in body.state_dict()}
+    return {name: (value.detach() * scaled[name]).to("cpu", dtype) for name, value in body.state_dict().items()}
+
+
+def save_folder(model: BertForPreTraining, tokenizer_folder: Path, folder: Path, stored: dict[str, Tensor]) -> None:
+    """Write body (the weights ``stored``) and tokenizer as a Hugging Face folder that is either whole or absent."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    stored = {name: value.detach().to("cpu", dtype) for name, value in model.bert.state_dict().items()}
     with _no_bars():
         model.bert.save_pretrained(partial, state_dict=stored)
     for file in sorted(tokenizer_folder.iterdir()):

@@ -213,6 +213,20 @@ def test_storing_in_half_precision_leaves_training_alone(tmp_path: Path) -> None
     assert all(torch.equal(half[name], full[name].half()) for name in full)
 
 
+def test_stored_embeddings_are_larger_and_the_function_is_the_same(tmp_path: Path) -> None:
+    scaled = replace(SMALL, embedding_scale=8.0)
+    run(small_corpus(), tmp_path / "scaled", scaled, seed_world=torch.manual_seed)
+    run(small_corpus(), tmp_path / "plain", replace(SMALL, embedding_scale=1.0), seed_world=torch.manual_seed)
+    models = [AutoModel.from_pretrained(tmp_path / name / "final").eval() for name in ("scaled", "plain")]
+    big, small = (model.state_dict() for model in models)
+    moved = {name for name in big if not torch.equal(big[name], small[name])}
+    assert moved == {name for name in big if name.endswith("_embeddings.weight")}
+    assert all(torch.equal(big[name], 8 * small[name]) for name in moved)
+    ids = torch.arange(24).reshape(2, 12)
+    outputs = [model(input_ids=ids).last_hidden_state for model in models]
+    assert torch.allclose(*outputs, atol=1e-5)
+
+
 def test_it_learns(tmp_path: Path) -> None:
     seen: list[dict[str, float]] = []
     run(small_corpus(), tmp_path, replace(SMALL, steps=200), seed_world=torch.manual_seed, report=seen.append)

@@ -42,6 +42,7 @@ def work(made: list[DictConfig]) -> int:
         values["warmup"] = check.real("warmup", 0.0, 1.0)
         values["weight_decay"] = check.real("weight_decay", 0.0)
         values["mask_fraction"] = check.real("mask_fraction", 0.0, 0.9, open_low=True)
+        values["embedding_scale"] = check.real("embedding_scale", 0.0, open_low=True)
         values["precision"] = check.choice("precision", PRECISIONS)
         values["threads"] = check.whole("threads", 0, none=0) or os.cpu_count() or 1
         device, store = check.choice("device", DEVICES), check.choice("store", ("float32", "float16"))
