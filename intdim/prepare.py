@@ -5,11 +5,13 @@ Whatever is wrong with a request's model or data comes out here, before anything
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from intdim.errors import UserError
 from intdim.execute import seed_world
@@ -18,7 +20,7 @@ from intdim.models import load_model, load_tokenizer, locate
 from intdim.parameters import ParameterTable
 from intdim.request import CellRequest
 from intdim.spec import GROUPS, Facts, ModelSpec, Prepared, from_dict, to_dict
-from intdim.tasks.stored import load_task, prepare_task
+from intdim.tasks.stored import TaskData, load_task, prepare_task
 
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "special_tokens*", "added_tokens*", "*.model", "*.tiktoken")
 
@@ -47,14 +49,7 @@ def prepare(cell: CellRequest) -> Prepared:
         head_seed=0,
         pad_token_id=data.pad_id,
     )
-    positions = getattr(model.config, "max_position_embeddings", None)
-    longest = int(max(data.train.lengths.max(), data.evaluation.lengths.max()))
-    if isinstance(positions, int) and 0 < positions < longest:
-        raise UserError(
-            f"an example has {longest} tokens, the model has {positions} positions",
-            f"task.max_length at most {positions}",
-            f"Lower task.max_length to {positions}.",
-        )
+    check_fit(model, data)
     table = ParameterTable.of(model, exclude=cell.subspace.exclude)
     facts = Facts(
         D=table.D,
@@ -81,6 +76,45 @@ def prepare(cell: CellRequest) -> Prepared:
         gradient_checkpointing=wanted.gradient_checkpointing,
     )
     return Prepared(model=spec, task=data.spec, facts=facts)
+
+
+def check_fit(model: nn.Module, data: TaskData) -> None:
+    """Raise ``UserError`` where examples are longer than the model, or its vocabulary is smaller than the tokenizer's.
+
+    Either would end the first batch that has such an example, on CUDA with an error that names neither.
+    """
+    longest = int(max(data.train.lengths.max(), data.evaluation.lengths.max()))
+    positions = longest_input(model)
+    if 0 < positions < longest:
+        raise UserError(
+            f"an example has {longest} tokens, the model has positions for {positions}",
+            f"task.max_length at most {positions}",
+            f"Lower task.max_length to {positions}.",
+        )
+    highest = max(int(data.train.ids.max()), int(data.evaluation.ids.max()), data.pad_id)
+    table = 0
+    with contextlib.suppress(NotImplementedError):  # code of the model's own need not name its table
+        table = getattr(model.get_input_embeddings(), "num_embeddings", 0)  # type: ignore[operator]
+    if 0 < table <= highest:
+        raise UserError(
+            f"the tokenizer gives the token {highest}, the model has embeddings for 0 to {table - 1}",
+            "a tokenizer whose tokens all have an embedding",
+            "Put the model's own tokenizer beside its config.json.",
+        )
+
+
+def longest_input(model: nn.Module) -> int:
+    """Return how many tokens a model takes by its configuration, 0 where that says nothing.
+
+    RoBERTa's family counts positions from the padding token's number on, so that of 514 places 512 can be used: its
+    table of positions has a padding index, which others lack.
+    """
+    said = getattr(model.config, "max_position_embeddings", None)
+    positions = said if isinstance(said, int) and said > 0 else 0
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            positions = module.num_embeddings - module.padding_idx - 1
+    return positions
 
 
 def prepare_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

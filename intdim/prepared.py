@@ -16,7 +16,7 @@ from intdim.request import CellRequest
 from intdim.spec import Prepared, digest, from_dict, to_dict
 from intdim.tasks import corpus
 
-PREPARED_VERSION = 1  # raised by hand when preparation would find something else for the same request
+PREPARED_VERSION = 2  # raised by hand when preparation would find something else for the same request
 PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
 
 
