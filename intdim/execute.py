@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import inspect
+import logging
 import math
 import os
 import platform
@@ -16,7 +17,7 @@ import random
 import resource
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from torch import nn
 
 from intdim import durable
 from intdim.errors import RunFailed, UserError
-from intdim.ledger import Ledger
+from intdim.ledger import FULL, Ledger
 from intdim.models import load_model
 from intdim.spec import RunSpec, Runtime, derive_seed, from_dict, to_dict
 from intdim.subspace import Subspace
@@ -94,6 +95,20 @@ def build(spec: RunSpec, runtime: Runtime, data: TaskData) -> tuple[nn.Module, M
     return model, SubspaceMover(subspace)
 
 
+@contextlib.contextmanager
+def heard() -> Iterator[list[str]]:
+    """Collect the warnings that our own modules log, for the run's log.txt; the worker's log is not kept."""
+    said: list[str] = []
+    ear = logging.Handler(logging.WARNING)
+    ear.emit = lambda record: said.append(record.getMessage())
+    source = logging.getLogger("intdim")
+    source.addHandler(ear)
+    try:
+        yield said
+    finally:
+        source.removeHandler(ear)
+
+
 def fitting(data: TaskData, model: nn.Module) -> TaskData:
     """Leave out segment numbers for a model whose forward takes none."""
     takes = inspect.signature(model.forward).parameters
@@ -151,8 +166,21 @@ def run_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
         except UserError:
             raise
         except Exception as error:
-            durable.write_text(folder / "error.txt", traceback.format_exc())
-            raise RunFailed(f"{type(error).__name__}: {error}. The traceback is in {folder / 'error.txt'}") from error
+            raise RunFailed(_recorded(error, ledger, folder / "error.txt")) from error
+
+
+def _recorded(error: Exception, ledger: Ledger, file: Path) -> str:
+    """Put the traceback of a run that broke into its folder; say what happened and where that is recorded."""
+    full = isinstance(error, OSError) and error.errno in FULL
+    told = ledger.failed(error) if full and isinstance(error, OSError) else error
+    said = str(told) if isinstance(told, RunFailed) else f"{type(told).__name__}: {told}"
+    try:
+        durable.write_text(file, traceback.format_exc())
+    except OSError as refused:
+        if isinstance(told, RunFailed):  # it says already that the disk is full
+            return f"{said} The traceback could not be written"
+        return f"{said}. The traceback could not be written: {ledger.failed(refused)}"
+    return f"{said.removesuffix('.')}. The traceback is in {file}"
 
 
 def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: Report) -> dict[str, Any]:
@@ -160,7 +188,8 @@ def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: 
     device = torch.device(runtime.device)
     peak = PeakMemory(device)
     data = load_task(Path(runtime.task_folder))
-    model, mover = build(spec, runtime, data)
+    with heard() as warnings:
+        model, mover = build(spec, runtime, data)
     data = fitting(data, model)
     durable.write_json(folder / "environment.json", environment(runtime))
     dropout = derive_seed(spec.seed, "dropout")
@@ -177,7 +206,7 @@ def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: 
     )
     outcome = train(run)
     result = result_of(spec, run, outcome, peak.read())
-    durable.write_text(folder / "log.txt", log_text(spec, run, result))
+    durable.write_text(folder / "log.txt", log_text(spec, run, result, warnings))
     ledger.write_result(spec.run_id, result)
     run.checkpoint.drop()
     if spec.subspace.method == "full":
@@ -216,13 +245,14 @@ def result_of(spec: RunSpec, run: Run, outcome: Outcome, peak_bytes: int) -> dic
     }
 
 
-def log_text(spec: RunSpec, run: Run, result: dict[str, Any]) -> str:
-    """Return log.txt: which path was taken and what came out, for a reader."""
+def log_text(spec: RunSpec, run: Run, result: dict[str, Any], warnings: Sequence[str] = ()) -> str:
+    """Return log.txt: which path was taken, what was warned about and what came out, for a reader."""
     lines = [f"run {spec.run_id}: {spec.model.name} on {spec.task.name}, {spec.subspace.method}, seed {spec.seed}"]
     if isinstance(run.mover, SubspaceMover):
         subspace = run.mover.subspace
         lines.append(f"theta in R^{subspace.D}, d = {subspace.d} of which {subspace.num_groups} scales")
         lines.append(f"projection {spec.subspace.projection}, scope {spec.subspace.scope}, computed by torch")
+    lines += [f"warning: {warning}" for warning in warnings]
     lines.append(f"{run.total} steps of {spec.train.batch_size} x {spec.train.accumulation}, {spec.train.precision}")
     lines.append(f"{result['status']} {result['reason']}".strip())
     lines.append(f"train {result['train_score']} select {result['select_score']} eval {result['eval_score']}")

@@ -59,7 +59,7 @@ class Ledger:
             os.unlink(name)
         except OSError as error:
             if error.errno in FULL:
-                raise self._failed(error) from error
+                raise self.failed(error) from error
             raise UserError(
                 f"out={self.out} is not writable: {there}: {error.strerror}",
                 "a folder you may write to",
@@ -97,9 +97,10 @@ class Ledger:
         try:
             yield
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
 
-    def _failed(self, error: OSError) -> RunFailed:
+    def failed(self, error: OSError) -> RunFailed:
+        """Say what happened to the disk, what was kept, and what to do."""
         if error.errno in FULL:
             return RunFailed(
                 f"the disk under {self.out} is full ({error.strerror}). Finished runs are kept; "
