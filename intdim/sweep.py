@@ -20,6 +20,7 @@ from intdim import prepared as remembered
 from intdim.errors import Interrupted, RunFailed, UserError
 from intdim.fingerprint import cache_folder
 from intdim.launch import Event, Launcher, LocalSlots
+from intdim.launch.process import log_name, remove_old_logs
 from intdim.ledger import Ledger
 from intdim.measure import Measurement, Result, Wanted, check_dimensions, expected_runs
 from intdim.request import CellRequest, RuntimeRequest
@@ -64,7 +65,9 @@ class Workers:
         """The slots, started on first use."""
         if self._launcher is None:
             environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if self.request.offline else {}
-            log = cache_folder() / "workers" / f"{os.getpid()}.log"
+            log = cache_folder() / "workers" / log_name()
+            with contextlib.suppress(OSError):  # someone else's files; a log too many hurts nobody
+                remove_old_logs(log.parent)
             self._launcher = LocalSlots(self.slots, self.threads, environment=environment, log=log)
         return self._launcher
 

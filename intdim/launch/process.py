@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
+import re
 import signal
 import subprocess
 import time
@@ -130,6 +132,33 @@ class WorkerProcess:
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+def log_name() -> str:
+    """Name this driver's log so that ``remove_old_logs`` can tell whether the driver lives."""
+    return f"{platform.node()}-{os.getpid()}.log"
+
+
+def remove_old_logs(folder: Path) -> None:
+    """Remove what the workers of drivers printed that are gone: killed, or ended with a log worth a look until now.
+
+    Only logs of this machine are looked at; ``folder`` may be shared with others.
+    """
+    ours = re.compile(rf"{re.escape(platform.node())}-(\d+)-\d+\.log")
+    for file in folder.glob("*.log"):
+        named = ours.fullmatch(file.name)
+        if named and not _lives(int(named[1])):
+            file.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # someone else's, but alive
+    return True
 
 
 def how_it_ended(status: int, last_lines: str) -> str:

@@ -1,7 +1,8 @@
 """A task from the Hugging Face hub, by way of ``datasets``; what goes wrong there is said in three lines.
 
 Offline mode (``HF_HUB_OFFLINE``, ``HF_DATASETS_OFFLINE``) is honoured by ``datasets`` itself: a set that was fetched
-before is then read from its cache.
+before is then read from its cache. The same is done where the hub cannot be reached, which is asked once: ``datasets``
+would ask for half a minute.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -51,7 +53,7 @@ def read_hub(
     train: Any
     evaluation: Any
     try:
-        with _quiet():
+        with _quiet(), _cached_only(not Path(reference).exists() and not _reachable()):
             train, evaluation = datasets.load_dataset(reference, config or None, split=[train_split, eval_split])
     except Exception as error:
         explained = _explain(error, reference, config)
@@ -76,6 +78,31 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+def _reachable() -> bool:
+    """Ask the hub for anything at all; an answer of any kind will do."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except Exception:  # no name, no route, no answer in time, offline mode: the library's kinds change with its version
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _cached_only(only: bool) -> Iterator[None]:
+    """Let ``datasets`` look into its cache and nowhere else, if ``only``."""
+    from datasets import config
+
+    before = config.HF_HUB_OFFLINE
+    config.HF_HUB_OFFLINE = before or only
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
 
 
 def _full(reference: str, config: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from intdim.errors import RunFailed
 from intdim.launch import LocalSlots
+from intdim.launch.process import log_name, remove_old_logs
 
 from .contract import PATIENCE, LauncherContract, of, until_ended
 
@@ -321,6 +322,7 @@ def test_workers_die_with_their_driver(tmp_path: Path, number: signal.Signals) -
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from intdim.launch import LocalSlots
+from intdim.launch.process import log_name, remove_old_logs
 launcher = LocalSlots(2, 1, command={COMMAND!r})
 for key in "ab":
     launcher.submit(key, "nap", {{"mark": sys.argv[1] + "/" + key, "seconds": 300.0}})
@@ -339,3 +341,16 @@ while True:
     finally:
         driver.kill()
         driver.wait()
+
+
+def test_logs_of_drivers_that_are_gone_are_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine = log_name().replace(".log", "-0.log")
+    gone = mine.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
+    elsewhere = f"elsewhere-{ended.pid}-0.log"
+    for name in (mine, gone, elsewhere, "notes.log"):
+        (tmp_path / name).write_text("said something")
+    remove_old_logs(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {mine, elsewhere, "notes.log"}
+    remove_old_logs(tmp_path / "not there yet")

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from intdim.tasks import hub, sources
 
 from .made import refused, request, rows
+
+ROOT = Path(__file__).parents[2]
+REACHABLE = hub._reachable
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    """Tests ask nobody whether the hub is there."""
+    monkeypatch.setattr(hub, "_reachable", lambda: True)
 
 
 @pytest.fixture
@@ -46,8 +60,6 @@ def test_hub_mistakes(local_hub):
 
 
 def test_a_damaged_hub_file(local_hub):
-    from pathlib import Path
-
     file = Path(local_hub) / "validation.parquet"
     file.write_bytes(file.read_bytes()[:-30])
     assert "damaged" in refused(request(source="hub", reference=local_hub))
@@ -109,6 +121,58 @@ def test_offline_and_nothing_cached_without_any_patch(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
     assert "intdim fetch" in refused(request(source="hub", reference="nyu-mll/glue", config="mrpc"))
+
+
+WITHOUT_NETWORK = """
+import time
+def sleep(seconds): raise SystemExit(f"waits {seconds} s")
+time.sleep = sleep
+from intdim.tasks import hub
+hub.read_hub("nyu-mll/glue", "mrpc", ("sentence1", "label"), "label", "train", "validation")
+"""
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path):
+    nobody = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")} | nobody
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NETWORK], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "waits" not in done.stderr
+    assert "(mrpc) is not in the cache and the hub cannot be reached" in done.stderr
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_only_the_cache_is_read_where_the_hub_cannot_be_reached(there, monkeypatch):
+    import datasets
+
+    seen = []
+
+    def load_dataset(*args, **kwargs):
+        seen.append(datasets.config.HF_HUB_OFFLINE)
+        raise ConnectionError
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(hub, "_reachable", lambda: there)
+    refused(request(source="hub", reference="nyu-mll/glue"))
+    assert seen == [not there]
+    assert datasets.config.HF_HUB_OFFLINE is False
+
+
+def test_any_answer_of_the_hub_will_do(monkeypatch):
+    import http.server
+    import threading
+
+    import huggingface_hub.constants
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert REACHABLE()  # status 501: it answers no HEAD
+        server.shutdown()
+    assert not REACHABLE()
 
 
 def test_retries_are_not_announced(monkeypatch, caplog):
