@@ -146,6 +146,14 @@ def test_the_floors_are_those_that_are_checked() -> None:
     assert [sorted(re.findall(r"`(\w+)`", names)) for _, names in table] == [sorted(names) for names in rooms]
 
 
+def test_every_room_is_on_a_floor() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = " | ".join(project["tool"]["importlinter"]["contracts"][0]["layers"])
+    floors = [name.strip().removeprefix("intdim.") for name in layers.split("|")]
+    files = {Path(name).parts[1] for name in tracked() if name.startswith("intdim/") and name.endswith(".py")}
+    assert sorted(floors) == sorted(name.removesuffix(".py") for name in files if not name.startswith("__"))
+
+
 def test_every_status_is_explained() -> None:
     table = README.partition("## Status words")[2].partition("\n## ")[0]
     assert tuple(re.findall(r"^\| `(\w+)`", table, flags=re.MULTILINE)) == STATUSES
