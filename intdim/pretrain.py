@@ -56,7 +56,7 @@ class PretrainConfig:
     weight_decay: float = 0.01
     mask_fraction: float = 0.15
     checkpoint_every: int = 1000
-    embedding_scale: float = 8.0
+    embedding_scale: float = 2.0
     seed: int = 0
     precision: str = "float32"
     device: str = "cpu"
@@ -193,7 +193,7 @@ def stored_weights(body: nn.Module, dtype: torch.dtype, embedding_scale: float) 
 
     The sum of word, position and segment embeddings goes straight into a LayerNorm, which undoes the factor: the
     function is the same. What changes is fine-tuning. A step of a given length moves every weight alike, so it moves
-    small embeddings by much of their size; at a size near 1, which T5 draws them with, it moves them little.
+    embeddings less for their size when they are larger.
     """
     scaled = {name: embedding_scale if name.endswith("_embeddings.weight") else 1.0 for name in body.state_dict()}
     return {name: (value.detach() * scaled[name]).to("cpu", dtype) for name, value in body.state_dict().items()}

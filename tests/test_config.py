@@ -46,7 +46,7 @@ AT_TOP = {
     "fetch": "device offline out seed",
     "report": "name out sweeps",
     "doctor": "D d device out",
-    "pretrain": "batch_size checkpoint_every corpus corpus.column corpus.name corpus.path device learning_rate "
+    "pretrain": "batch_size checkpoint_every embedding_scale corpus corpus.column corpus.name corpus.path device learning_rate "
     "mask_fraction model model.heads model.hidden_size model.intermediate_size model.layers model.max_positions "
     "model.vocab_size out precision seed steps store threads warmup weight_decay window",
 }
@@ -116,7 +116,7 @@ def test_what_composes_has_exactly_the_known_keys(command: str) -> None:
 
 def test_the_default() -> None:
     cell = request()
-    assert (cell.model.name, cell.task.name) == ("tiny", "docstrings-package")
+    assert (cell.model.name, cell.task.name) == ("tiny", "docstrings-kind")
     where = cell.subspace
     assert (where.method, where.projection, where.scope, where.groups) == ("did", "fastfood", "global", "layer")
     assert cell.search.name == "posterior"

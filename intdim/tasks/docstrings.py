@@ -1,7 +1,8 @@
-"""The two built-in tasks, made from the task half of the docstring corpus.
+"""The three built-in tasks, made from the task half of the docstring corpus.
 
 ``docstrings-package``: which package a docstring comes from, with the names that give it away masked.
 ``docstrings-pair``: does this summary describe this signature; half of the pairs are mismatched within a package.
+``docstrings-kind``: does a docstring describe a function or a class, with the words that say so masked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pandas as pd
 from intdim.tasks import corpus
 from intdim.tasks.corpus import Docstring
 
-NAMES = ("docstrings-package", "docstrings-pair")
+NAMES = ("docstrings-package", "docstrings-pair", "docstrings-kind")
 SEED = 2012_13255  # fixed: the tasks are the same for everyone with the same packages
 WORDS = 20  # a text is cut after so many words: the summary and what follows it
 MOST = {"train": 1400, "validation": 420}  # rows of one package, so that no class is much larger than the others
@@ -27,6 +28,10 @@ GIVEAWAYS = re.compile(
     r"\b(?:n?d?arrays?|ndarrays?|dataframes?|series|tensors?|axes|axis|artists?|nn\.module|modules?)\b",
     re.IGNORECASE,
 )
+# Words that would give away whether a function or a class is described.
+KINDS = re.compile(
+    r"\b(?:(?:sub|base|meta|data)?class(?:es)?|functions?|methods?|constructors?|instances?|objects?)\b", re.IGNORECASE
+)
 SUMMARY_WORDS = 24
 SIGNATURE_WORDS = 40
 
@@ -36,8 +41,8 @@ def load(name: str) -> dict[str, pd.DataFrame]:
 
     No text occurs twice, and none that stands in the pre-training half occurs at all.
     """
-    made = {"docstrings-package": _package_rows, "docstrings-pair": _pair_rows}[name]
-    visible = {"docstrings-package": masked, "docstrings-pair": summary_of}[name]
+    made = {"docstrings-package": _package_rows, "docstrings-pair": _pair_rows, "docstrings-kind": _kind_rows}[name]
+    visible = {"docstrings-package": masked, "docstrings-pair": summary_of, "docstrings-kind": kind_masked}[name]
     parts: dict[str, list[Docstring]] = {"pretrain": [], "train": [], "validation": []}
     for one in corpus.docstrings():
         parts[corpus.part_of(one.module)].append(one)
@@ -59,7 +64,11 @@ def load(name: str) -> dict[str, pd.DataFrame]:
 
 def label_names(name: str) -> tuple[str, ...]:
     """Return the classes of a built-in task in the order of their numbers."""
-    return corpus.PACKAGES if name == "docstrings-package" else ("mismatched", "matching")
+    return {
+        "docstrings-package": corpus.PACKAGES,
+        "docstrings-pair": ("mismatched", "matching"),
+        "docstrings-kind": ("function", "class"),
+    }[name]
 
 
 def signature_words(signature: str) -> str:
@@ -86,9 +95,17 @@ def summary_of(text: str) -> str:
 
 def masked(text: str) -> str:
     """Return the beginning of a docstring without examples and without words that give the package away."""
+    return GIVEAWAYS.sub("thing", _beginning(text))
+
+
+def kind_masked(text: str) -> str:
+    """Return the beginning of a docstring without examples and without words that say what kind of thing it is."""
+    return KINDS.sub("thing", _beginning(text))
+
+
+def _beginning(text: str) -> str:
     lines = [line for line in text.splitlines() if not line.strip().startswith((">>>", "...", "# "))]
-    words = " ".join(lines).split()[:WORDS]
-    return GIVEAWAYS.sub("thing", " ".join(words))
+    return " ".join(" ".join(lines).split()[:WORDS])
 
 
 def _split(name: str) -> str:
@@ -121,3 +138,22 @@ def _pair_rows(chosen: list[Docstring], most: int, chooser: np.random.Generator)
         shifted = [(picked[at][0], picked[(at + 1) % half][1]) for at in range(half)]
         rows += [(*pair, 0) for pair in shifted] + [(*pair, 1) for pair in picked[half : 2 * half]]
     return pd.DataFrame(rows, columns=["summary", "signature", "label"])
+
+
+def _kind_rows(chosen: list[Docstring], most: int, chooser: np.random.Generator) -> pd.DataFrame:
+    """Each package gives as many functions as classes, so that knowing the package does not help."""
+    rows = []
+    for package in corpus.PACKAGES:
+        # a docstring that begins with its own name or signature says what it is
+        plain = [one for one in chosen if one.package == package and not _names_itself(one)]
+        texts = [sorted({kind_masked(one.text) for one in plain if one.kind == kind}) for kind in ("function", "class")]
+        fewer = min(most, *map(len, texts))
+        rows += [
+            (found[at], label) for label, found in enumerate(texts) for at in chooser.permutation(len(found))[:fewer]
+        ]
+    return pd.DataFrame(rows, columns=["text", "label"])
+
+
+def _names_itself(one: Docstring) -> bool:
+    words = one.text.split()
+    return len(words) < 4 or words[0].partition("(")[0].rpartition(".")[2] == one.qualname.rpartition(".")[2]
