@@ -46,7 +46,8 @@ AT_TOP = {
     "fetch": "device offline out seed",
     "report": "name out sweeps",
     "doctor": "D d device out",
-    "pretrain": "batch_size checkpoint_every embedding_scale corpus corpus.column corpus.name corpus.path device learning_rate "
+    "pretrain": "batch_size checkpoint_every corpus corpus.column corpus.name corpus.path device embedding_scale "
+    "learning_rate "
     "mask_fraction model model.heads model.hidden_size model.intermediate_size model.layers model.max_positions "
     "model.vocab_size out precision seed steps store threads warmup weight_decay window",
 }
