@@ -45,7 +45,9 @@ pieces), made for trying `intdim` without a network. It knows docstrings and not
 * **Recipe**: masked words and replaced segments, {steps} steps of {batch_size} windows of at most {window} tokens, in
   {minutes:.0f} minutes on one thread of a busy machine. At the end (mean of the last {last} steps): masked-word loss
   {masked_loss:.3f} nats, replaced-segment loss {next_loss:.3f} nats (not knowing costs 0.693).
-* **Files**: body with pooler, no heads; stored as float16, loaded as float32.
+* **Files**: body with pooler, no heads; stored as float16, loaded as float32. The embeddings are stored
+  {embedding_scale:g} times as large as they were trained: the LayerNorm behind them undoes that, and fine-tuning moves
+  them less for their size.
 * **Made again by** `python scripts/make_tiny.py`, which also writes this file.
 
 Full fine-tuning (300 steps of 32, rate 1.5e-3, {seeds} seeds; accuracy on the scoring half, mean and range;
@@ -121,7 +123,10 @@ def describe(weights: int, rows: list[str]) -> None:
     names = [*[name for name in corpus.PACKAGES if name != "stdlib"], "transformers", "tokenizers"]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     text = README.format(
-        **{name: getattr(CONFIG, name) for name in ("layers", "hidden_size", "heads", "batch_size", "window", "steps")},
+        **{
+            name: getattr(CONFIG, name)
+            for name in ("layers", "hidden_size", "heads", "batch_size", "window", "steps", "embedding_scale")
+        },
         vocab_size=json.loads((ASSETS / "config.json").read_text(encoding="utf-8"))["vocab_size"],
         weights=weights,
         texts=len(made.texts),
