@@ -60,7 +60,8 @@ class StepLengths:
     hopeless: int = 0
 
     def at(self, d: int) -> float:
-        """Return the length to use at ``d``: interpolated in log d between known dimensions, level beyond them."""
+        """Return the length to use at ``d``: interpolated in log d between known dimensions, and beyond them going on
+        as between the nearest two, if it falls with d there, by at most a factor of ``FACTOR``; level otherwise."""
         if not self.known:
             middle = sorted(self.lengths)
             return middle[len(middle) // 2]
@@ -68,13 +69,20 @@ class StepLengths:
             return self.known[d]
         below = [known for known in self.known if known < d]
         above = [known for known in self.known if known > d]
-        if not below:
-            return self.known[min(above)]
-        if not above:
-            return self.known[max(below)]
-        left, right = max(below), min(above)
+        if below and above:
+            return round_rate(self._on_line(max(below), min(above), d))
+        nearest = max(below) if below else min(above)
+        here = self.known[nearest]
+        if len(self.known) == 1:
+            return here
+        left, right = sorted(sorted(self.known, key=lambda known: abs(math.log(known / d)))[:2])
+        if self.known[left] <= self.known[right]:
+            return here  # that a longer step suits a larger d is noise
+        return round_rate(min(max(self._on_line(left, right, d), here / FACTOR), here * FACTOR))
+
+    def _on_line(self, left: int, right: int, d: int) -> float:
         share = math.log(d / left) / math.log(right / left)
-        return round_rate(self.known[left] ** (1 - share) * self.known[right] ** share)
+        return self.known[left] ** (1 - share) * self.known[right] ** share
 
     def note(self, d: int, length: float, score: float) -> None:
         """Record a selection score of one length at ``d`` (the first of a pair stays)."""
