@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from intdim import __version__
+from intdim.cli.overrides import known_keys
 from intdim.spec import STATUSES
 
 ROOT = Path(__file__).parents[1]
@@ -109,6 +110,23 @@ def test_every_group_choice_in_the_table_of_keys_exists() -> None:
                 assert (folder / f"{choice}.yaml").exists(), f"{key}={choice}"
                 checked += 1
     assert checked > 12
+
+
+SET_BY_FILES = {  # what choosing a file of a group decides, and what no user sets
+    *("launch.name", "model.source", "projection.name", "search.name", "subspace.method", "task.source"),
+    *("task.version", "model.overrides"),  # model.overrides.OPTION is what one types
+}
+
+
+def test_the_table_of_keys_is_complete_and_true() -> None:
+    section = README.partition("## Keys")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([\w.]+)=[^`]*`", section))
+    commands = documented_commands()
+    assert named - {"model.overrides.OPTION"} <= set().union(*(known_keys(command) for command in commands))
+    for command in commands - {"pretrain"}:
+        missing = known_keys(command) - named - SET_BY_FILES
+        assert not {key for key in missing if not key.startswith("hydra")}, command
+    assert "conf/pretrain.yaml" in section
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -54,9 +54,13 @@ def _table(plan: dict[str, Any]) -> Table:
         "a run": f"{plan['steps_per_run']:,} steps; full {seconds['full']}, inside {seconds['inside']}",
         "a step": f"full {steps['full']}, inside {steps['inside']}",
         "memory": f"full {memory['full'] / 2**30:.2f} GiB, inside {memory['inside'] / 2**30:.2f} GiB a worker",
-        "where": f"{plan['device']}, {plan['slots']} slots of {plan['threads']} threads",
+        "where": f"{plan['device']}, {_counted(plan['slots'], 'slot')} of {_counted(plan['threads'], 'thread')}",
         "time": "measured already" if plan["known"] else f"about {duration(plan['seconds'])}",
     }
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
