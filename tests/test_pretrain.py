@@ -348,3 +348,15 @@ def test_the_shipped_model_is_small_whole_and_open_to_all() -> None:
     assert torch.equal(model.bert.pooler.dense.weight, stored["pooler.dense.weight"].float())
     assert len(AutoTokenizer.from_pretrained(ASSETS)) == model.config.vocab_size
     assert (ASSETS / "README.md").exists()
+
+
+@pytest.mark.slow
+def test_the_shipped_tokenizer_is_the_one_that_its_corpus_gives(tmp_path: Path) -> None:
+    corpus = read_corpus("docstrings")
+    said = (ASSETS / "README.md").read_text(encoding="utf-8")
+    if f"`{corpus.fingerprint}`" not in said:
+        pytest.skip("other versions of Python or of the packages: another corpus")
+    config = json.loads((ASSETS / "config.json").read_text(encoding="utf-8"))
+    train_tokenizer(corpus, config["vocab_size"], tmp_path / "made", config["max_position_embeddings"])
+    for file in (tmp_path / "made").iterdir():
+        assert file.read_bytes() == (ASSETS / file.name).read_bytes(), file.name
