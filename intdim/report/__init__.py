@@ -26,8 +26,9 @@ WIDE = 6.0  # inches, the text width of a page
 
 
 def report(out: Path, name: str = "latest", sweeps: list[str] | None = None) -> Path:
-    """Write ``out/reports/<name>/`` and return it: d90.csv, d90.tex, d90.parquet, points.csv, runs.csv, index.html and
-    ``figures/``, where every figure (PDF and PNG at 6 inches, PDF at 3.3) stands beside the CSV it was drawn from.
+    """Write ``out/reports/<name>/`` and return it: d90.csv, d90.tex, d90.parquet, points.csv, runs.csv, index.html,
+    published.csv where a published d90 has a counterpart, and ``figures/``, where every figure (PDF and PNG at 6
+    inches, PDF at 3.3) stands beside the CSV it was drawn from.
 
     The folder is made beside its place and swapped in whole, so that a killed report leaves the one before it.
 
@@ -103,6 +104,8 @@ def _fill(folder: Path, out: Path, records: list[SweepRecord], unfinished: list[
     from intdim.report.figures import draw_curve
     from intdim.report.forest import COLUMNS, draw_forest, forest_rows
     from intdim.report.page import page
+    from intdim.report.published import COLUMNS as PUBLISHED_COLUMNS
+    from intdim.report.published import comparisons
     from intdim.report.tables import d90_table, latex_table, points_table, runs_table
     from intdim.report.typeset import csv_text, render
 
@@ -114,6 +117,10 @@ def _fill(folder: Path, out: Path, records: list[SweepRecord], unfinished: list[
     named = {run["run_id"]: run for one in records for run in [*one.runs, *one.baseline_runs, *one.other_runs]}
     runs = read_runs(out) if everything else [named[run_id] for run_id in sorted(named)]
     write_text(folder / "runs.csv", runs_table(runs).to_csv(index=False))
+
+    compared = comparisons(records)
+    if compared:
+        write_text(folder / "published.csv", csv_text(compared, PUBLISHED_COLUMNS))
 
     pictures: dict[str, bytes] = {}
     for record in records:
@@ -133,7 +140,9 @@ def _fill(folder: Path, out: Path, records: list[SweepRecord], unfinished: list[
             write_bytes(folder / "figures" / file, data)
             if file.endswith(".png"):
                 pictures["d90"] = data
-    write_text(folder / "index.html", page(records, unfinished, pictures, {r.sweep_id: _stem(r) for r in records}))
+    write_text(
+        folder / "index.html", page(records, unfinished, pictures, {r.sweep_id: _stem(r) for r in records}, compared)
+    )
 
 
 def _stem(record: SweepRecord) -> str:

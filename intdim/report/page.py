@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,13 @@ and Gupta 2020 (arXiv 2012.13255) for SAID and the measurement on pre-trained la
 """
 
 
-def page(records: list[SweepRecord], unfinished: list[str], pictures: dict[str, bytes], stems: dict[str, str]) -> str:
+def page(
+    records: list[SweepRecord],
+    unfinished: list[str],
+    pictures: dict[str, bytes],
+    stems: dict[str, str],
+    compared: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Return the page as HTML.
 
     Args:
@@ -48,6 +54,7 @@ def page(records: list[SweepRecord], unfinished: list[str], pictures: dict[str, 
         unfinished: ids of sweeps without a verdict, to be named.
         pictures: PNG bytes by sweep id, and under ``d90`` the comparison where there is one.
         stems: file names under ``figures/`` by sweep id, without ending.
+        compared: what ``published.comparisons`` made of the sweeps.
     """
     count = _count(len(records), "sweep")
     parts = [
@@ -72,6 +79,7 @@ def page(records: list[SweepRecord], unfinished: list[str], pictures: dict[str, 
         parts.append(
             _picture(pictures["d90"], "d90 of every sweep with its interval; the table above has the numbers.", "d90")
         )
+    parts.append(_published(compared) if compared else "")
     parts.append("</section>")
     parts += [_section(record, pictures.get(record.sweep_id), stems[record.sweep_id]) for record in records]
     parts.append(f'<section aria-labelledby="method-title"><h2 id="method-title">What d90 means</h2>{_METHOD}')
@@ -108,6 +116,27 @@ def _summary(records: list[SweepRecord]) -> str:
             )
         )  # fmt: skip
     return _table(head, rows, "d90 of each sweep")
+
+
+def _published(compared: Sequence[Mapping[str, Any]]) -> str:
+    words = {True: "yes", False: "no", None: "–"}
+    rows = [
+        (
+            _Link(f"{row['model']} on {row['task']}", f"#{row['sweep_id']}"),
+            f"{str(row['method']).upper()}, {row['projection']}, {row['scope']} scope",
+            "–" if row["d90"] is None else whole(row["d90"]),
+            _ends(dict(row)),
+            whole(row["published_d90"]),
+            "–" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            words[row["inside_interval"]],
+            f"{row['paper']}, {row['place']}",
+        )
+        for row in compared
+    ]
+    head = ("cell", "ours", "d90", "interval", "published", "ratio", "published inside", "where")
+    return _table(head, rows, "Beside published values") + (
+        "<p class='note'>The papers print no intervals and do not say scope, step lengths or seeds.</p>"
+    )
 
 
 def _section(record: SweepRecord, picture: bytes | None, stem: str) -> str:

@@ -55,7 +55,7 @@ BAD = [
     ("sweep train=large", "Known: paper, small"),
     ("sweep launch=slurm", "Known: local, ray"),
     ("sweep experiment=smok", "did you mean 'smoke'"),
-    ("sweep -m experiment=smoke,table2", "did you mean 'table1'"),
+    ("sweep -m experiment=smoke,smoke2", "did you mean 'smoke'"),
     ("sweep subspace=full", "intdim train subspace=full"),
     ("plan subspace=full", "intdim train subspace=full"),
     # values
