@@ -16,6 +16,7 @@ from torch import nn
 from intdim.errors import UserError
 from intdim.execute import seed_world
 from intdim.fingerprint import cache_folder, fingerprint_folder
+from intdim.model_files import load_config
 from intdim.models import load_model, load_tokenizer, locate
 from intdim.parameters import ParameterTable
 from intdim.request import CellRequest
@@ -33,6 +34,7 @@ def prepare(cell: CellRequest) -> Prepared:
     """
     wanted = cell.model
     located = locate(wanted.source, wanted.reference, wanted.revision, wanted.path)
+    load_config(located.folder, wanted.overrides, wanted.trust_remote_code)  # else the tokenizer is blamed for it
     tokenizer = load_tokenizer(located.folder, wanted.trust_remote_code)
     tokenizer_key = fingerprint_folder(located.folder, TOKENIZER_FILES)
     task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder())

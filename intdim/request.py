@@ -30,7 +30,8 @@ class ModelRequest:
 class TaskRequest:
     """Which data and how to read it. ``config`` is the hub's configuration name; an empty ``text`` means that the text
     columns are found (all string columns but the label); ``label_names`` orders string labels. In both, ``a | b`` is
-    one thing under two names: the column that is there is read, and the class is shown as ``a``. 0 in ``max_train``
+    one thing under two names: the column that is there is read, and the class is shown as ``a``; so in the splits,
+    of which the hub has ``a``. 0 in ``max_train``
     and ``max_eval`` means all; ``selection`` is half or same."""
 
     name: str

@@ -71,3 +71,11 @@ def test_a_tokenizer_that_is_larger_than_the_model_is_refused(cell, name):
     ):
         prepare(cell(name, vocab_size=highest))
     prepare(cell(name, vocab_size=highest, words=highest))  # the tokens that occur are what counts
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"model_type": "bert", "hidden_size": "large"}'])
+def test_a_damaged_configuration_is_not_blamed_on_the_tokenizer(cell, content, tmp_path):
+    wanted = cell("bert")
+    (tmp_path / "bert" / "config.json").write_text(content)
+    with pytest.raises(UserError, match=r"the configuration in .*bert cannot be read"):
+        prepare(wanted)

@@ -7,6 +7,7 @@ a character like any other. An empty cell of a csv or tsv is a missing value: th
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -30,8 +31,8 @@ def read_folder(
 
     ``columns`` are the wanted ones (``a | b``: the first of these that is there); none means all.
 
-    A split of the task's own (``validation_matched``, ``train_r1+train_r2``) is taken where files have that name,
-    else ``train`` and ``validation``.
+    Of a split ``validation_matched | validation`` the first is taken that there are files for, ``train_r1+train_r2``
+    being two of them.
 
     Raises:
         UserError: no such folder, no such file, two formats of one split, a damaged file, a missing column.
@@ -41,8 +42,8 @@ def read_folder(
         what = "is a file" if folder.exists() else "does not exist"
         allowed = f"a folder with train.* and validation.* ({NAMES})"
         raise UserError(f"task.path={path} {what}", allowed, "Check the path.")
-    train, train_files = _split_files(folder, train_split, "train")
-    evaluation, eval_files = _split_files(folder, eval_split, "validation")
+    train, train_files = _split_files(folder, train_split)
+    evaluation, eval_files = _split_files(folder, eval_split)
     return _read_all(train_files, columns), _read_all(eval_files, columns), train, evaluation
 
 
@@ -85,23 +86,27 @@ def choose_columns(there: list[str], wanted: tuple[str, ...], where: str) -> tup
     return tuple(chosen)
 
 
+def usual(name: str) -> str:
+    """Return the first of the names ``a | b``, which is the hub's."""
+    return spellings(name)[:2][-1]
+
+
 def spellings(name: str) -> list[str]:
     """Return what a column or a class may be called: the name itself and, of ``a | b``, each part, the usual first."""
     parts = [part.strip() for part in name.split(" | ")]
     return [name, *parts] if len(parts) > 1 else [name]
 
 
-def _split_files(folder: Path, split: str, usual: str) -> tuple[str, list[Path]]:
-    own = [_one_file(folder, part) for part in split.split("+")]
-    if all(own):
-        return split, [file for file in own if file is not None]
-    file = _one_file(folder, usual)
-    if file is not None:
-        return usual, [file]
+def _split_files(folder: Path, split: str) -> tuple[str, list[Path]]:
+    wanted = spellings(split)[1:] or [split]
+    for name in wanted:
+        files = [_one_file(folder, part) for part in name.split("+")]
+        if all(files):
+            return name, [file for file in files if file is not None]
     there = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    names = " or ".join(dict.fromkeys([usual, split]))
-    advice = f"Put {usual}.csv (or .tsv, .jsonl, .parquet) into it."
-    if usual == "validation" and _one_file(folder, "test") is not None:
+    names, stem = " or ".join(wanted), wanted[-1].partition("+")[0]
+    advice = f"Put {stem}.csv (or .tsv, .jsonl, .parquet) into it."
+    if stem == "validation" and _one_file(folder, "test") is not None:
         advice = f"{advice[:-1]}, or write task.eval_split=test to score on the test file."
     listed = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
     raise UserError(f"task.path={folder} has no {names} file ({NAMES})", f"Files there are: {listed or 'none'}", advice)
@@ -128,10 +133,11 @@ def _text(file: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        known = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
         raise UserError(
             f"{file} is not UTF-8: byte 0x{data[error.start]:02x} in line {line}",
             "text files in UTF-8",
-            f"Convert it, for example: iconv -f latin1 -t utf-8 {file.name}",
+            f"Convert it, for example: iconv -f {known} -t utf-8 {file.name}",
         ) from None
 
 
@@ -182,6 +188,8 @@ def _jsonl(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise _damaged(file, f"line {number} is not JSON: {error.msg} at character {error.pos + 1}") from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+            raise _damaged(file, f"line {number} cannot be read: {str(error).partition(';')[0]}") from None
         if not isinstance(row, dict):
             raise _damaged(file, f'line {number} is not an object such as {{"text": "...", "label": 0}}')
         there.update(dict.fromkeys(row))

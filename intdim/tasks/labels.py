@@ -12,6 +12,7 @@ import numpy as np
 from intdim.errors import UserError
 
 WHOLE = re.compile(r"([+-]?\d+)(\.0*)?")
+LONGEST_NUMBER = 400  # characters; Python itself refuses to read 4,300 digits, and 309 are infinity
 REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -148,7 +149,7 @@ def _number(value: Any) -> int | float | None:
     """Return the number that a label is or spells: whole ones as int."""
     if isinstance(value, str):
         whole = WHOLE.fullmatch(value.strip())
-        if whole is not None:
+        if whole is not None and len(whole[1]) <= LONGEST_NUMBER:
             return int(whole[1])
         if REAL.fullmatch(value.strip()) is None:
             return None

@@ -19,7 +19,7 @@ import pandas as pd
 from intdim.errors import UserError, suggest
 from intdim.request import TaskRequest as TaskRequest
 from intdim.spec import derive_seed
-from intdim.tasks.files import choose_columns, read_folder, spellings
+from intdim.tasks.files import choose_columns, read_folder, spellings, usual
 from intdim.tasks.hub import read_hub
 from intdim.tasks.labels import REAL, encode_classes, encode_scores
 from intdim.tasks.metrics import METRICS
@@ -80,7 +80,7 @@ def read(request: TaskRequest) -> Tables:
         train_labels, eval_labels = encode_scores(labels[0], labels[1], where)
         names: tuple[str, ...] = ()
     else:
-        names = tuple(spellings(name)[:2][-1] for name in request.label_names) or raw.label_names
+        names = tuple(usual(name) for name in request.label_names) or raw.label_names
         labels = [_usual(side, request.label_names) for side in labels]
         counted = bool(raw.label_names)  # a source that names its classes numbers its labels by them
         train_labels, eval_labels, names = encode_classes(labels[0], labels[1], names, where, counted)
@@ -147,16 +147,15 @@ def _local(request: TaskRequest) -> _Raw:
 
 
 def _hub(request: TaskRequest) -> _Raw:
-    train, evaluation, names = read_hub(
-        request.reference, request.config, _wanted(request), request.label, request.train_split, request.eval_split
-    )
-    return _Raw(train, evaluation, names, request.train_split, request.eval_split)
+    splits = usual(request.train_split), usual(request.eval_split)
+    train, evaluation, names = read_hub(request.reference, request.config, _wanted(request), request.label, *splits)
+    return _Raw(train, evaluation, names, *splits)
 
 
 def _usual(labels: list[Any], names: tuple[str, ...]) -> list[Any]:
     """Return the labels with each other spelling of a class (``entailment | e``) replaced by its usual one."""
-    usual = {other: spellings(name)[1] for name in names for other in spellings(name)[2:]}
-    return [usual.get(label, label) if isinstance(label, str) else label for label in labels]
+    other = {word: usual(name) for name in names for word in spellings(name)[2:]}
+    return [other.get(label, label) if isinstance(label, str) else label for label in labels]
 
 
 def _wanted(request: TaskRequest) -> tuple[str, ...]:
@@ -165,16 +164,18 @@ def _wanted(request: TaskRequest) -> tuple[str, ...]:
 
 def _find_text(frame: pd.DataFrame, label: str) -> tuple[str, ...]:
     """Return the columns other than the label that hold words: every value a string and not all of them numbers."""
-    found = []
+    found, empty = [], []
     for name in frame.columns:
         values = [value for value in frame[name] if value is not None]
+        empty += [str(name)] if not values else []
         words = bool(values) and all(isinstance(value, str) for value in values)
         if name != label and words and not all(REAL.fullmatch(value) for value in values):
             found.append(str(name))
     if len(found) not in (1, 2):
         listed = ", ".join(str(name) for name in frame.columns)
+        blank = f" ({', '.join(empty)}: nothing in all {len(frame)} rows)" if empty else ""
         raise UserError(
-            f"{len(found)} columns hold text{': ' if found else ''}{', '.join(found)}; which are meant?",
+            f"{len(found)} columns hold text{': ' if found else ''}{', '.join(found)}{blank}; which are meant?",
             f"one or two text columns. Columns there are: {listed}",
             "Name them with task.text=[...] and the label with task.label=...",
         )

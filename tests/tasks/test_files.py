@@ -25,6 +25,15 @@ def test_no_folder_no_file(tmp_path):
     assert "task.path is empty" in refused(request())
 
 
+def test_a_split_that_was_asked_for_is_there_or_missed(tmp_path):
+    path = folder(tmp_path)
+    message = refused(request(path, eval_split="test"))
+    assert "has no test file" in message
+    assert "train.csv, validation.csv" in message
+    assert "has no train_r1+train_r2 file" in refused(request(path, train_split="train_r1+train_r2"))
+    assert "has no dev or test file" in refused(request(path, eval_split="dev | test"))
+
+
 def test_two_formats_of_one_split(tmp_path):
     write(folder(tmp_path), "train.parquet", rows(4))
     assert "2 files for train: train.csv, train.parquet" in refused(request(tmp_path))
@@ -66,6 +75,12 @@ def test_a_column_missing_in_evaluation_alone(tmp_path):
         ("train.tsv", b"text\tlabel\na\t0\nb\n", "line 3 has 1 fields"),
         ("train.jsonl", b'{"text": "a", "label": 0}\n{"text": "b", "la', "line 2 is not JSON"),
         ("train.jsonl", b'{"text": "a", "label": 0}\n["b", 1]\n', "line 2 is not an object"),
+        (
+            "train.jsonl",
+            b'{"text": "a", "label": 0}\n' + b"[" * 100_000 + b"\n",
+            "line 2 cannot be read: maximum recursion",
+        ),
+        ("train.jsonl", b'{"text": "a", "label": ' + b"9" * 5000 + b"}\n", "line 1 cannot be read: Exceeds the limit"),
         ("train.parquet", b"PAR1 this is not a parquet file PAR1", "is damaged"),
         ("train.parquet", b"text,label\na,0\n", "is damaged"),
     ],
@@ -93,7 +108,9 @@ def test_a_file_that_is_not_utf8(tmp_path):
     (path / "train.csv").write_bytes("text,label\nplain,0\ncafé,1\n".encode("latin1"))
     message = refused(request(path))
     assert "not UTF-8: byte 0xe9 in line 3" in message
-    assert "iconv" in message
+    assert "iconv -f latin1" in message
+    (path / "train.csv").write_text("text,label\nplain,0\n", encoding="utf-16")
+    assert "iconv -f utf-16" in refused(request(path))
 
 
 def test_half_a_surrogate(tmp_path):
@@ -110,7 +127,8 @@ def test_text_columns_of_nulls(tmp_path, kind):
     assert "is empty in 3 of 20 rows (first: row 5)" in message
     nothing = rows(20).assign(text=None)
     assert "empty in all 20 rows" in refused(request(folder(tmp_path / "all", nothing, kind=kind)))
-    assert "0 columns hold text" in refused(request(folder(tmp_path / "all", nothing, kind=kind), text=()))
+    message = refused(request(folder(tmp_path / "all", nothing, kind=kind), text=()))
+    assert "0 columns hold text (text: nothing in all 20 rows)" in message
 
 
 def test_blank_texts(tmp_path):

@@ -46,6 +46,8 @@ def test_hub_layout(local_hub):
     assert sources.read(request(source="hub", reference=local_hub, text=("sentence | text",))).text == ("text",)
     pooled = sources.read(request(source="hub", reference=local_hub, train_split="train+validation"))
     assert len(pooled.train) == 28
+    other = sources.read(request(source="hub", reference=local_hub, eval_split="validation | nothing"))
+    assert other.eval_split == "validation"
 
 
 def test_hub_mistakes(local_hub):

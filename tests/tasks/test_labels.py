@@ -44,6 +44,7 @@ def labelled(tmp_path, train, validation=None, kind="jsonl", **changes):
         ([2.5] * 8, None, {"metric": "pearson"}, "all 8 labels of train are 2.5"),
         ([0.5, 2.5] * 4, [-1] * 8, {"metric": "spearman"}, "are -1 (-1 marks hidden labels"),
         ([0.5, 1e999] * 4, None, {"metric": "pearson"}, "is inf"),
+        ([0, "9" * 5000] * 4, None, {}, "row 2 of train is inf, which is no class"),
         ([0, 1] * 4, [0, 1, 1], {}, "validation has 3 examples"),
         ([0, 1] * 4, None, {"max_train": 1}, "train has 1 example"),
         ([0, 1] * 4, None, {"max_eval": 3}, "at least 4 (2 for each half; task.selection=same needs 2)"),

@@ -150,11 +150,12 @@ def test_splits_by_name(tmp_path):
     assert len(sources.read(request(path)).evaluation) == 10
     chosen = sources.read(request(path, eval_split="test"))
     assert (len(chosen.evaluation), chosen.eval_split) == (6, "test")
-    fallback = sources.read(request(path, train_split="train_r1+train_r2", eval_split="validation_matched"))
+    split = {"train_split": "train_r1+train_r2 | train", "eval_split": "validation_matched | validation"}
+    fallback = sources.read(request(path, **split))
     assert (fallback.train_split, fallback.eval_split) == ("train", "validation")
     for number in (1, 2):
         write(path, f"train_r{number}.csv", rows(5, start=400 * number))
-    joined = sources.read(request(path, train_split="train_r1+train_r2"))
+    joined = sources.read(request(path, **split))
     assert (len(joined.train), joined.train_split) == (10, "train_r1+train_r2")
 
 
