@@ -98,6 +98,12 @@ class Checked:
         text = self.text(key)
         return str(Path(text).expanduser().absolute()) if text else ""
 
+    def out(self) -> Path:
+        """The folder of the results, as it was typed; an empty one is a fault and no name for where one is."""
+        if not self.text("out"):
+            self.fault("out is empty", "out=DIR")
+        return Path(self.text("out")).expanduser()
+
     def text(self, key: str) -> str:
         """A string; null is empty, and a number stands for itself."""
         value = self._get(key)
@@ -210,10 +216,8 @@ def runtime_request(cfgs: list[DictConfig]) -> RuntimeRequest:
 def _runtime(cfg: DictConfig) -> RuntimeRequest:
     check = Checked(cfg)
     offline = check.switch("offline") or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-    if not check.text("out"):
-        check.fault("out is empty", "out=DIR")
     made = RuntimeRequest(
-        out=check.path("out"),
+        out=str(check.out().absolute()),
         device=check.choice("device", DEVICES),
         slots=check.whole("launch.slots", 1, none=0),
         threads=check.whole("launch.threads", 1, none=0),

@@ -50,8 +50,8 @@ def work(made: list[DictConfig]) -> int:
             check.fault(f"model.hidden_size={values['hidden_size']}", f"a multiple of model.heads={values['heads']}")
         if values["window"] > values["max_positions"]:
             check.fault(f"window={values['window']}", f"at most model.max_positions={values['max_positions']}")
+        out = check.out()
         check.done()
-        out = Path(check.text("out")).expanduser()
         _pretrain(check, values, device, store, out)
     return 0
 

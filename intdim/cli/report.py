@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
@@ -21,10 +19,9 @@ def write(made: list[DictConfig]) -> int:
 
     for cfg in made:
         check = Checked(cfg)
-        chosen = list(check.texts("sweeps"))
-        folder = report(
-            Path(check.text("out") or "outputs").expanduser(), check.text("name") or "latest", chosen or None
-        )
+        out, chosen = check.out(), list(check.texts("sweeps"))
+        check.done()
+        folder = report(out, check.text("name") or "latest", chosen or None)
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 print(file)

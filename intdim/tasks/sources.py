@@ -81,6 +81,10 @@ def read(request: TaskRequest) -> Tables:
         names: tuple[str, ...] = ()
     else:
         names = tuple(usual(name) for name in request.label_names) or raw.label_names
+        if len(set(names)) < len(names):
+            raise UserError(
+                f"task.label_names={list(names)} names a class twice", "a name for each class", "Set task.label_names."
+            )
         labels = [_usual(side, request.label_names) for side in labels]
         counted = bool(raw.label_names)  # a source that names its classes numbers its labels by them
         train_labels, eval_labels, names = encode_classes(labels[0], labels[1], names, where, counted)

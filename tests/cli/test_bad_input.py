@@ -68,6 +68,8 @@ BAD = [
     ("plan -m device=auto,cpu", "differ in out, device"),
     ("fetch -m device=auto,cpu", "differ in out, device"),
     ("sweep out=", "out is empty"),
+    ("pretrain out=", "out is empty"),
+    ("report out=", "out is empty"),
     ("train d=0", "d=0"),
     ("train d=none", "d=none"),
     ("doctor d=10 D=5", "d=10 exceeds D=5"),

@@ -48,6 +48,8 @@ def labelled(tmp_path, train, validation=None, kind="jsonl", **changes):
         ([0, 1] * 4, [0, 1, 1], {}, "validation has 3 examples"),
         ([0, 1] * 4, None, {"max_train": 1}, "train has 1 example"),
         ([0, 1] * 4, None, {"max_eval": 3}, "at least 4 (2 for each half; task.selection=same needs 2)"),
+        ([0, 1] * 4, None, {"label_names": ("a", "a")}, "['a', 'a'] names a class twice"),
+        (["a", "b"] * 4, None, {"label_names": ("a", "a | b")}, "['a', 'a'] names a class twice"),
         ([0, 1] * 4, None, {"metric": "acuracy"}, "did you mean 'accuracy'?"),
         ([0, 1] * 4, None, {"text": ("text", "label")}, "task.label=label is also a text column"),
         ([0, 1] * 4, None, {"text": ("a", "b", "c")}, "names 3 columns"),
