@@ -42,25 +42,25 @@ class PretrainConfig:
     tokens; ``warmup`` is a fraction of all steps; ``checkpoint_every`` counts steps; checkpoints store the embeddings
     times ``embedding_scale`` (see ``stored_weights``)."""
 
-    vocab_size: int = 7000
-    hidden_size: int = 128
-    layers: int = 2
-    heads: int = 4
-    intermediate_size: int = 512
-    max_positions: int = 128
-    window: int = 96
-    steps: int = 4400
-    batch_size: int = 64
-    learning_rate: float = 2e-3
-    warmup: float = 0.05
-    weight_decay: float = 0.01
-    mask_fraction: float = 0.15
-    checkpoint_every: int = 1000
-    embedding_scale: float = 2.0
-    seed: int = 0
-    precision: str = "float32"
-    device: str = "cpu"
-    threads: int = 1
+    vocab_size: int
+    hidden_size: int
+    layers: int
+    heads: int
+    intermediate_size: int
+    max_positions: int
+    window: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup: float
+    weight_decay: float
+    mask_fraction: float
+    checkpoint_every: int
+    embedding_scale: float
+    seed: int
+    precision: str
+    device: str
+    threads: int
 
 
 def run(

@@ -1,14 +1,20 @@
 """Make ``intdim/assets/tiny`` again: pre-train, store, and compare with random weights.
 
     python scripts/make_tiny.py
+    python scripts/make_tiny.py --rehearse 20
 
 About 20 minutes on one free core. Interrupted, the same command goes on. The same package versions and machine give
 the same weights; the command line's way to the same folder is
-``intdim pretrain window=64 steps=4000 store=float16 device=cpu threads=1``.
+``intdim pretrain store=float16 device=cpu threads=1``, whose other values are those below. A rehearsal takes so many
+steps of pre-training and of each comparison, leaves the shipped folder as it is, and says whether all of it but the
+trained numbers comes out as shipped.
 """
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -16,11 +22,13 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from intdim import durable, pretrain
 from intdim.fingerprint import fingerprint_folder
@@ -31,8 +39,29 @@ from intdim.tasks.windows import docstring_corpus
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "intdim" / "assets" / "tiny"
 WORK = ROOT / "outputs" / "make-tiny"
-CONFIG = pretrain.PretrainConfig(window=64, steps=4000)
-MODELS, SEEDS = ("tiny", "tiny-random"), (0, 1, 2)
+CONFIG = pretrain.PretrainConfig(
+    vocab_size=7000,
+    hidden_size=128,
+    layers=2,
+    heads=4,
+    intermediate_size=512,
+    max_positions=128,
+    window=64,
+    steps=4000,
+    batch_size=64,
+    learning_rate=2e-3,
+    warmup=0.05,
+    weight_decay=0.01,
+    mask_fraction=0.15,
+    checkpoint_every=1000,
+    embedding_scale=2.0,
+    seed=0,
+    precision="float32",
+    device="cpu",
+    threads=1,
+)
+STORE = torch.float16
+MODELS, SEEDS, FINE_STEPS = ("tiny", "tiny-random"), (0, 1, 2), 300
 
 README = """# tiny
 
@@ -48,9 +77,11 @@ pieces), made for trying `intdim` without a network. It knows docstrings and not
 * **Files**: body with pooler, no heads; stored as float16, loaded as float32. The embeddings are stored
   {embedding_scale:g} times as large as they were trained: the LayerNorm behind them undoes that, and fine-tuning moves
   them less for their size.
+* **Configuration**: {configuration}.
+* **SHA-256**: {digests}.
 * **Made again by** `python scripts/make_tiny.py`, which also writes this file.
 
-Full fine-tuning (300 steps of 32, rate 1.5e-3, {seeds} seeds; accuracy on the scoring half, mean and range;
+Full fine-tuning ({fine_steps} steps of 32, rate 1.5e-3, {seeds} seeds; accuracy on the scoring half, mean and range;
 `majority` always answers the commonest class of the training split):
 
 | task | tiny | tiny-random | majority |
@@ -63,17 +94,58 @@ Python (PSF), numpy, pandas and torch (BSD), matplotlib (its own, PSF-like). Non
 
 
 def main() -> None:
+    """Make the shipped folder, or rehearse that."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rehearse", type=int, metavar="STEPS", help="so many steps; changes nothing that is shipped")
+    steps = parser.parse_args().rehearse
+    if steps is None:
+        make()
+    else:
+        rehearse(steps)
+
+
+def make() -> None:
     """Pre-train (or go on), put the model into the package, compare it with random weights, and describe it."""
     print(f"{CONFIG.steps} steps: about 20 minutes on one free core; goes on from {WORK} if interrupted", flush=True)
-    facts = pretrain.run(
-        docstring_corpus(), WORK / "run", CONFIG, seed_world=_seed_world, report=_show, dtype=torch.float16
-    )
+    facts = trained(WORK / "run", CONFIG)
     install(Path(facts["folder"]))
-    fine_tune(WORK / "compare")
-    describe(facts["weights"], table(WORK / "compare"))
+    fine_tune(WORK / "compare", FINE_STEPS, SEEDS)
+    rows = table(WORK / "compare", SEEDS)
+    text = described(ASSETS, WORK / "run", CONFIG, facts["weights"], FINE_STEPS, len(SEEDS), rows)
+    durable.write_text(ASSETS / "README.md", text)
     size = sum(file.stat().st_size for file in ASSETS.iterdir())
-    print((ASSETS / "README.md").read_text(encoding="utf-8"))
+    print(text)
     print(f"{ASSETS}: {size / 1e6:.2f} MB")
+
+
+def rehearse(steps: int) -> None:
+    """Do all of it in ``steps`` steps beside the shipped folder, and exit with 1 where more than numbers differs."""
+    out, config = WORK / f"rehearsal-{steps}", dataclasses.replace(CONFIG, steps=steps)
+    facts = trained(out / "run", config)
+    made = Path(facts["folder"])
+    fine_tune(out / "compare", steps, SEEDS[:1])
+    rows = table(out / "compare", SEEDS[:1])
+    print(described(made, out / "run", config, facts["weights"], steps, 1, rows))
+    wrong = differences(made)
+    if wrong:
+        sys.exit(f"not as shipped: {', '.join(wrong)} (other versions of Python or the packages?)")
+    print(f"all but the trained numbers is as shipped; {made}")
+
+
+def trained(out: Path, config: pretrain.PretrainConfig) -> dict[str, Any]:
+    """Pre-train on the docstrings in ``out``, or go on; return the closing facts."""
+    return pretrain.run(docstring_corpus(), out, config, seed_world=_seed_world, report=_show, dtype=STORE)
+
+
+def differences(made: Path) -> list[str]:
+    """Return what differs from the shipped folder, apart from the README and the values of the weights."""
+    small = ("config.json", "tokenizer.json", "tokenizer_config.json")
+    wrong = [name for name in small if (made / name).read_bytes() != (ASSETS / name).read_bytes()]
+    shapes = [
+        {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in load_file(folder / "model.safetensors").items()}
+        for folder in (made, ASSETS)
+    ]
+    return wrong + ["names, shapes or types of weights"] * (shapes[0] != shapes[1])
 
 
 def install(made: Path) -> None:
@@ -88,15 +160,15 @@ def install(made: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def fine_tune(out: Path) -> None:
-    """Fine-tune both models fully on both tasks through the command line; runs that are there are not repeated."""
-    lists = [f"model={','.join(MODELS)}", f"task={','.join(docstrings.NAMES)}", f"seed={','.join(map(str, SEEDS))}"]
-    fixed = ["subspace=full", "train.max_steps=300", "train.learning_rate=[1.5e-3]", "device=cpu", f"out={out}"]
+def fine_tune(out: Path, steps: int, seeds: Sequence[int]) -> None:
+    """Fine-tune the shipped models fully on every task through the command line; finished runs are not repeated."""
+    lists = [f"model={','.join(MODELS)}", f"task={','.join(docstrings.NAMES)}", f"seed={','.join(map(str, seeds))}"]
+    fixed = ["subspace=full", f"train.max_steps={steps}", "train.learning_rate=[1.5e-3]", "device=cpu", f"out={out}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-m", "intdim", "train", "-m", *lists, *fixed], check=True, env=environment)
 
 
-def table(out: Path) -> list[str]:
+def table(out: Path, seeds: Sequence[int]) -> list[str]:
     """Return the rows of the comparison: mean and range over the seeds, from the runs of the present weights."""
     present = fingerprint_folder(ASSETS, FOLDER_FILES)
     scores: dict[tuple[str, str], list[float]] = {}
@@ -110,36 +182,55 @@ def table(out: Path) -> list[str]:
         splits = docstrings.load(task)
         majority = (splits["validation"]["label"] == splits["train"]["label"].mode()[0]).mean()
         found = [scores[task, model] for model in MODELS]
-        assert all(len(values) == len(SEEDS) for values in found), "a run failed"
+        assert all(len(values) == len(seeds) for values in found), "a run failed"
         shown = [f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f})" for values in found]
         rows.append(f"| {task} | {' | '.join(shown)} | {majority:.3f} |")
     return rows
 
 
-def describe(weights: int, rows: list[str]) -> None:
-    """Write the README of the shipped folder."""
+def described(
+    folder: Path,
+    run: Path,
+    config: pretrain.PretrainConfig,
+    weights: int,
+    fine_steps: int,
+    seeds: int,
+    rows: list[str],
+) -> str:
+    """Return the README of ``folder``, which the pre-training in ``run`` made."""
     made = docstring_corpus()
-    last = json.loads((WORK / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    last = json.loads((run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     names = [*[name for name in corpus.PACKAGES if name != "stdlib"], "transformers", "tokenizers"]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    text = README.format(
-        **{
-            name: getattr(CONFIG, name)
-            for name in ("layers", "hidden_size", "heads", "batch_size", "window", "steps", "embedding_scale")
-        },
-        vocab_size=json.loads((ASSETS / "config.json").read_text(encoding="utf-8"))["vocab_size"],
+    return README.format(
+        **dataclasses.asdict(config)
+        | {"vocab_size": json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]},
+        configuration=configuration(config),
+        digests=digests(folder),
         weights=weights,
         texts=len(made.texts),
         fingerprint=made.fingerprint,
         versions=f"Python {platform.python_version()}, {versions}",
         minutes=last["seconds"] / 60,
-        last=pretrain.REPORT_EVERY,
+        last=min(pretrain.REPORT_EVERY, config.steps),
         masked_loss=last["masked_loss"],
         next_loss=last["next_loss"],
-        seeds=len(SEEDS),
+        fine_steps=fine_steps,
+        seeds=seeds,
         table="\n".join(rows),
     )
-    durable.write_text(ASSETS / "README.md", text)
+
+
+def configuration(config: pretrain.PretrainConfig) -> str:
+    """Return every value that a pre-training depends on, for a reader."""
+    values = dataclasses.asdict(config) | {"store": str(STORE).removeprefix("torch.")}
+    return ", ".join(f"`{name}={value}`" for name, value in values.items())
+
+
+def digests(folder: Path) -> str:
+    """Return the SHA-256 of every file of a model's folder but the README."""
+    files = [file for file in sorted(folder.iterdir()) if file.suffix in (".json", ".safetensors")]
+    return ", ".join(f"`{file.name}` {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files)
 
 
 def _seed_world(seed: int) -> None:

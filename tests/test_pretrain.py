@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
@@ -20,6 +26,7 @@ from intdim.models import load_model
 from intdim.pretrain import PretrainConfig, read_corpus, run
 from intdim.tasks.windows import Corpus, Windows, train_tokenizer
 
+ROOT = Path(__file__).parents[1]
 ASSETS = Path(pretrain.__file__).parent / "assets" / "tiny"
 SMALL = PretrainConfig(
     vocab_size=200,
@@ -32,7 +39,15 @@ SMALL = PretrainConfig(
     steps=12,
     batch_size=8,
     learning_rate=1e-2,
+    warmup=0.05,
+    weight_decay=0.01,
+    mask_fraction=0.15,
     checkpoint_every=5,
+    embedding_scale=2.0,
+    seed=0,
+    precision="float32",
+    device="cpu",
+    threads=1,
 )
 NOUNS = ["array", "figure", "tensor", "table", "file", "window", "index", "signal"]
 VERBS = ["Return", "Close", "Open", "Scale", "Draw", "Read", "Write", "Sort"]
@@ -348,6 +363,40 @@ def test_the_shipped_model_is_small_whole_and_open_to_all() -> None:
     assert torch.equal(model.bert.pooler.dense.weight, stored["pooler.dense.weight"].float())
     assert len(AutoTokenizer.from_pretrained(ASSETS)) == model.config.vocab_size
     assert (ASSETS / "README.md").exists()
+
+
+def script() -> ModuleType:
+    """The script that makes the shipped model."""
+    place = importlib.util.spec_from_file_location("make_tiny", ROOT / "scripts" / "make_tiny.py")
+    assert place is not None
+    assert place.loader is not None
+    made = importlib.util.module_from_spec(place)
+    place.loader.exec_module(made)
+    return made
+
+
+def test_the_shipped_model_says_what_made_it() -> None:
+    make_tiny, said = script(), (ASSETS / "README.md").read_text(encoding="utf-8")
+    assert make_tiny.digests(ASSETS) in said
+    assert make_tiny.configuration(make_tiny.CONFIG) in said
+    given = yaml.safe_load((ROOT / "conf" / "pretrain.yaml").read_text(encoding="utf-8"))
+    typed = {"store": "float16", "device": "cpu", "threads": 1}  # as the script's own text says
+    assert "store=float16 device=cpu threads=1``" in make_tiny.__doc__
+    values = asdict(make_tiny.CONFIG) | {"store": str(make_tiny.STORE).removeprefix("torch.")}
+    assert {name: (given | given["model"] | typed)[name] for name in values} == values
+
+
+@pytest.mark.slow
+def test_a_rehearsal_comes_out_as_shipped() -> None:
+    if f"`{read_corpus('docstrings').fingerprint}`" not in (ASSETS / "README.md").read_text(encoding="utf-8"):
+        pytest.skip("other versions of Python or of the packages: another corpus")
+    before = {file.name: file.read_bytes() for file in ASSETS.iterdir()}
+    command = [sys.executable, str(ROOT / "scripts" / "make_tiny.py"), "--rehearse", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "all but the trained numbers is as shipped" in done.stdout
+    assert {file.name: file.read_bytes() for file in ASSETS.iterdir()} == before
 
 
 @pytest.mark.slow
