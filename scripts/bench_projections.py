@@ -1,0 +1,247 @@
+"""How long P z and P^T g take, as multiples of copying D floats in the same run.
+
+    python scripts/bench_projections.py --D 22713986 --d 1000 --threads 2
+
+First every projection is compared with its definition and put through the dot test, in float64; if one fails, no time
+is printed and the status is 1. Then each repeat times a copy of D floats and both products of every contender, one
+after the other, so that what else the machine does falls on all of them alike. ``--d`` takes a list. Contenders are the
+projections, and ``butterfly``: a padded Fastfood with one addition and one subtraction per stage over the whole array,
+the usual way to write it, kept here as the yardstick. Peak memory is that of a fresh process that makes P and both
+products. Writes scripts/results/projections.json with machine, versions and load. Quartiles that lie far apart say that
+the machine was busy: compare such rows with nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from intdim.durable import write_json
+from intdim.kernels.reference import DEFINITIONS
+from intdim.projections import PROJECTIONS, make_projection
+
+RESULTS = Path(__file__).parent / "results" / "projections.json"
+GATE = 1e-12  # relative, float64
+GATE_SIZES = ((1, 1), (63, 7), (1000, 63), (1025, 513), (2049, 64))
+DENSE_LIMIT = 4 * 10**7  # D d above which dense takes longer than a benchmark should
+BUTTERFLY = "butterfly"
+
+
+class Butterfly:
+    """H G Pi H B on one block, padded to a power of two, by butterflies over the whole array."""
+
+    def __init__(self, D: int, d: int, seed: int, device: torch.device) -> None:
+        self.D, self.d, self.size = D, d, 1 << (D - 1).bit_length()
+        chooser = torch.Generator().manual_seed(seed)
+        self.signs = (torch.randint(0, 2, (self.size,), generator=chooser) * 2 - 1).float().to(device)
+        self.order = torch.randperm(self.size, generator=chooser).to(device)
+        self.gaussians = torch.randn(self.size, generator=chooser).to(device)
+        self.scale = 1 / math.sqrt(self.size * D)
+
+    @property
+    def state_bytes(self) -> int:
+        """Two tables of float32 and one of int64."""
+        return 16 * self.size
+
+    def matvec(self, z: Tensor, out: Tensor) -> None:
+        """Write P z into ``out``."""
+        padded = z.new_zeros(self.size)
+        padded[: self.d] = z * self.scale
+        moved = self._transform(padded * self.signs.to(z.dtype))[self.order] * self.gaussians.to(z.dtype)
+        out.copy_(self._transform(moved)[: self.D])
+
+    def rmatvec(self, g: Tensor) -> Tensor:
+        """Return P^T g."""
+        padded = g.new_zeros(self.size)
+        padded[: self.D] = g
+        moved = self._transform(padded) * self.gaussians.to(g.dtype)
+        back = torch.empty_like(moved)
+        back[self.order] = moved
+        return (self._transform(back) * self.signs.to(g.dtype))[: self.d] * self.scale
+
+    def _transform(self, values: Tensor) -> Tensor:
+        half = 1
+        while half < self.size:
+            pairs = values.view(-1, 2, half)
+            values = torch.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], dim=1).view(-1)
+            half *= 2
+        return values
+
+
+def make(name: str, D: int, d: int, device: torch.device) -> Any:
+    """Return a contender with ``matvec(z, out)``, ``rmatvec(g)`` and ``state_bytes``."""
+    return Butterfly(D, d, 0, device) if name == BUTTERFLY else make_projection(name, D, d, 0, device)
+
+
+def vectors(D: int, d: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return z, shape ``(d,)``, and g, shape ``(D,)``, both standard normal."""
+    chooser = torch.Generator().manual_seed(D + d)
+    return tuple(torch.randn(size, generator=chooser, dtype=dtype).to(device) for size in (d, D))  # type: ignore[return-value]
+
+
+def faults(names: list[str], D: int, d: int, device: torch.device) -> list[str]:
+    """Return what is wrong: a product that is not its definition's, or a dot test that does not close at ``(D, d)``."""
+    found = []
+    for name in names:
+        for rows, columns in GATE_SIZES:
+            z, g = vectors(rows, columns, torch.float64, device)
+            P = make(name, rows, columns, device)
+            image = torch.empty(rows, dtype=torch.float64, device=device)
+            P.matvec(z, out=image)
+            if name != BUTTERFLY:
+                definition = DEFINITIONS[name](rows, columns, 0).to(device)
+                expected = (definition @ z, definition.t() @ g)
+                for product, value, right in zip(("P z", "P^T g"), (image, P.rmatvec(g)), expected, strict=True):
+                    error = float((value - right).norm() / right.norm())
+                    if not error < GATE:
+                        found.append(f"{name}: {product} at D={rows}, d={columns} is off by {error:.1e}")
+            found += dot_fault(name, P, z, g, image)
+        if name != "dense" or D * d <= DENSE_LIMIT:
+            z, g = vectors(D, d, torch.float64, device)
+            P, image = make(name, D, d, device), torch.empty_like(g)
+            P.matvec(z, out=image)
+            found += dot_fault(name, P, z, g, image)
+    return found
+
+
+def dot_fault(name: str, P: Any, z: Tensor, g: Tensor, image: Tensor) -> list[str]:
+    """Return a complaint if <P z, g> is not <z, P^T g>."""
+    error = abs(float(image @ g) - float(z @ P.rmatvec(g))) / float(image.norm() * g.norm())
+    return [] if error < GATE else [f"{name}: dot test at D={g.numel()}, d={z.numel()} is off by {error:.1e}"]
+
+
+def seconds(action: Callable[[], object], device: torch.device) -> float:
+    """Return what one call takes."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    action()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def measure(names: list[str], D: int, d: int, device: torch.device, repeats: int) -> dict[str, Any]:
+    """Return the copy and a row per contender: seconds as quartiles, multiples of the copy, state."""
+    z, g = vectors(D, d, torch.float32, device)
+    out, made = torch.empty_like(g), {name: make(name, D, d, device) for name in names}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    copies = []
+    for repeat in range(repeats + 1):
+        for name, P in made.items():
+            copy = seconds(lambda: out.copy_(g), device)
+            forth = seconds(lambda P=P: P.matvec(z, out=out), device)
+            back = seconds(lambda P=P: P.rmatvec(g), device)
+            if repeat:  # the first one warms up
+                copies.append(copy)
+                taken[name].append((forth, back))
+    copy = statistics.median(copies)
+    rows = {}
+    for name, pairs in taken.items():
+        both = quartiles([forth + back for forth, back in pairs])
+        rows[name] = {
+            "matvec_seconds": quartiles([forth for forth, _ in pairs]),
+            "rmatvec_seconds": quartiles([back for _, back in pairs]),
+            "both_seconds": both,
+            "both_in_copies": both[1] / copy,
+            "both_ns_per_weight": 1e9 * both[1] / D,
+            "state_bytes_per_weight": made[name].state_bytes / D,
+        }
+    return {"D": D, "d": d, "copy_seconds": quartiles(copies), "projections": rows}
+
+
+def quartiles(values: list[float]) -> list[float]:
+    """Return lower quartile, median, upper quartile."""
+    return values * 3 if len(values) == 1 else statistics.quantiles(values, n=4, method="inclusive")
+
+
+def peak_bytes(name: str, D: int, d: int, device: torch.device) -> int:
+    """Return the peak memory of this process after making P and both products; meant for a fresh one."""
+    z, g = torch.ones(d, device=device), torch.ones(D, device=device)
+    P, out = make(name, D, d, device), torch.empty_like(g)
+    P.matvec(z, out=out)
+    P.rmatvec(g)
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would not do on Linux: a new process inherits the peak of the one that started it
+        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def fresh_peak(name: str, D: int, d: int, device: torch.device, threads: int) -> int:
+    """Return ``peak_bytes`` of a new interpreter."""
+    command = [sys.executable, __file__, "--peak", name, "--D", str(D), "--d", str(d)]
+    command += ["--threads", str(threads), "--device", str(device)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Return what the figures were measured on."""
+    facts: dict[str, Any] = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    facts |= {"system": platform.system(), "load": os.getloadavg()[0], "device": str(device)}
+    if device.type == "cuda":
+        facts["card"] = torch.cuda.get_device_name(device)
+    return facts | {"python": sys.version.split()[0], "torch": str(torch.__version__)}
+
+
+def main() -> int:
+    """Check, measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--D", type=int, default=22_713_986)
+    parser.add_argument("--d", default="1000", help="one or several, with commas")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--projections", default=",".join([*PROJECTIONS, BUTTERFLY]))
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    dimensions = [int(d) for d in options.d.split(",")]
+    if options.peak:
+        print(peak_bytes(options.peak, options.D, dimensions[0], options.device))
+        return 0
+    names = options.projections.split(",")
+    wrong = faults(names, options.D, dimensions[0], options.device)
+    if wrong:
+        print("\n".join(["No figures: the products are wrong.", *wrong]), file=sys.stderr)
+        return 1
+    facts, tables = machine(options.device), []
+    for d in dimensions:
+        able = [name for name in names if name != "dense" or options.D * d <= DENSE_LIMIT]
+        table = measure(able, options.D, d, options.device, options.repeats)
+        low, copy, high = (1e3 * value for value in table["copy_seconds"])
+        print(
+            f"D={options.D} d={d}, {options.threads} threads: copy of D floats {copy:.1f} ms ({low:.1f} to {high:.1f})"
+        )
+        print(f"{'':16s} {'copies':>7s} {'quartiles':>15s} {'ns/weight':>10s} {'state B/w':>10s} {'peak MiB':>9s}")
+        for name, row in table["projections"].items():
+            row["peak_bytes"] = fresh_peak(name, options.D, d, options.device, options.threads)
+            edges = " to ".join(f"{1e3 * value / copy:.1f}" for value in row["both_seconds"][::2])
+            print(
+                f"{name:16s} {row['both_in_copies']:7.1f} {edges:>15s} {row['both_ns_per_weight']:10.2f} "
+                f"{row['state_bytes_per_weight']:10.2f} {row['peak_bytes'] / 2**20:9.0f}",
+                flush=True,
+            )
+        tables.append(table)
+    arguments = {"D": options.D, "d": dimensions, "threads": options.threads, "repeats": options.repeats}
+    write_json(options.out, {"arguments": arguments, "machine": facts, "tables": tables})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
