@@ -77,3 +77,15 @@ class RuntimeRequest:
     threads: int
     checkpoint_seconds: float
     offline: bool
+
+
+@dataclass(frozen=True)
+class BoundRequest:
+    """How a certificate is looked for: it fails with probability at most ``delta``; codebooks of ``levels`` levels and
+    kinds ``codebooks`` are tried, and the best ones are trained on for ``finetune_steps`` steps. The decoder needs
+    none of it."""
+
+    delta: float
+    levels: tuple[int, ...]
+    codebooks: tuple[str, ...]
+    finetune_steps: int

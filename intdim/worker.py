@@ -16,6 +16,7 @@ JOBS = {
     "run": "intdim.execute:run_job",
     "time": "intdim.execute:time_job",
     "prepare": "intdim.prepare:prepare_job",
+    "certify": "intdim.compress:certify_job",
     "device": "intdim.prepare:device_job",
 }
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "plan": "say what sweep would run: D, groups, runs, memory, time",
     "fetch": "bring model and task to this machine for offline runs",
     "doctor": "show versions, device, dot test, ns per weight, cache",
+    "bound": "certify a run, or search the best certificate of a cell",
+    "export": "write a run as a file of a few kB, or as a whole model",
     "pretrain": "pre-train a masked language model with checkpoints",
 }
 USAGE = "usage: intdim <command> [flags] [key=value ...]"

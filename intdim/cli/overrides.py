@@ -17,7 +17,7 @@ from intdim.errors import UserError, suggest
 # Hydra's flags that take a value; the rest take none.
 VALUED = {"--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c"}
 GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch", "experiment")
-PATHS = ("out", "model.path", "task.path", "corpus.path")
+PATHS = ("out", "model.path", "task.path", "corpus.path", "run", "to")
 OPEN = "model.overrides."  # a table of the user's own keys
 
 
@@ -42,6 +42,15 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
         if (word in VALUED and rest) or (word in ("--info", "-i") and rest and "=" not in rest[0]):
             flags.append(rest.pop(0))
     return flags, overrides
+
+
+def with_run(arguments: list[str]) -> list[str]:
+    """Return the arguments of a command that is about a run with its bare word written as ``run=``."""
+    flags, rest = split(arguments)
+    bare = [word for word in rest if "=" not in word and not word.startswith(("+", "~"))]
+    if len(bare) > 1:
+        raise UserError(f"several runs are named: {', '.join(bare)}", "one run", "Give the command once for each.")
+    return [*flags, *(f"run={word}" if word in bare else word for word in rest)]
 
 
 def check(overrides: list[str], command: str) -> None:

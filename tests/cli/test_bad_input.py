@@ -11,7 +11,7 @@ from tests.cli.command import call
 BAD = [
     # commands and flags
     ("swep", "did you mean 'sweep'"),
-    ("bound", "unknown command 'bound'"),
+    ("bond", "did you mean 'bound'"),
     ("sweep --grid", "unrecognized arguments: --grid"),
     ("sweep --cfg", "expected one argument"),
     ("sweep --cfg=work", "invalid choice"),

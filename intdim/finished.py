@@ -1,0 +1,127 @@
+"""A finished run, for those who make something of it: is it whole, did it end well, and inside a subspace?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from intdim import durable
+from intdim.errors import UserError
+from intdim.spec import STREAM_VERSION, RunSpec, Runtime, from_dict
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that ended well inside a subspace. ``runtime`` says where its model and data were when it ran."""
+
+    folder: Path
+    spec: RunSpec
+    result: dict[str, Any]
+    runtime: Runtime
+
+    @property
+    def z_file(self) -> Path:
+        """The file of z and, for SAID, the scales."""
+        return self.folder / "z.safetensors"
+
+    @property
+    def out(self) -> Path:
+        """The results folder it belongs to."""
+        return self.folder.parent.parent
+
+
+def find_run(name: str, out: str) -> FinishedRun:
+    """Return the run with an id, with the beginning of one, or in a folder.
+
+    Args:
+        name: an id under ``out``/runs, at least 4 digits of one, or the path of a run's folder.
+        out: the results folder.
+
+    Raises:
+        UserError: there is no such run, it has not ended, it failed, it did not train in a subspace, or its files are
+            damaged or do not belong together.
+    """
+    folder = _folder(name, Path(out).expanduser())
+    spec = _spec(folder)
+    if spec.subspace.method == "full":
+        raise UserError(
+            f"run {spec.run_id} trained all weights (subspace=full): there is no z to write down",
+            "a run with subspace=did or subspace=said",
+            "Make one with `intdim train d=... subspace=did`.",
+        )
+    result = _result(folder, spec)
+    if result.get("status") != "done":
+        raise UserError(
+            f"run {spec.run_id} failed: {result.get('reason') or 'no reason is recorded'}",
+            "a run that is done",
+            "Choose another run; most failures are a step length that is too long.",
+        )
+    if spec.stream_version != STREAM_VERSION:
+        raise UserError(
+            f"run {spec.run_id} drew its projection by stream version {spec.stream_version}, this is {STREAM_VERSION}",
+            "a run of this version",
+            "Make the run again, or use the version of intdim that made it.",
+        )
+    if not (folder / "z.safetensors").is_file():
+        raise UserError(f"{folder} holds no z.safetensors", "a whole run's folder", "Make the run again.")
+    return FinishedRun(folder, spec, result, _runtime(folder))
+
+
+def _folder(name: str, out: Path) -> Path:
+    if not name:
+        raise UserError("no run is named", "a run id, or the folder of a run", "Runs lie under out/runs.")
+    runs = out / "runs"
+    for folder in (runs / name, Path(name).expanduser()):
+        if folder.is_dir() and (folder / "spec.json").exists():
+            return folder.resolve()
+    known = sorted(entry.name for entry in runs.iterdir() if entry.is_dir()) if runs.is_dir() else []
+    alike = [one for one in known if len(name) >= 4 and one.startswith(name)]
+    if len(alike) == 1:
+        return (runs / alike[0]).resolve()
+    fact = f"{len(alike)} runs begin with {name}" if alike else f"there is no run {name!r} in {runs}"
+    listed = ", ".join((alike or known)[:3]) + (", ..." if len(alike or known) > 3 else "")
+    raise UserError(fact, f"known: {listed}" if listed else "an id under out/runs, or a run's folder", "Check out=.")
+
+
+def _spec(folder: Path) -> RunSpec:
+    try:
+        spec = from_dict(RunSpec, durable.read_json(folder / "spec.json"))
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"{folder / 'spec.json'} cannot be read ({error})",
+            "the spec of a run of this version",
+            "Make the run again.",
+        ) from None
+    if spec.run_id != folder.name:
+        raise UserError(
+            f"{folder / 'spec.json'} is the spec of run {spec.run_id}, not of {folder.name}",
+            "a folder as the run left it, under its own name",
+            "Restore the file or the folder's name, or make the run again.",
+        )
+    return spec
+
+
+def _result(folder: Path, spec: RunSpec) -> dict[str, Any]:
+    try:
+        result = durable.read_json(folder / "result.json")
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"{folder / 'result.json'} is damaged ({error})", "the result of a run", "Make the run again."
+        ) from None
+    if result is None:
+        why = "failed; error.txt says why" if (folder / "error.txt").exists() else "has not ended"
+        raise UserError(f"run {spec.run_id} {why}", "a run that is done", "Give its command again, or choose another.")
+    if not isinstance(result, dict) or result.get("run_id") != spec.run_id:
+        raise UserError(f"{folder / 'result.json'} is not the result of run {spec.run_id}", "", "Make the run again.")
+    return result
+
+
+def _runtime(folder: Path) -> Runtime:
+    try:
+        noted = durable.read_json(folder / "environment.json")
+        return from_dict(Runtime, (noted or {}).get("runtime"))
+    except (ValueError, OSError, AttributeError) as error:
+        raise UserError(
+            f"{folder / 'environment.json'} cannot be read ({error})", "a whole run's folder", "Make the run again."
+        ) from None
