@@ -205,10 +205,10 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         UserError: there is no such file, or it is no artifact, damaged, changed, or of another version.
     """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}", "what `intdim export` wrote", "Check the path.")
     try:
         tensors, metadata = load_tensors(path)
-    except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"there is no file {path}", "what `intdim export` wrote", "Check the path.") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is damaged ({error})", "a whole safetensors file", "Export the run again.") from None
     try:
