@@ -27,6 +27,7 @@ from torch import nn
 
 from intdim import durable
 from intdim.errors import RunFailed, UserError
+from intdim.kernels import native
 from intdim.ledger import FULL, Ledger
 from intdim.models import load_model
 from intdim.spec import RunSpec, Runtime, derive_seed, from_dict, to_dict
@@ -59,6 +60,7 @@ def environment(runtime: Runtime) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": device,
         "threads": torch.get_num_threads(),
+        "products": native.reason(),
         "cores": os.cpu_count(),
         "versions": versions(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -251,7 +253,8 @@ def log_text(spec: RunSpec, run: Run, result: dict[str, Any], warnings: Sequence
     if isinstance(run.mover, SubspaceMover):
         subspace = run.mover.subspace
         lines.append(f"theta in R^{subspace.D}, d = {subspace.d} of which {subspace.num_groups} scales")
-        lines.append(f"projection {spec.subspace.projection}, scope {spec.subspace.scope}, computed by torch")
+        where = f"scope {spec.subspace.scope}, computed by {subspace.projection.engine}"
+        lines.append(f"projection {spec.subspace.projection}, {where}")
     lines += [f"warning: {warning}" for warning in warnings]
     lines.append(f"{run.total} steps of {spec.train.batch_size} x {spec.train.accumulation}, {spec.train.precision}")
     lines.append(f"{result['status']} {result['reason']}".strip())

@@ -1,7 +1,8 @@
 """Train a model inside a random subspace: theta = theta_0 + S P z, on any ``nn.Module``, without wrapping it.
 
 The weights become views into one flat buffer, their gradients views into another. ``write()`` fills the first from z,
-``read_grad()`` brings the second back to z: one product each way per optimiser step, whatever the accumulation.
+``read_grad()`` brings the second back to z: one product and one pass over memory each way per optimiser step, whatever
+the accumulation.
 
     sub = Subspace(model, d=1000, projection="fastfood", method="said")
     opt = torch.optim.AdamW(sub.parameters(), lr=step_length / d**0.5, weight_decay=0.0)
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from intdim.errors import UserError, suggest
+from intdim.kernels.flow import Scaling
 from intdim.parameters import ParameterTable
 from intdim.projections import Projection, make_projection, make_stacked
 
@@ -94,6 +96,7 @@ class Subspace:
         if method == "said":
             self.scales = nn.Parameter(torch.ones(self.num_groups, dtype=dtype, device=first.device))
         self._image: Tensor | None = None  # P z of the last write(), kept for SAID: the scales' gradient needs it
+        self._segments: tuple[Tensor, Tensor, tuple[int, ...]] | None = None
 
     def parameters(self) -> list[nn.Parameter]:
         """Return what an optimiser trains: [z], or [z, scales] for SAID; no weight decay belongs on either."""
@@ -107,15 +110,9 @@ class Subspace:
             UserError: the model was moved or converted since, so that its weights are elsewhere.
         """
         self._check_attached()
-        moved = self.theta if self.theta.dtype == self.z.dtype else torch.empty_like(self.theta, dtype=self.z.dtype)
-        if self.scales is None:
-            self.projection.matvec(self.z.detach(), out=moved)
-        else:
-            image = self._image if self._image is not None else torch.empty_like(moved)
-            self._image = self.projection.matvec(self.z.detach(), out=image)
-            for number, start, stop in self._slices:
-                torch.mul(image[start:stop], self.scales[number], out=moved[start:stop])
-        torch.add(self.theta_0, moved, out=self.theta)
+        if self.scales is not None and self._image is None:
+            self._image = torch.empty_like(self.theta, dtype=self.z.dtype)
+        self.projection.write(self.z, self.theta_0, self.theta, self._scaling(), self._image)
 
     @torch.no_grad()
     def read_grad(self) -> None:
@@ -127,15 +124,14 @@ class Subspace:
             UserError: the model was moved or converted since, so that its weights are elsewhere.
         """
         self._check_attached()
-        gradient = self._collect().to(self.z.dtype)  # no copy in float32: it may be changed, it is cleared below
+        gradient = self._collect().to(self.z.dtype)  # no copy in float32
         if self.scales is not None:
             image = self._image if self._image is not None else self.projection.matvec(self.z.detach())
             products = torch.zeros_like(self.scales)
             for number, start, stop in self._slices:
                 products[number] += torch.dot(image[start:stop], gradient[start:stop])
-                gradient[start:stop] *= self.scales[number]
             _add_to_grad(self.scales, products)
-        _add_to_grad(self.z, self.projection.rmatvec(gradient))
+        _add_to_grad(self.z, self.projection.read(gradient, self._scaling()))
         self.gradient.zero_()
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -173,6 +169,18 @@ class Subspace:
             return make_projection(name, self.D, columns, seed=seed, device=str(device))
         sizes = [group.numel for group in self.table.groups(scope)]
         return make_stacked(name, sizes, columns, seed=seed, device=str(device))
+
+    def _scaling(self) -> Scaling | None:
+        """Return S: which segment of the weights is times which scale; None for DID."""
+        if self.scales is None:
+            return None
+        if self._segments is None:
+            ordered = sorted((start, number) for number, start, stop in self._slices if stop > start)
+            starts, numbers = zip(*ordered, strict=True)
+            device = self.theta.device
+            self._segments = torch.tensor(starts, device=device), torch.tensor(numbers, device=device), starts
+        starts, numbers, bounds = self._segments
+        return Scaling(starts, self.scales.detach()[numbers], bounds)
 
     @torch.no_grad()
     def _gather(self, like: Tensor) -> None:

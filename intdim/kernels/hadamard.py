@@ -17,17 +17,6 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-SMALLEST_BLOCK = 256
-
-
-def block_size(columns: int) -> int:
-    """Return the power of two that holds ``columns`` coordinates, at least 256.
-
-    Smaller blocks would not be cheaper (two products with 16 x 16 matrices are the fastest transform there is per
-    weight), and they mix badly: with n = 2 a product of two Hadamard matrices and signs is a permutation.
-    """
-    return max(SMALLEST_BLOCK, 1 << (columns - 1).bit_length())
-
 
 def factors(size: int) -> list[int]:
     """Split a power of two into factors of 16, 32 or 64 (smaller ones only below 256), whose product it is."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from intdim.errors import UserError
+from intdim.kernels import native
+from intdim.kernels.flow import Destination, Gradient, Scaling
 
 LARGEST_D = 1 << 40  # leaves room for i * d + j in 63 bits with d up to 2^22, and is beyond any memory
 ELEMENTS_AT_ONCE = 1 << 18  # a chunk of this many float32 (1 MiB) and its scratch stay in the processor's cache
@@ -17,7 +19,7 @@ ELEMENTS_AT_ONCE = 1 << 18  # a chunk of this many float32 (1 MiB) and its scrat
 class Projection:
     """P in R^{D x d}, regenerated from ``(name, D, d, seed)`` and immutable.
 
-    A subclass writes the product (``_matvec``), the adjoint (``_rmatvec``) and what it stores; this class does
+    A subclass writes the product, the adjoint and what it stores (see ``_write``); this class does
     shapes, dtypes and errors once. Products run in float32 or float64, whichever the input has; bfloat16 and half
     inputs are computed in float32 and rounded at the end. NaN and infinities in the input are carried into every
     output they belong to, and (through 0 * inf and the mixing of blocks) possibly into others. Nothing is
@@ -35,6 +37,7 @@ class Projection:
     """
 
     name: ClassVar[str]
+    compiled: ClassVar[bool] = False  # has products in C (kernels/native.py)
 
     def __init__(
         self,
@@ -72,10 +75,10 @@ class Projection:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z_work = z.detach().to(_work_dtype(z.dtype)).contiguous()
             if out is not None and out.dtype == z_work.dtype:
-                self._matvec(z_work, out)
+                self._write(z_work, Destination(out))
                 return out
             made = torch.empty(self.D, dtype=z_work.dtype, device=z.device)
-            self._matvec(z_work, made)
+            self._write(z_work, Destination(made))
             return made.to(z.dtype) if out is None else out.copy_(made)
 
     def rmatvec(self, g: Tensor) -> Tensor:
@@ -87,7 +90,44 @@ class Projection:
         _check_vector(g, "g", self.D, "D", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             g_work = g.detach().to(_work_dtype(g.dtype)).contiguous()
-            return self._rmatvec(g_work).to(g.dtype)
+            return self._read(Gradient(g_work)).to(g.dtype)
+
+    def write(
+        self,
+        z: Tensor,
+        theta_0: Tensor,
+        out: Tensor,
+        scaling: Scaling | None = None,
+        image: Tensor | None = None,
+    ) -> None:
+        """Put ``theta_0 + S P z`` into ``out`` in one pass: read theta_0, write theta.
+
+        Args:
+            z: the coordinates, shape ``(d,)``, float32 or float64.
+            theta_0: shape ``(D,)``, contiguous.
+            out: shape ``(D,)``, contiguous, dtype of ``theta_0``, other memory.
+            scaling: S; default the identity.
+            image: takes P z, shape ``(D,)``, dtype of ``z``, if it is given.
+
+        Raises:
+            UserError: wrong shape, dtype or device of ``z``.
+        """
+        _check_vector(z, "z", self.d, "d", self)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            z = z.detach().contiguous()
+            if out.dtype == z.dtype:
+                self._write(z, Destination(out, theta_0, image, scaling))
+                return
+            made = torch.empty(self.D, dtype=z.dtype, device=z.device) if image is None else image
+            self._write(z, Destination(made))
+            Destination(out, theta_0, None, scaling).put(0, made)
+
+    def read(self, g: Tensor, scaling: Scaling | None = None) -> Tensor:
+        """Return P^T S g, shape ``(d,)``, in one pass over ``g``: as ``rmatvec``, with S (default the identity)."""
+        _check_vector(g, "g", self.D, "D", self)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            g_work = g.detach().to(_work_dtype(g.dtype)).contiguous()
+            return self._read(Gradient(g_work, scaling)).to(g.dtype)
 
     def to_dense(self, dtype: torch.dtype = torch.float64) -> Tensor:
         """Return P itself, shape ``(D, d)``, one product per column: for tests and for looking at."""
@@ -99,9 +139,25 @@ class Projection:
         return torch.stack(columns, dim=1)
 
     @property
+    def engine(self) -> str:
+        """What computes the products in float32, in words for a log."""
+        return native.reason() if self.compiled and self.device.type == "cpu" else "torch"
+
+    @property
     def state_bytes(self) -> int:
         """Bytes that are kept between products."""
         return _held_bytes(vars(self))
+
+    def _write(self, z: Tensor, to: Destination) -> None:
+        """Give P z to ``to``; ``z`` is contiguous. Subclasses have this and ``_read``, or ``_matvec`` and
+        ``_rmatvec``."""
+        values = to.room(0, self.D, z)
+        self._matvec(z, values)
+        to.put(0, values)
+
+    def _read(self, source: Gradient) -> Tensor:
+        """Return P^T S g, shape ``(d,)``; g is contiguous and must not be changed."""
+        return self._rmatvec(source.take(0, self.D))
 
     def _matvec(self, z: Tensor, out: Tensor) -> None:
         """Write P z into ``out`` (contiguous, shape ``(D,)``, maybe uninitialised); ``z`` is contiguous."""

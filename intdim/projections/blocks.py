@@ -1,85 +1,128 @@
-"""Stacked square blocks H M H B: the two Hadamard transforms and the first signs, which fastfood and orthogonal share.
+"""Stacked square blocks H M H B, which fastfood and orthogonal share, compiled or in torch.
 
 Block k holds rows k n to (k + 1) n of P; the last block may be cut. It is H M_k H B_k restricted to its first d
-columns, where B_k are the signs k n to (k + 1) n of one stream and M_k, the *middle*, belongs to the projection.
-Several blocks are worked on at once, few enough to stay in cache; between the transforms the layout is
-``(n, blocks)`` (see ``kernels.hadamard``).
+columns, where B_k are the signs k n to (k + 1) n of one stream and M_k, the *middle*, is a second diagonal of signs or
+a permutation followed by a diagonal of Gaussians. Torch works on several blocks at once, few enough to stay in the
+cache, in the layout ``(n, blocks)``. Both add in the same order and give the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from intdim.kernels import streams
-from intdim.kernels.hadamard import turn_in, turn_out
+from intdim.kernels import native, streams
+from intdim.kernels.butterflies import transform
+from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.signs import flip, pack_signs
-
-# Takes the chunk's number and two flat buffers of ``n * blocks``; the first holds the values, layout ``(n, blocks)``.
-# Returns the same two buffers, the one with the result first.
-Middle = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+from intdim.kernels.streams import MASK64
 
 
 class SignedBlocks:
-    """The chunks of blocks that cover ``rows`` rows, and their first signs.
+    """The blocks that cover ``rows`` rows.
 
     Args:
         rows: how many rows; the last block is cut if they are no multiple of n.
         columns: d, at most ``size``.
-        size: n, a power of two.
+        size: n, a power of two, at least 64.
         sign_key: stream of B.
-        device: where the signs live.
-        elements_at_once: a chunk has at most so many elements, but at least one block.
+        middle: the key of the second signs, or ``(gaussians, order)``: float32, one for each row of all whole blocks,
+            and Pi as int32, shape ``(n,)``: place i takes number ``order[i]``.
+        device: where all this lives.
+        elements_at_once: how much torch works on at a time; changes neither P nor a single bit of a product.
     """
 
     def __init__(
-        self, rows: int, columns: int, size: int, sign_key: int, device: torch.device, elements_at_once: int
+        self,
+        rows: int,
+        columns: int,
+        size: int,
+        sign_key: int,
+        middle: int | tuple[Tensor, Tensor],
+        device: torch.device,
+        elements_at_once: int,
     ) -> None:
-        self.rows, self.columns, self.size = rows, columns, size
-        blocks = -(-rows // size)
-        at_once = max(1, elements_at_once // size)
-        self.chunks = [(first, min(at_once, blocks - first)) for first in range(0, blocks, at_once)]
-        self.words = [
-            pack_signs(streams.sign_bits(sign_key, first * size, count * size, device)) for first, count in self.chunks
-        ]
+        self.rows, self.columns, self.size, self.sign_key = rows, columns, size, sign_key
+        self.second_key = middle if isinstance(middle, int) else 0
+        self.gaussians, self.order = (None, None) if isinstance(middle, int) else middle
+        self._inverse = None if self.order is None else torch.argsort(self.order).int()
+        self.device = device
+        self.blocks = -(-rows // size)
+        self.lanes = lanes(self.blocks, size)
+        self.chunks = chunks(self.blocks, self.lanes, elements_at_once // size)
+        self._packed: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
 
-    def matvec(self, z: Tensor, out: Tensor, middle: Middle) -> None:
-        """Write all rows of (H M H B) z into ``out``, shape ``(rows,)``; ``z`` has ``columns`` entries."""
+    def matvec(self, z: Tensor, to: Destination) -> None:
+        """Write all rows of (H M H B) z into ``to``; ``z`` has ``columns`` entries."""
         padded = z.new_zeros(self.size)
         padded[: self.columns] = z
-        buffers = self._buffers(z)
-        for number, (first, count) in enumerate(self.chunks):
-            start, elements = first * self.size, count * self.size
-            a, b, c = (buffer[:elements] for buffer in buffers)
-            a.view(count, self.size).copy_(padded)
-            flip(a, self.words[number], out=a)
-            values, spare = middle(number, *turn_in(a, self.size, (b, c)))
-            piece = out[start : start + elements]
-            if piece.numel() == elements:
-                turn_out(values, self.size, spare, out=piece)
+        if native.takes(padded, to.out, to.base, to.image):
+            native.matvec("blocks", to, padded, self.rows, self._sizes(self.order), 2 * self.size)
+            return
+        for first, count in self.chunks:
+            signs, second = self._signs(first, count)
+            values = padded.repeat(count, 1)
+            rows = transform(turned(flip(values, signs, out=values)))
+            if second is not None:
+                flip(rows, second, out=rows)
+            elif self.order is not None:
+                rows = rows.index_select(0, self.order).mul_(self._weights(first, count))
+            rows = transform(rows)
+            start = first * self.size
+            stop = min(start + count * self.size, self.rows)
+            room = to.room(start, stop, z)
+            if room.numel() == rows.numel():
+                room.view(count, self.size).copy_(rows.t())
             else:
-                piece.copy_(turn_out(values, self.size, spare)[: piece.numel()])
+                room.copy_(rows.t().reshape(-1)[: room.numel()])
+            to.put(start, room)
 
-    def rmatvec(self, g: Tensor, middle: Middle) -> Tensor:
-        """Return the sum over blocks of (B H M^T H) g, shape ``(columns,)``; ``middle`` applies M^T."""
-        total = g.new_zeros(self.columns)
-        buffers = self._buffers(g)
-        for number, (first, count) in enumerate(self.chunks):
-            start, elements = first * self.size, count * self.size
-            a, b, c = (buffer[:elements] for buffer in buffers)
-            piece = g[start : start + elements]
-            if piece.numel() < elements:
-                a[: piece.numel()] = piece
-                a[piece.numel() :] = 0
-                piece = a
-            values, spare = middle(number, *turn_in(piece, self.size, (b, c)))
-            values = turn_out(values, self.size, spare)
-            flip(values, self.words[number], out=values)
-            total += values.view(count, self.size)[:, : self.columns].sum(0)
-        return total
+    def rmatvec(self, source: Gradient) -> Tensor:
+        """Return the sum over blocks of (B H M^T H) S g, shape ``(columns,)``."""
+        if not self.rows:
+            return source.g.new_zeros(self.columns)
+        if native.takes(source.g):
+            sizes, room = self._sizes(self._inverse), 2 * self.size
+            total = native.rmatvec("blocks", source, self.rows, sizes, self.size, self.lanes, room)
+            return total[: self.columns]
+        sums = source.g.new_zeros(self.lanes, self.size)
+        for first, count in self.chunks:
+            signs, second = self._signs(first, count)
+            start = first * self.size
+            piece = source.take(start, min(start + count * self.size, self.rows))
+            if piece.numel() < count * self.size:
+                piece = torch.cat([piece, piece.new_zeros(count * self.size - piece.numel())])
+            rows = transform(turned(piece.view(count, self.size)))
+            if second is not None:
+                flip(rows, second, out=rows)
+            elif self._inverse is not None:
+                rows = rows.mul_(self._weights(first, count)).index_select(0, self._inverse)
+            values = turned(transform(rows))
+            lane = first % self.lanes
+            sums[lane : lane + count] += flip(values, signs, out=values)
+        total = add_lanes(sums)
+        return total[: self.columns]
 
-    def _buffers(self, like: Tensor) -> list[Tensor]:
-        elements = self.chunks[0][1] * self.size if self.chunks else 0
-        return [like.new_empty(elements) for _ in range(3)]
+    def _sizes(self, order: Tensor | None) -> tuple[object, ...]:
+        keys = self.sign_key & MASK64, self.second_key & MASK64
+        return self.size, *keys, self.gaussians, order
+
+    def _weights(self, first: int, count: int) -> Tensor:
+        assert self.gaussians is not None
+        return self.gaussians[first * self.size : (first + count) * self.size].view(count, self.size).t()
+
+    def _signs(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
+        """Return the packed signs of some blocks, B in the layout ``(blocks, n)`` and the second ``(n, blocks)``."""
+        if (first, count) not in self._packed:
+            start, elements, second = first * self.size, count * self.size, None
+            if self.gaussians is None:
+                bits = streams.sign_bits(self.second_key, start, elements, self.device)
+                second = pack_signs(bits.view(count, self.size).t())
+            bits = streams.sign_bits(self.sign_key, start, elements, self.device)
+            self._packed[first, count] = pack_signs(bits), second
+        return self._packed[first, count]
+
+
+def turned(values: Tensor) -> Tensor:
+    """Return the transpose in memory of its own, which may be overwritten."""
+    return values.t().clone(memory_format=torch.contiguous_format)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from intdim.kernels import streams
-from intdim.kernels.hadamard import block_size
+from intdim.kernels.butterflies import block_size
+from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 from intdim.projections.blocks import SignedBlocks
 
@@ -21,10 +22,11 @@ class Fastfood(Projection):
     are the stream's, rounded to float32: that is part of the definition, so P is the same in float64.
 
     Every entry has variance 1/D, hence columns of unit length in expectation; their squared length has a standard
-    deviation of about sqrt(2 / D). State: 4 bytes (G) and one bit (B) per weight.
+    deviation of about sqrt(2 / D). State: 4 bytes per weight (G), and in torch one bit (B).
     """
 
     name = "fastfood"
+    compiled = True
 
     def __init__(
         self,
@@ -36,37 +38,20 @@ class Fastfood(Projection):
     ) -> None:
         super().__init__(D, d, seed, device, elements_at_once)
         self.size = block_size(d)
-        key = streams.stream_key(seed, self.name, "signs")
-        self._blocks = SignedBlocks(D, d, self.size, key, self.device, elements_at_once)
         self._scale = 1 / math.sqrt(self.size * D)
-        self._permutation = streams.permutation(
-            streams.stream_key(seed, self.name, "permutation"), self.size, self.device
+        sign_key, permutation_key, gaussian_key = (
+            streams.stream_key(seed, self.name, part) for part in ("signs", "permutation", "gaussians")
         )
-        self._inverse = torch.argsort(self._permutation)
-        gaussian_key = streams.stream_key(seed, self.name, "gaussians")
-        self._gaussians = [
-            streams.gaussians(gaussian_key, first * self.size, count * self.size, self.device)
-            .to(torch.float32)
-            .view(count, self.size)
-            .t()
-            .contiguous()
-            for first, count in self._blocks.chunks
-        ]
+        order = streams.permutation(permutation_key, self.size, self.device).int()
+        padded, step = -(-D // self.size) * self.size, max(2, elements_at_once)
+        gaussians = torch.empty(padded, dtype=torch.float32, device=self.device)
+        for start in range(0, padded, step):
+            count = min(step, padded - start)
+            gaussians[start : start + count] = streams.gaussians(gaussian_key, start, count, self.device)
+        self._blocks = SignedBlocks(D, d, self.size, sign_key, (gaussians, order), self.device, elements_at_once)
 
-    def _matvec(self, z: Tensor, out: Tensor) -> None:
-        self._blocks.matvec(z * self._scale, out, self._middle)
+    def _write(self, z: Tensor, to: Destination) -> None:
+        self._blocks.matvec(z * self._scale, to)
 
-    def _rmatvec(self, g: Tensor) -> Tensor:
-        return self._blocks.rmatvec(g, self._middle_adjoint) * self._scale
-
-    def _middle(self, chunk: int, values: Tensor, spare: Tensor) -> tuple[Tensor, Tensor]:
-        rows, permuted = values.view(self.size, -1), spare.view(self.size, -1)
-        torch.index_select(rows, 0, self._permutation, out=permuted)
-        permuted.mul_(self._gaussians[chunk])
-        return spare, values
-
-    def _middle_adjoint(self, chunk: int, values: Tensor, spare: Tensor) -> tuple[Tensor, Tensor]:
-        rows, restored = values.view(self.size, -1), spare.view(self.size, -1)
-        rows.mul_(self._gaussians[chunk])
-        torch.index_select(rows, 0, self._inverse, out=restored)
-        return spare, values
+    def _read(self, source: Gradient) -> Tensor:
+        return self._blocks.rmatvec(source) * self._scale

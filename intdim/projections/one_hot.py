@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from intdim.kernels import streams
-from intdim.kernels.ordered import add_at
+from intdim.kernels import native, streams
+from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.signs import flip, pack_signs
+from intdim.kernels.streams import MASK64
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 SHORTEST_STRETCH = 1024
@@ -25,11 +26,13 @@ class OneHot(Projection):
     coordinates are names and every weight has a sign of its own. A stretch is a slice of z written twice, so both
     products move contiguous memory. Stretches are at least 1024 long because a slice has a fixed cost.
 
-    Columns are exactly orthogonal and exactly of unit length. State: one bit per weight, 8 bytes per stretch.
+    Columns are exactly orthogonal and exactly of unit length. State: none in C, where signs and shifts are made on the
+    way; one bit per weight and 8 bytes per stretch in torch.
     A piece with D < d (see ``Projection``) serves D coordinates, with entries sqrt(d / D).
     """
 
     name = "one_hot"
+    compiled = True
 
     def __init__(
         self,
@@ -42,45 +45,62 @@ class OneHot(Projection):
         super().__init__(D, d, seed, device, elements_at_once)
         self.stretch = d * -(-SHORTEST_STRETCH // d)
         self.full = D // self.stretch
-        shift_key = streams.stream_key(seed, self.name, "shifts")
-        self._shifts = streams.integers(shift_key, 0, self.full + 1, d, self.device)
-        sign_key = streams.stream_key(seed, self.name, "signs")
-        at_once = max(1, elements_at_once // self.stretch)
-        self.chunks = [(first, min(at_once, self.full - first)) for first in range(0, self.full, at_once)]
-        self._words = [
-            pack_signs(streams.sign_bits(sign_key, first * self.stretch, count * self.stretch, self.device))
-            for first, count in self.chunks
-        ]
+        self._shift_key = streams.stream_key(seed, self.name, "shifts")
+        self._sign_key = streams.stream_key(seed, self.name, "signs")
+        stretches = -(-D // self.stretch)
+        self._lanes = lanes(stretches, self.stretch)
+        self.chunks = chunks(stretches, self._lanes, elements_at_once // self.stretch)
+        self._packed: dict[int, tuple[Tensor, Tensor]] = {}
         rest = D - self.full * self.stretch
-        self._rest_words = pack_signs(streams.sign_bits(sign_key, D - rest, rest, self.device))
+        last = (torch.arange(rest, device=self.device) + self._shifts(self.full, 1)) % d
         counts = torch.full((d,), self.full * (self.stretch // d), dtype=torch.int64, device=self.device)
-        counts += torch.bincount(self._rest_coordinates(), minlength=d)
+        counts += torch.bincount(last, minlength=d)
         self._lengths = counts.double().rsqrt_() if d <= D else torch.full_like(counts.double(), math.sqrt(d / D))
 
-    def _rest_coordinates(self) -> Tensor:
-        """Return which coordinates the weights after the last full stretch follow, int64."""
-        rest = self.D - self.full * self.stretch
-        return (torch.arange(rest, device=self.device) + self._shifts[-1]) % self.d
-
-    def _matvec(self, z: Tensor, out: Tensor) -> None:
+    def _write(self, z: Tensor, to: Destination) -> None:
         z = z * self._lengths.to(z.dtype)
-        windows = z.repeat(self.stretch // self.d + 1).unfold(0, self.stretch, 1)  # (d + 1, stretch), no copy
-        for (first, count), words in zip(self.chunks, self._words, strict=True):
-            piece = out[first * self.stretch : (first + count) * self.stretch]
-            torch.index_select(windows, 0, self._shifts[first : first + count], out=piece.view(count, self.stretch))
-            flip(piece, words, out=piece)
-        rest = out[self.full * self.stretch :]
-        rest.copy_(flip(z[self._rest_coordinates()], self._rest_words))
+        twice = z.repeat(self.stretch // self.d + 1)
+        if native.takes(twice, to.out, to.base, to.image):
+            native.matvec("cyclic", to, twice, self.D, self._sizes(), self.stretch)
+            return
+        windows = twice.unfold(0, self.stretch, 1)  # (d + 1, stretch), no copy
+        for first, count in self.chunks:
+            shifts, words = self._random(first, count)
+            values = windows.index_select(0, shifts)
+            start = first * self.stretch
+            to.put(start, flip(values, words, out=values).view(-1)[: self.D - start])
 
-    def _rmatvec(self, g: Tensor) -> Tensor:
-        d, total = self.d, g.new_zeros(self.d)
-        for (first, count), words in zip(self.chunks, self._words, strict=True):
-            piece = flip(g[first * self.stretch : (first + count) * self.stretch], words)
-            rows = piece.view(count, self.stretch // d, d)
-            twice = g.new_empty(count, 2, d)
-            torch.sum(rows, 1, keepdim=True, out=twice[:, :1])
-            twice[:, 1] = twice[:, 0]
-            starts = torch.arange(count, device=g.device) * (2 * d) + (d - self._shifts[first : first + count])
-            total += twice.view(-1).unfold(0, d, 1).index_select(0, starts).sum(0)
-        add_at(total, self._rest_coordinates(), flip(g[self.full * self.stretch :], self._rest_words))
-        return total * self._lengths.to(g.dtype)
+    def _read(self, source: Gradient) -> Tensor:
+        length = self.stretch
+        if native.takes(source.g):
+            total = native.rmatvec("cyclic", source, self.D, self._sizes(), length, self._lanes, length)
+        else:
+            sums = source.g.new_zeros(self._lanes, length)
+            for first, count in self.chunks:
+                shifts, words = self._random(first, count)
+                piece = source.take(first * length, min((first + count) * length, self.D))
+                if piece.numel() < count * length:
+                    piece = torch.cat([piece, piece.new_zeros(count * length - piece.numel())])
+                values = flip(piece, words).view(count, length)
+                windows = torch.cat([values, values], 1).view(-1).unfold(0, length, 1)
+                starts = torch.arange(count, device=self.device) * (2 * length) + (length - shifts)
+                lane = first % self._lanes
+                sums[lane : lane + count] += windows.index_select(0, starts)
+            total = add_lanes(sums)
+        folded = total[: self.d]
+        for start in range(self.d, length, self.d):
+            folded = folded + total[start : start + self.d]
+        return folded * self._lengths.to(folded.dtype)
+
+    def _sizes(self) -> tuple[int, ...]:
+        return self.d, self.stretch, self._sign_key & MASK64, self._shift_key & MASK64
+
+    def _shifts(self, first: int, count: int) -> Tensor:
+        return streams.integers(self._shift_key, first, count, self.d, self.device)
+
+    def _random(self, first: int, count: int) -> tuple[Tensor, Tensor]:
+        """Return the shifts of some stretches, and their signs, packed."""
+        if first not in self._packed:
+            signs = streams.sign_bits(self._sign_key, first * self.stretch, count * self.stretch, self.device)
+            self._packed[first] = self._shifts(first, count), pack_signs(signs)
+        return self._packed[first]

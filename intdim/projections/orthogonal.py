@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from intdim.kernels import streams
-from intdim.kernels.hadamard import block_size, hartley
+from intdim.kernels.butterflies import block_size
+from intdim.kernels.flow import Destination, Gradient
+from intdim.kernels.hadamard import hartley
 from intdim.kernels.signs import flip, pack_signs
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 from intdim.projections.blocks import SignedBlocks
@@ -22,12 +24,14 @@ class Orthogonal(Projection):
     2n - 1 of them (or all D, if D < n), and uses the Hartley matrix, which exists for every size, in the place of
     Hadamard's: Q = H B1 H B2 / rows. If D is a multiple of n there is no Hartley block.
 
-    Signs of row i are numbers i of the two streams, in every block. State: 2 bits per weight.
+    Signs of row i are numbers i of the two streams, in every block. State: none in C, where signs are made on the way;
+    2 bits per weight in torch.
 
     A piece with D < d (see ``Projection``) is one Hadamard block cut to D rows, times sqrt(n / D).
     """
 
     name = "orthogonal"
+    compiled = True
 
     def __init__(
         self,
@@ -46,34 +50,26 @@ class Orthogonal(Projection):
         body = D - self.tail
         first_key = streams.stream_key(seed, self.name, "first signs")
         second_key = streams.stream_key(seed, self.name, "second signs")
-        self._blocks = SignedBlocks(body, d, self.size, first_key, self.device, elements_at_once)
-        self._second = [
-            pack_signs(
-                streams.sign_bits(second_key, first * self.size, count * self.size, self.device).view(count, -1).t()
-            )
-            for first, count in self._blocks.chunks
-        ]
+        self._blocks = SignedBlocks(body, d, self.size, first_key, second_key, self.device, elements_at_once)
         self._tail_first, self._tail_second = (
             pack_signs(streams.sign_bits(key, body, self.tail, self.device)) for key in (first_key, second_key)
         )
         self._scale = math.sqrt(self.size / D) / self.size
         self._tail_scale = 1 / math.sqrt(self.tail * D) if self.tail else 0.0
 
-    def _matvec(self, z: Tensor, out: Tensor) -> None:
-        self._blocks.matvec(z * self._scale, out[: self.D - self.tail], self._middle)
+    def _write(self, z: Tensor, to: Destination) -> None:
+        body = self.D - self.tail
+        self._blocks.matvec(z * self._scale, to.part(0, body))
         if self.tail:
             padded = z.new_zeros(self.tail)
             padded[: self.d] = z * self._tail_scale
             inner = hartley(flip(padded, self._tail_first))
-            out[self.D - self.tail :] = hartley(flip(inner, self._tail_second))
+            to.put(body, hartley(flip(inner, self._tail_second)))
 
-    def _rmatvec(self, g: Tensor) -> Tensor:
-        total = self._blocks.rmatvec(g[: self.D - self.tail], self._middle) * self._scale
+    def _read(self, source: Gradient) -> Tensor:
+        body = self.D - self.tail
+        total = self._blocks.rmatvec(source.part(0, body)) * self._scale
         if self.tail:
-            inner = flip(hartley(g[self.D - self.tail :]), self._tail_second)
+            inner = flip(hartley(source.take(body, self.D)), self._tail_second)
             total += flip(hartley(inner), self._tail_first)[: self.d] * self._tail_scale
         return total
-
-    def _middle(self, chunk: int, values: Tensor, spare: Tensor) -> tuple[Tensor, Tensor]:
-        flip(values, self._second[chunk], out=values)
-        return values, spare

@@ -8,9 +8,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from intdim.kernels import streams
+from intdim.kernels import native, streams
+from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
+from intdim.kernels.streams import MASK64
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 LARGEST_STORED = 1 << 28  # non-zero entries: 1.1 GB of state; beyond, made again in every product at ten times the cost
@@ -28,10 +30,12 @@ class Sparse(Projection):
     sums over layers, the product adds into the layer's rows in the order of the columns. Row w is hit by about
     d / sqrt(D) entries, so for small d most weights never move: see ``movable_share``.
 
-    State: 4 bytes and one bit per non-zero entry, d sqrt(D) of them, or nothing beyond 2^28 entries.
+    In C nothing is stored: rows and signs are made again in every product, faster than they could be read. In torch the
+    entries are kept, 4 bytes and one bit each, d sqrt(D) of them, or made again (at ten times the cost) beyond 2^28.
     """
 
     name = "sparse"
+    compiled = True
 
     def __init__(
         self,
@@ -46,10 +50,10 @@ class Sparse(Projection):
         self.layers = max(1, round(math.sqrt(D)))
         self._row_key = streams.stream_key(seed, self.name, "rows")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
-        at_once = max(1, elements_at_once // d)
-        self.chunks = [(first, min(at_once, self.layers - first)) for first in range(0, self.layers, at_once)]
         self.stored = self.layers * d <= LARGEST_STORED if stored is None else stored
-        self._kept = [self._make(*chunk) for chunk in self.chunks] if self.stored else []
+        self._lanes = lanes(self.layers, d)
+        self.chunks = chunks(self.layers, self._lanes, elements_at_once // d)
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
 
     @cached_property
     def movable_share(self) -> float:
@@ -70,20 +74,37 @@ class Sparse(Projection):
         return (rows.int() if self.D < 1 << 31 else rows), words
 
     def _chunk(self, number: int) -> tuple[Tensor, Tensor]:
-        return self._kept[number] if self.stored else self._make(*self.chunks[number])
+        if not self.stored:
+            return self._make(*self.chunks[number])
+        if number not in self._kept:
+            self._kept[number] = self._make(*self.chunks[number])
+        return self._kept[number]
 
-    def _matvec(self, z: Tensor, out: Tensor) -> None:
-        out.zero_()
+    def _sizes(self) -> tuple[int, ...]:
+        return self.d, self.layers, self._row_key & MASK64, self._sign_key & MASK64
+
+    def _write(self, z: Tensor, to: Destination) -> None:
         z = z / math.sqrt(self.layers)
+        if native.takes(z, to.out, to.base, to.image):
+            native.matvec("layers", to, z, self.D, self._sizes(), self.D // self.layers + 1)
+            return
+        values = to.room(0, self.D, z).zero_()
         for number, (_, count) in enumerate(self.chunks):
             rows, words = self._chunk(number)
-            values = z.repeat(count, 1)
-            add_at(out, rows, flip(values, words, out=values).view(-1))
+            entries = z.repeat(count, 1)
+            add_at(values, rows, flip(entries, words, out=entries).view(-1))
+        to.put(0, values)
 
-    def _rmatvec(self, g: Tensor) -> Tensor:
-        total = g.new_zeros(self.d)
-        for number, (_, count) in enumerate(self.chunks):
+    def _read(self, source: Gradient) -> Tensor:
+        if native.takes(source.g):
+            longest = self.D // self.layers + 1
+            total = native.rmatvec("layers", source, self.D, self._sizes(), self.d, self._lanes, longest)
+            return total / math.sqrt(self.layers)
+        g, sums = source.take(0, self.D), source.g.new_zeros(self._lanes, self.d)
+        for number, (first, count) in enumerate(self.chunks):
             rows, words = self._chunk(number)
             values = g.index_select(0, rows)
-            total += flip(values, words, out=values).view(count, self.d).sum(0)
+            lane = first % self._lanes
+            sums[lane : lane + count] += flip(values, words, out=values).view(count, self.d)
+        total = add_lanes(sums)
         return total / math.sqrt(self.layers)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from intdim.kernels import streams
+from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import Projection
 
 
@@ -42,13 +43,19 @@ class Stacked(Projection):
     def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.kind.name
 
-    def _matvec(self, z: Tensor, out: Tensor) -> None:
-        scaled = z * self._scale
-        for piece, part in zip(self.pieces, out.split(self.sizes), strict=True):
-            piece._matvec(scaled, part)
+    @property
+    def engine(self) -> str:
+        return self.pieces[0].engine
 
-    def _rmatvec(self, g: Tensor) -> Tensor:
-        total = g.new_zeros(self.d)
-        for piece, part in zip(self.pieces, g.split(self.sizes), strict=True):
-            total += piece._rmatvec(part)
+    def _write(self, z: Tensor, to: Destination) -> None:
+        scaled, start = z * self._scale, 0
+        for piece in self.pieces:
+            piece._write(scaled, to.part(start, start + piece.D))
+            start += piece.D
+
+    def _read(self, source: Gradient) -> Tensor:
+        total, start = source.g.new_zeros(self.d), 0
+        for piece in self.pieces:
+            total += piece._read(source.part(start, start + piece.D))
+            start += piece.D
         return total * self._scale

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from intdim.kernels import hadamard, reference, streams
+from intdim.kernels import butterflies, hadamard, reference, streams
 from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
 
@@ -40,7 +40,7 @@ def test_factors_multiply_to_the_size(log2_size):
 
 @pytest.mark.parametrize(("columns", "size"), [(1, 256), (256, 256), (257, 512), (1000, 1024), (65536, 65536)])
 def test_block_size_holds_the_columns(columns, size):
-    assert hadamard.block_size(columns) == size
+    assert butterflies.block_size(columns) == size
 
 
 @pytest.mark.parametrize("size", [1, 2, 16, 128, 256, 512, 2048, 8192])

@@ -47,13 +47,13 @@ def test_right_products_give_figures(bench, monkeypatch, tmp_path, capsys):
 
 
 def test_a_wrong_product_gives_none(bench, monkeypatch, tmp_path, capsys):
-    right = OneHot._matvec
+    right = OneHot._write
 
-    def off_by_one_sign(self, z, out):
-        right(self, z, out)
-        out[-1] = -out[-1]
+    def off_by_one_sign(self, z, to):
+        right(self, z, to)
+        to.out[-1] = -to.out[-1]
 
-    monkeypatch.setattr(OneHot, "_matvec", off_by_one_sign)
+    monkeypatch.setattr(OneHot, "_write", off_by_one_sign)
     assert run(bench, monkeypatch, tmp_path / "found.json") == 1
     told = capsys.readouterr()
     assert told.out == ""
@@ -64,8 +64,8 @@ def test_a_wrong_product_gives_none(bench, monkeypatch, tmp_path, capsys):
 
 
 def test_an_adjoint_that_is_another_matrix_gives_none(bench, monkeypatch, tmp_path, capsys):
-    right = Orthogonal._rmatvec
-    monkeypatch.setattr(Orthogonal, "_rmatvec", lambda self, g: 1.0001 * right(self, g))
+    right = Orthogonal._read
+    monkeypatch.setattr(Orthogonal, "_read", lambda self, g: 1.0001 * right(self, g))
     assert run(bench, monkeypatch, tmp_path / "found.json") == 1
     told = capsys.readouterr()
     assert told.out == ""

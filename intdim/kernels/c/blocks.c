@@ -1,0 +1,191 @@
+/* Stacked square blocks H M H B, rows k n to (k + 1) n of P: orthogonal and fastfood.
+ *
+ * The middle M is a second diagonal of signs, or, where gaussians are given, a permutation and then those. Signs and
+ * Gaussians go by row; place i takes number order[i], Pi in P z and its inverse in P^T g. The transform is butterflies at distance 1, 2, 4, ...,
+ * three distances to a pass where possible, inside 16 KiB as long as it can be.
+ */
+
+#include "common.h"
+
+enum { L1_BLOCK = 4096 };
+
+#if defined(__clang__)
+#define SHUFFLE(x, ...) __builtin_shufflevector(x, x, __VA_ARGS__)
+#else
+#define SHUFFLE(x, ...) __builtin_shuffle(x, (words){__VA_ARGS__})
+#endif
+
+#define TWO(a, b)                                                                                                      \
+    do {                                                                                                               \
+        floats sum = a + b;                                                                                            \
+        b = a - b;                                                                                                     \
+        a = sum;                                                                                                       \
+    } while (0)
+#define FOUR(a, b, c, d)                                                                                               \
+    do {                                                                                                               \
+        TWO(a, b);                                                                                                     \
+        TWO(c, d);                                                                                                     \
+        TWO(a, c);                                                                                                     \
+        TWO(b, d);                                                                                                     \
+    } while (0)
+
+INLINE floats within(floats x) { /* distances 1, 2 and 4: a sign times a number is exact */
+    x = SHUFFLE(x, 1, 0, 3, 2, 5, 4, 7, 6) + x * (floats){1, -1, 1, -1, 1, -1, 1, -1};
+    x = SHUFFLE(x, 2, 3, 0, 1, 6, 7, 4, 5) + x * (floats){1, 1, -1, -1, 1, 1, -1, -1};
+    return SHUFFLE(x, 4, 5, 6, 7, 0, 1, 2, 3) + x * (floats){1, 1, 1, 1, -1, -1, -1, -1};
+}
+
+INLINE floats gathered(const float *from, const int32_t *places) {
+    return (floats){from[places[0]], from[places[1]], from[places[2]], from[places[3]],
+                    from[places[4]], from[places[5]], from[places[6]], from[places[7]]};
+}
+
+/* Distances 1 to 32 of 64 numbers, the first step of a transform: what goes into it is made on the way. */
+INLINE void sixty_four(floats v[8], float *to) {
+    for (int i = 0; i < 8; i++) v[i] = within(v[i]);
+    FOUR(v[0], v[1], v[2], v[3]);
+    FOUR(v[4], v[5], v[6], v[7]);
+    for (int i = 0; i < 4; i++) TWO(v[i], v[i + 4]);
+    for (int i = 0; i < 8; i++) STORE(to + 8 * i, v[i]);
+}
+
+/* Distances half to n / 2, in passes of three, two or one. */
+static void distant(float *x, int64_t n, int64_t half) {
+    while (half < n) {
+        int64_t left = n / half;
+        if (left >= 8 && left != 16) {
+            for (int64_t base = 0; base < n; base += 8 * half)
+                for (int64_t j = base; j < base + half; j += 8) {
+                    floats v[8];
+                    for (int i = 0; i < 8; i++) v[i] = LOAD(x + j + i * half);
+                    FOUR(v[0], v[1], v[2], v[3]);
+                    FOUR(v[4], v[5], v[6], v[7]);
+                    for (int i = 0; i < 4; i++) TWO(v[i], v[i + 4]);
+                    for (int i = 0; i < 8; i++) STORE(x + j + i * half, v[i]);
+                }
+            half *= 8;
+        } else if (left >= 4) {
+            for (int64_t base = 0; base < n; base += 4 * half)
+                for (int64_t j = base; j < base + half; j += 8) {
+                    floats a = LOAD(x + j), b = LOAD(x + j + half);
+                    floats c = LOAD(x + j + 2 * half), d = LOAD(x + j + 3 * half);
+                    FOUR(a, b, c, d);
+                    STORE(x + j, a);
+                    STORE(x + j + half, b);
+                    STORE(x + j + 2 * half, c);
+                    STORE(x + j + 3 * half, d);
+                }
+            half *= 4;
+        } else {
+            for (int64_t j = 0; j < half; j += 8) {
+                floats a = LOAD(x + j), b = LOAD(x + j + half);
+                TWO(a, b);
+                STORE(x + j, a);
+                STORE(x + j + half, b);
+            }
+            half *= 2;
+        }
+    }
+}
+
+/* H applied to n numbers that EIGHT(i) makes, eight from place i on; n is a power of two and at least 64. WORD is a
+ * statement that comes before each 64 of them, j being the first. */
+#define TRANSFORM(to, n, WORD, EIGHT)                                                                                  \
+    do {                                                                                                               \
+        int64_t inner = (n) < L1_BLOCK ? (n) : L1_BLOCK;                                                               \
+        for (int64_t start = 0; start < (n); start += inner) {                                                         \
+            for (int64_t j = start; j < start + inner; j += 64) {                                                      \
+                floats v[8];                                                                                           \
+                WORD;                                                                                                  \
+                for (int i = 0; i < 8; i++) v[i] = EIGHT;                                                              \
+                sixty_four(v, (to) + j);                                                                               \
+            }                                                                                                          \
+            distant((to) + start, inner, 64);                                                                          \
+        }                                                                                                              \
+        distant(to, n, inner);                                                                                         \
+    } while (0)
+
+/* Ask for the 64 numbers from here on: what one step reads should have left memory a step before. */
+INLINE void coming(const float *from) {
+    for (int i = 0; i < 64; i += 16) __builtin_prefetch(from + i);
+}
+
+static void transform(const float *from, float *to, int64_t n, const float *next) {
+    TRANSFORM(to, n, coming(next + j), LOAD(from + j + 8 * i));
+}
+
+/* H (signs first, first + 1, ... of the stream times from). */
+static void signed_transform(const float *from, float *to, int64_t n, uint64_t key, int64_t first) {
+    TRANSFORM(to, n, uint64_t signs = random_word(key, (uint64_t)(first + j) >> 6),
+              flipped(LOAD(from + j + 8 * i), signs, i));
+}
+
+static void gathered_transform(const float *from, float *to, int64_t n, const int32_t *order, const float *next) {
+    TRANSFORM(to, n, coming(next + j), gathered(from, order + j + 8 * i));
+}
+
+static void permuted_transform(const float *from, float *to, int64_t n, const int32_t *order, const float *weights) {
+    TRANSFORM(to, n, coming(weights + n + j), gathered(from, order + j + 8 * i) * LOAD(weights + j + 8 * i));
+}
+
+/* P z; x is z, scaled and padded to n. scratch: 2 (n + APART) numbers for each thread. */
+void intdim_blocks_matvec(float *out, const float *base, float *image, const float *x, int64_t rows, int64_t n,
+                          uint64_t sign_key, uint64_t second_key, const float *gaussians, const int32_t *order,
+                          const int64_t *starts, const float *factors, int64_t count, int64_t offset, int stream,
+                          float *scratch, int threads) {
+    destination to = {out, base, image, {starts, factors, count}, offset, stream};
+    int64_t blocks = (rows + n - 1) / n;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int t = 0; t < threads; t++) {
+        float *a = scratch + 2 * (n + APART) * t, *b = a + n + APART;
+        for (int64_t k = blocks * t / threads; k < blocks * (t + 1) / threads; k++) {
+            int64_t row = k * n;
+            signed_transform(x, a, n, sign_key, row);
+            if (gaussians)
+                permuted_transform(a, b, n, order, gaussians + row);
+            else
+                signed_transform(a, b, n, second_key, row);
+            put(&to, b, row, smaller(n, rows - row));
+        }
+        settle();
+    }
+}
+
+/* total (n numbers): the sum over blocks of B H M^T H s g. Block k is added into lane k mod lanes. */
+void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n, uint64_t sign_key,
+                           uint64_t second_key, const float *gaussians, const int32_t *order, const int64_t *starts,
+                           const float *factors, int64_t count, int64_t offset, int64_t lanes, float *sums,
+                           float *scratch, int threads) {
+    gradient source = {g, {starts, factors, count}, offset};
+    int64_t blocks = (rows + n - 1) / n;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int t = 0; t < threads; t++) {
+        float *a = scratch + 2 * (n + APART) * t, *b = a + n + APART;
+        int64_t first = lanes * t / threads, last = lanes * (t + 1) / threads;
+        for (int64_t round = 0; round < blocks; round += lanes)
+            for (int64_t lane = first; lane < last && round + lane < blocks; lane++) {
+                int64_t row = (round + lane) * n, length = smaller(n, rows - row);
+                float *sum = sums + lane * n;
+                const float *from = take(&source, row, length, a);
+                if (length < n) {
+                    if (from != a) memcpy(a, from, (size_t)length * sizeof(float));
+                    memset(a + length, 0, (size_t)(n - length) * sizeof(float));
+                    from = a;
+                }
+                transform(from, b, n, gaussians ? gaussians + row : g + row + n);
+                if (gaussians) {
+                    const float *weights = gaussians + row;
+                    for (int64_t i = 0; i < n; i++) a[i] = b[i] * weights[i];
+                    gathered_transform(a, b, n, order, g + row + n);
+                } else
+                    signed_transform(b, b, n, second_key, row);
+                if (round == 0) memset(sum, 0, (size_t)n * sizeof(float));
+                for (int64_t j = 0; j < n; j += 64) {
+                    uint64_t signs = random_word(sign_key, (uint64_t)(row + j) >> 6);
+                    for (int i = 0; i < 8; i++)
+                        STORE(sum + j + 8 * i, LOAD(sum + j + 8 * i) + flipped(LOAD(b + j + 8 * i), signs, i));
+                }
+            }
+    }
+    add_lanes(total, sums, n, lanes);
+}

@@ -1,0 +1,65 @@
+/* one_hot: stretches of weights that walk through the coordinates cyclically from a random start. */
+
+#include "common.h"
+
+/* P z; twice is z, scaled and repeated to d + stretch numbers. scratch: one stretch for each thread. */
+void intdim_cyclic_matvec(float *out, const float *base, float *image, const float *twice, int64_t rows, int64_t d,
+                          int64_t stretch, uint64_t sign_key, uint64_t shift_key, const int64_t *starts,
+                          const float *factors, int64_t count, int64_t offset, int stream, float *scratch,
+                          int threads) {
+    destination to = {out, base, image, {starts, factors, count}, offset, stream};
+    int64_t stretches = (rows + stretch - 1) / stretch;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int t = 0; t < threads; t++) {
+        float *own = scratch + (stretch + APART) * t;
+        for (int64_t k = stretches * t / threads; k < stretches * (t + 1) / threads; k++) {
+            int64_t row = k * stretch, length = smaller(stretch, rows - row), j = 0;
+            const float *from = twice + random_below(shift_key, (uint64_t)k, (uint64_t)d);
+            for (; j + 64 <= length; j += 64) {
+                uint64_t signs = sign_word(sign_key, (uint64_t)(row + j));
+                for (int i = 0; i < 8; i++) STORE(own + j + 8 * i, flipped(LOAD(from + j + 8 * i), signs, i));
+            }
+            uint64_t signs = j < length ? sign_word(sign_key, (uint64_t)(row + j)) : 0;
+            for (; j < length; j++, signs >>= 1) own[j] = flipped_one(from[j], signs);
+            put(&to, own, row, length);
+        }
+        settle();
+    }
+}
+
+/* sum += signs row, row + 1, ... times value */
+INLINE void add_flipped(float *sum, const float *value, int64_t count, uint64_t key, int64_t row) {
+    int64_t j = 0;
+    for (; j + 64 <= count; j += 64) {
+        uint64_t signs = sign_word(key, (uint64_t)(row + j));
+        for (int i = 0; i < 8; i++)
+            STORE(sum + j + 8 * i, LOAD(sum + j + 8 * i) + flipped(LOAD(value + j + 8 * i), signs, i));
+    }
+    uint64_t signs = j < count ? sign_word(key, (uint64_t)(row + j)) : 0;
+    for (; j < count; j++, signs >>= 1) sum[j] += flipped_one(value[j], signs);
+}
+
+/* total (one stretch): place p collects what coordinate p mod d gets. Stretch k is added into lane k mod lanes. */
+void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t d, int64_t stretch, uint64_t sign_key,
+                           uint64_t shift_key, const int64_t *starts, const float *factors, int64_t count,
+                           int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
+    gradient source = {g, {starts, factors, count}, offset};
+    int64_t stretches = (rows + stretch - 1) / stretch;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int t = 0; t < threads; t++) {
+        float *own = scratch + (stretch + APART) * t;
+        int64_t first = lanes * t / threads, last = lanes * (t + 1) / threads;
+        for (int64_t round = 0; round < stretches; round += lanes)
+            for (int64_t lane = first; lane < last && round + lane < stretches; lane++) {
+                int64_t k = round + lane, row = k * stretch, length = smaller(stretch, rows - row);
+                int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d);
+                int64_t before = smaller(length, stretch - shift);
+                float *sum = sums + lane * stretch;
+                const float *from = take(&source, row, length, own);
+                if (round == 0) memset(sum, 0, (size_t)stretch * sizeof(float));
+                add_flipped(sum + shift, from, before, sign_key, row);
+                add_flipped(sum, from + before, length - before, sign_key, row + before);
+            }
+    }
+    add_lanes(total, sums, stretch, lanes);
+}
