@@ -124,12 +124,12 @@ class Subspace:
             UserError: the model was moved or converted since, so that its weights are elsewhere.
         """
         self._check_attached()
-        gradient = self._collect().to(self.z.dtype)  # no copy in float32
+        gradient = self._collect()
         if self.scales is not None:
             image = self._image if self._image is not None else self.projection.matvec(self.z.detach())
             products = torch.zeros_like(self.scales)
             for number, start, stop in self._slices:
-                products[number] += torch.dot(image[start:stop], gradient[start:stop])
+                products[number] += torch.dot(image[start:stop], gradient[start:stop].to(image.dtype))
             _add_to_grad(self.scales, products)
         _add_to_grad(self.z, self.projection.read(gradient, self._scaling()))
         self.gradient.zero_()

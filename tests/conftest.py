@@ -15,6 +15,8 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.pop("INTDIM_CONFIG_PATH", None)
 os.environ.pop("INTDIM_DEBUG", None)
+if not Path("/dev/nvidia0").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # must stand before anybody imports triton
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -127,6 +127,7 @@ class Gradient:
     def take(self, start: int, stop: int) -> Tensor:
         """Return S g of rows ``start`` to ``stop``: not to be changed, it may be g's own memory."""
         values = self.g[start:stop]
+        values = values if values.dtype in (torch.float32, torch.float64) else values.float()
         if self.scaling is None:
             return values
         scaled, first = torch.empty_like(values), self.offset + start

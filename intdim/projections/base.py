@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intdim.errors import UserError
-from intdim.kernels import native
+from intdim.kernels import gpu, native
 from intdim.kernels.flow import Destination, Gradient, Scaling
 
 LARGEST_D = 1 << 40  # leaves room for i * d + j in 63 bits with d up to 2^22, and is beyond any memory
@@ -37,7 +37,7 @@ class Projection:
     """
 
     name: ClassVar[str]
-    compiled: ClassVar[bool] = False  # has products in C (kernels/native.py)
+    compiled: ClassVar[bool] = False  # has kernels of its own, see kernels/native.py and kernels/gpu.py
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Projection:
                     "Leave out away, or make it with z.new_empty(D).",
                 )
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            z_work = z.detach().to(_work_dtype(z.dtype)).contiguous()
+            z_work = z.detach().to(work_dtype(z.dtype)).contiguous()
             if out is not None and out.dtype == z_work.dtype:
                 self._write(z_work, Destination(out))
                 return out
@@ -89,7 +89,7 @@ class Projection:
         """
         _check_vector(g, "g", self.D, "D", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            g_work = g.detach().to(_work_dtype(g.dtype)).contiguous()
+            g_work = g.detach().to(work_dtype(g.dtype)).contiguous()
             return self._read(Gradient(g_work)).to(g.dtype)
 
     def write(
@@ -115,7 +115,7 @@ class Projection:
         _check_vector(z, "z", self.d, "d", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z = z.detach().contiguous()
-            if out.dtype == z.dtype:
+            if out.dtype == z.dtype or (self.compiled and gpu.takes(z, theta_0, out, image)):
                 self._write(z, Destination(out, theta_0, image, scaling))
                 return
             made = torch.empty(self.D, dtype=z.dtype, device=z.device) if image is None else image
@@ -123,11 +123,17 @@ class Projection:
             Destination(out, theta_0, None, scaling).put(0, made)
 
     def read(self, g: Tensor, scaling: Scaling | None = None) -> Tensor:
-        """Return P^T S g, shape ``(d,)``, in one pass over ``g``: as ``rmatvec``, with S (default the identity)."""
+        """Return P^T S g, shape ``(d,)``, in one pass over ``g``: as ``rmatvec``, with S (default the identity).
+
+        The result is float64 for a float64 ``g`` and float32 for every other.
+        """
         _check_vector(g, "g", self.D, "D", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            g_work = g.detach().to(_work_dtype(g.dtype)).contiguous()
-            return self._read(Gradient(g_work, scaling)).to(g.dtype)
+            g = g.detach().contiguous()
+            work = work_dtype(g.dtype)
+            if g.dtype != work and not (self.compiled and gpu.takes(g.new_empty(0, dtype=work), g)):
+                g = g.to(work)
+            return self._read(Gradient(g, scaling))
 
     def to_dense(self, dtype: torch.dtype = torch.float64) -> Tensor:
         """Return P itself, shape ``(D, d)``, one product per column: for tests and for looking at."""
@@ -141,7 +147,9 @@ class Projection:
     @property
     def engine(self) -> str:
         """What computes the products in float32, in words for a log."""
-        return native.reason() if self.compiled and self.device.type == "cpu" else "torch"
+        if not self.compiled:
+            return "torch"
+        return gpu.reason() if self.device.type == "cuda" else native.reason()
 
     @property
     def state_bytes(self) -> int:
@@ -220,7 +228,8 @@ def check_sizes(D: int, d: int) -> None:
         raise UserError(f"D={D} is more than an index can hold.", f"D is at most {LARGEST_D}.", "Lower D.")
 
 
-def _work_dtype(dtype: torch.dtype) -> torch.dtype:
+def work_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the type in which numbers of ``dtype`` are computed: float64 for itself, float32 for every other."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 

@@ -8,10 +8,12 @@ cache, in the layout ``(n, blocks)``. Both add in the same order and give the sa
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
-from intdim.kernels import native, streams
+from intdim.kernels import gpu, native, streams
 from intdim.kernels.butterflies import transform
 from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.signs import flip, pack_signs
@@ -26,8 +28,8 @@ class SignedBlocks:
         columns: d, at most ``size``.
         size: n, a power of two, at least 64.
         sign_key: stream of B.
-        middle: the key of the second signs, or ``(gaussians, order)``: float32, one for each row of all whole blocks,
-            and Pi as int32, shape ``(n,)``: place i takes number ``order[i]``.
+        middle_key: stream of the Gaussians where there is an ``order``, else of the second signs.
+        order: Pi as int32, shape ``(n,)``: place i takes number ``order[i]``; or None.
         device: where all this lives.
         elements_at_once: how much torch works on at a time; changes neither P nor a single bit of a product.
     """
@@ -38,18 +40,19 @@ class SignedBlocks:
         columns: int,
         size: int,
         sign_key: int,
-        middle: int | tuple[Tensor, Tensor],
+        middle_key: int,
+        order: Tensor | None,
         device: torch.device,
         elements_at_once: int,
     ) -> None:
         self.rows, self.columns, self.size, self.sign_key = rows, columns, size, sign_key
-        self.second_key = middle if isinstance(middle, int) else 0
-        self.gaussians, self.order = (None, None) if isinstance(middle, int) else middle
-        self._inverse = None if self.order is None else torch.argsort(self.order).int()
-        self.device = device
+        self.middle_key, self.order = middle_key, order
+        self._inverse = None if order is None else torch.argsort(order).int()
+        self.device, self.elements_at_once = device, elements_at_once
         self.blocks = -(-rows // size)
         self.lanes = lanes(self.blocks, size)
         self.chunks = chunks(self.blocks, self.lanes, elements_at_once // size)
+        self._float32 = torch.empty(0, dtype=torch.float32, device=device)  # what the kernels compute in
         self._packed: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
 
     def matvec(self, z: Tensor, to: Destination) -> None:
@@ -58,6 +61,11 @@ class SignedBlocks:
         padded[: self.columns] = z
         if native.takes(padded, to.out, to.base, to.image):
             native.matvec("blocks", to, padded, self.rows, self._sizes(self.order), 2 * self.size)
+            return
+        if gpu.takes(padded, to.out, to.base, to.image):
+            from intdim.kernels import blocks_triton
+
+            blocks_triton.matvec(to, padded, self.rows, self.size, self.sign_key, self.middle_key, self.order)
             return
         for first, count in self.chunks:
             signs, second = self._signs(first, count)
@@ -85,6 +93,11 @@ class SignedBlocks:
             sizes, room = self._sizes(self._inverse), 2 * self.size
             total = native.rmatvec("blocks", source, self.rows, sizes, self.size, self.lanes, room)
             return total[: self.columns]
+        if gpu.takes(self._float32, source.g):
+            from intdim.kernels import blocks_triton
+
+            keys = self.sign_key, self.middle_key
+            return blocks_triton.rmatvec(source, self.rows, self.size, *keys, self._inverse)[: self.columns]
         sums = source.g.new_zeros(self.lanes, self.size)
         for first, count in self.chunks:
             signs, second = self._signs(first, count)
@@ -104,19 +117,28 @@ class SignedBlocks:
         return total[: self.columns]
 
     def _sizes(self, order: Tensor | None) -> tuple[object, ...]:
-        keys = self.sign_key & MASK64, self.second_key & MASK64
-        return self.size, *keys, self.gaussians, order
+        keys = self.sign_key & MASK64, self.middle_key & MASK64
+        return self.size, *keys, None if order is None else self.gaussians, order
+
+    @cached_property
+    def gaussians(self) -> Tensor:
+        """G, float32, for every row of whole blocks; not needed on a GPU, where the kernel makes them."""
+        count, step = self.blocks * self.size, max(2, self.elements_at_once)
+        made = torch.empty(count, dtype=torch.float32, device=self.device)
+        for start in range(0, count, step):
+            size = min(step, count - start)
+            made[start : start + size] = streams.gaussians(self.middle_key, start, size, self.device)
+        return made
 
     def _weights(self, first: int, count: int) -> Tensor:
-        assert self.gaussians is not None
         return self.gaussians[first * self.size : (first + count) * self.size].view(count, self.size).t()
 
     def _signs(self, first: int, count: int) -> tuple[Tensor, Tensor | None]:
         """Return the packed signs of some blocks, B in the layout ``(blocks, n)`` and the second ``(n, blocks)``."""
         if (first, count) not in self._packed:
             start, elements, second = first * self.size, count * self.size, None
-            if self.gaussians is None:
-                bits = streams.sign_bits(self.second_key, start, elements, self.device)
+            if self.order is None:
+                bits = streams.sign_bits(self.middle_key, start, elements, self.device)
                 second = pack_signs(bits.view(count, self.size).t())
             bits = streams.sign_bits(self.sign_key, start, elements, self.device)
             self._packed[first, count] = pack_signs(bits), second

@@ -7,7 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from intdim.kernels import streams
+from intdim.kernels import gpu, streams
+from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 LARGEST_STORED = 1 << 24  # entries: 64 MiB
@@ -43,6 +44,10 @@ class Dense(Projection):
 
     @cached_property
     def _lengths(self) -> Tensor:
+        if not self.stored and gpu.takes(torch.empty(0, dtype=torch.float32, device=self.device)):
+            from intdim.kernels import dense_triton
+
+            return dense_triton.squares(self.D, self.d, self._key, self.device).sqrt_()
         squares = torch.zeros(self.d, dtype=torch.float64, device=self.device)
         for number in range(len(self.tiles)):
             squares += self._tile(number).double().square_().sum(0)
@@ -54,6 +59,25 @@ class Dense(Projection):
 
     def _tile(self, number: int) -> Tensor:
         return self._kept[number] if self.stored else self._make(*self.tiles[number])
+
+    @property
+    def engine(self) -> str:
+        return gpu.reason() if self.device.type == "cuda" and not self.stored else "torch"
+
+    def _write(self, z: Tensor, to: Destination) -> None:
+        if self.stored or not gpu.takes(z, to.out, to.base, to.image):
+            super()._write(z, to)
+            return
+        from intdim.kernels import dense_triton
+
+        dense_triton.matvec(to, (z / self._lengths).float(), self.D, self.d, self._key)
+
+    def _read(self, source: Gradient) -> Tensor:
+        if self.stored or not gpu.takes(self._lengths.float(), source.g):
+            return super()._read(source)
+        from intdim.kernels import dense_triton
+
+        return (dense_triton.rmatvec(source, self.D, self.d, self._key) / self._lengths).float()
 
     def _matvec(self, z: Tensor, out: Tensor) -> None:
         z = (z / self._lengths).to(z.dtype)

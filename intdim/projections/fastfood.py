@@ -22,7 +22,8 @@ class Fastfood(Projection):
     are the stream's, rounded to float32: that is part of the definition, so P is the same in float64.
 
     Every entry has variance 1/D, hence columns of unit length in expectation; their squared length has a standard
-    deviation of about sqrt(2 / D). State: 4 bytes per weight (G), and in torch one bit (B).
+    deviation of about sqrt(2 / D). State: 4 bytes per weight (G), and in torch one bit (B); on a
+    GPU none.
     """
 
     name = "fastfood"
@@ -43,12 +44,8 @@ class Fastfood(Projection):
             streams.stream_key(seed, self.name, part) for part in ("signs", "permutation", "gaussians")
         )
         order = streams.permutation(permutation_key, self.size, self.device).int()
-        padded, step = -(-D // self.size) * self.size, max(2, elements_at_once)
-        gaussians = torch.empty(padded, dtype=torch.float32, device=self.device)
-        for start in range(0, padded, step):
-            count = min(step, padded - start)
-            gaussians[start : start + count] = streams.gaussians(gaussian_key, start, count, self.device)
-        self._blocks = SignedBlocks(D, d, self.size, sign_key, (gaussians, order), self.device, elements_at_once)
+        keys = sign_key, gaussian_key
+        self._blocks = SignedBlocks(D, d, self.size, *keys, order, self.device, elements_at_once)
 
     def _write(self, z: Tensor, to: Destination) -> None:
         self._blocks.matvec(z * self._scale, to)

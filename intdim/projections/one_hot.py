@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from intdim.kernels import native, streams
+from intdim.kernels import gpu, native, streams
 from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.signs import flip, pack_signs
 from intdim.kernels.streams import MASK64
@@ -63,6 +63,12 @@ class OneHot(Projection):
         if native.takes(twice, to.out, to.base, to.image):
             native.matvec("cyclic", to, twice, self.D, self._sizes(), self.stretch)
             return
+        if gpu.takes(twice, to.out, to.base, to.image):
+            from intdim.kernels import one_hot_triton
+
+            keys = self._sign_key, self._shift_key
+            one_hot_triton.matvec(to, twice, self.D, self.d, self.stretch, *keys)
+            return
         windows = twice.unfold(0, self.stretch, 1)  # (d + 1, stretch), no copy
         for first, count in self.chunks:
             shifts, words = self._random(first, count)
@@ -74,6 +80,11 @@ class OneHot(Projection):
         length = self.stretch
         if native.takes(source.g):
             total = native.rmatvec("cyclic", source, self.D, self._sizes(), length, self._lanes, length)
+        elif gpu.takes(self._lengths.float(), source.g):
+            from intdim.kernels import one_hot_triton
+
+            keys = self._sign_key, self._shift_key
+            total = one_hot_triton.rmatvec(source, self.D, self.d, length, *keys)
         else:
             sums = source.g.new_zeros(self._lanes, length)
             for first, count in self.chunks:

@@ -50,7 +50,7 @@ class Orthogonal(Projection):
         body = D - self.tail
         first_key = streams.stream_key(seed, self.name, "first signs")
         second_key = streams.stream_key(seed, self.name, "second signs")
-        self._blocks = SignedBlocks(body, d, self.size, first_key, second_key, self.device, elements_at_once)
+        self._blocks = SignedBlocks(body, d, self.size, first_key, second_key, None, self.device, elements_at_once)
         self._tail_first, self._tail_second = (
             pack_signs(streams.sign_bits(key, body, self.tail, self.device)) for key in (first_key, second_key)
         )
@@ -70,6 +70,6 @@ class Orthogonal(Projection):
         body = self.D - self.tail
         total = self._blocks.rmatvec(source.part(0, body)) * self._scale
         if self.tail:
-            inner = flip(hartley(source.take(body, self.D)), self._tail_second)
+            inner = flip(hartley(source.take(body, self.D).to(total.dtype)), self._tail_second)
             total += flip(hartley(inner), self._tail_first)[: self.d] * self._tail_scale
         return total

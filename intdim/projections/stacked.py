@@ -10,7 +10,7 @@ from torch import Tensor
 
 from intdim.kernels import streams
 from intdim.kernels.flow import Destination, Gradient
-from intdim.projections.base import Projection
+from intdim.projections.base import Projection, work_dtype
 
 
 class Stacked(Projection):
@@ -54,7 +54,7 @@ class Stacked(Projection):
             start += piece.D
 
     def _read(self, source: Gradient) -> Tensor:
-        total, start = source.g.new_zeros(self.d), 0
+        total, start = source.g.new_zeros(self.d, dtype=work_dtype(source.g.dtype)), 0
         for piece in self.pieces:
             total += piece._read(source.part(start, start + piece.D))
             start += piece.D

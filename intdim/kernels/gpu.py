@@ -1,0 +1,34 @@
+"""Whether the Triton kernels serve: on a CUDA device where Triton is installed (it comes with torch's CUDA wheels)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import cache
+
+import torch
+from torch import Tensor
+
+KNOWN = (torch.float32, torch.bfloat16)
+
+
+def takes(work: Tensor, *weights: Tensor | None) -> bool:
+    """Return whether the kernels can serve: ``work`` float32, weights float32 or bfloat16, contiguous, on CUDA."""
+    if work.dtype != torch.float32 or work.device.type != "cuda" or not available():
+        return False
+    return all(item is None or (item.is_cuda and item.dtype in KNOWN and item.is_contiguous()) for item in weights)
+
+
+@cache
+def available() -> bool:
+    """Return whether Triton is installed and not switched off by ``INTDIM_NATIVE=0``."""
+    return os.environ.get("INTDIM_NATIVE", "") != "0" and importlib.util.find_spec("triton") is not None
+
+
+def reason() -> str:
+    """Return how products are computed on a CUDA device, in words for a log."""
+    if available():
+        return "Triton"
+    if os.environ.get("INTDIM_NATIVE", "") == "0":
+        return "torch (INTDIM_NATIVE=0)"
+    return "torch, slower (no Triton: install it in the version that your torch names)"

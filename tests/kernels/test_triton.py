@@ -1,0 +1,202 @@
+"""The Triton kernels, walked through by Triton's interpreter where there is no GPU, against definition and twins."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from intdim.errors import UserError
+from intdim.kernels import gpu, native, reference, streams
+from intdim.kernels.flow import Destination, Gradient, Scaling
+from intdim.projections import make_projection, make_stacked
+
+from .test_native import normal, products
+
+triton = pytest.importorskip("triton")
+
+from intdim.kernels import blocks_triton, dense_triton, one_hot_triton  # noqa: E402
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+KINDS = ("one_hot", "orthogonal", "fastfood")
+
+
+@pytest.fixture
+def by_triton(monkeypatch):
+    """Let the kernels serve tensors on the CPU, where the interpreter walks through them."""
+    if DEVICE == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
+        pytest.skip("needs a GPU or TRITON_INTERPRET=1")
+
+    def takes(work, *weights):
+        return work.dtype == torch.float32 and all(item is None or item.dtype in gpu.KNOWN for item in weights)
+
+    monkeypatch.setattr(native, "takes", lambda *tensors: False)
+    monkeypatch.setattr(gpu, "takes", takes)
+
+
+def closeness(value: torch.Tensor, expected: torch.Tensor) -> float:
+    return ((value.double() - expected.double()).norm() / expected.double().norm()).item()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("D", "d"), [(1, 1), (63, 7), (1000, 63), (1025, 513), (2047, 256), (3001, 1000), (4097, 17)])
+def test_products_are_those_of_the_definition(kind, D, d, by_triton):
+    P, definition = make_projection(kind, D, d, 5, DEVICE), reference.DEFINITIONS[kind](D, d, 5)
+    z, g = normal(d, "z"), normal(D, "g")
+    assert closeness(P.matvec(z.to(DEVICE)).cpu(), definition @ z.double()) < 1e-6
+    assert closeness(P.rmatvec(g.to(DEVICE)).cpu(), definition.t() @ g.double()) < 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("D", "d"), [(1, 1), (1000, 63), (3001, 300)])
+def test_p_z_has_the_bits_of_the_twin(kind, D, d, monkeypatch, request):
+    P = make_projection(kind, D, d, 3)
+    expected = products(P)
+    request.getfixturevalue("by_triton")
+    if DEVICE == "cuda":
+        pytest.skip("the logarithm of a GPU may round another way")
+    found = products(P)
+    for number in (0, 2, 3, 4):  # P z, theta_0 + P z, theta_0 + S P z, its image
+        assert torch.equal(found[number], expected[number])
+    for number in (1, 5):  # P^T g, P^T S g: other lanes
+        assert closeness(found[number], expected[number]) < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
+def test_same_lanes_same_bits(kind, monkeypatch, request):
+    P, g = make_projection(kind, 5000, 40, 3), normal(5000, "g")
+    blocks = P._blocks  # type: ignore[attr-defined]
+    source = Gradient(g[: blocks.rows])
+    expected = blocks.rmatvec(source)
+    request.getfixturevalue("by_triton")
+    keys = blocks.sign_key, blocks.middle_key
+    total = blocks_triton.rmatvec(source, blocks.rows, blocks.size, *keys, blocks._inverse, lanes=blocks.lanes)
+    assert torch.equal(total[:40], expected)
+
+
+@pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
+def test_blocks_that_are_cut_in_parts(kind, by_triton, monkeypatch):
+    P = make_projection(kind, 3001, 600, 3)
+    whole = products(P)
+    monkeypatch.setattr(blocks_triton, "LARGEST_WHOLE", 256)
+    monkeypatch.setattr(blocks_triton, "PART", 256)
+    monkeypatch.setattr(blocks_triton, "SCRATCH", 2048)
+    for number, (one, other) in enumerate(zip(products(P), whole, strict=True)):
+        assert torch.equal(one, other) if number not in (1, 5) else closeness(one, other) < 1e-6
+
+
+def test_pieces_know_their_segments(by_triton):
+    P = make_stacked("one_hot", [700, 1, 3000, 299], 100, 3, DEVICE)
+    plain, _, moved, scaled, image, read = products(P)
+    factors, theta_0, g = torch.full((4000,), 1.7), normal(4000, "theta"), normal(4000, "g")
+    factors[:1333], factors[1333] = 0.3, -2.0
+    assert torch.equal(moved, theta_0 + plain)
+    assert torch.equal(scaled, theta_0 + plain * factors)
+    assert torch.equal(image, plain)
+    assert closeness(read, P.rmatvec(g * factors)) < 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_in_bfloat16(kind, by_triton):
+    P, z = make_projection(kind, 3001, 50, 3, DEVICE), normal(50, "z")
+    theta_0, g = normal(3001, "theta").bfloat16(), normal(3001, "g").bfloat16()
+    out = torch.empty_like(theta_0)
+    starts = (0, 1500)
+    scaling = Scaling(torch.tensor(starts), torch.tensor([0.5, 3.0]), starts)
+    P.write(z, theta_0, out, scaling)
+    factors = torch.cat([torch.full((1500,), 0.5), torch.full((1501,), 3.0)])
+    expected = theta_0.float() + P.matvec(z) * factors
+    # a card rounds to the nearest of the 8 bits, the interpreter cuts the others off
+    assert (out.float() - expected).abs().le(expected.abs() * 2.0 ** (-8 if DEVICE == "cuda" else -7)).all()
+    read = P.read(g, scaling)
+    assert read.dtype == torch.float32
+    assert closeness(read, P.rmatvec(g.float() * factors)) < 1e-6
+
+
+def test_dense_is_made_in_tiles(by_triton):
+    D, d = 301, 70
+    P = make_projection("dense", D, d, 3, DEVICE)
+    tiled = type(P)(D, d, 3, DEVICE, stored=False)  # type: ignore[call-arg]
+    assert (tiled._lengths - P._lengths).abs().max().item() < 1e-12  # type: ignore[attr-defined]
+    for one, other in zip(products(tiled), products(P), strict=True):
+        assert closeness(one, other) < 1e-6
+    assert tiled.state_bytes <= 8 * d
+
+
+def test_gaussians_and_integers_are_those_of_the_streams(by_triton):
+    d, key = 40, streams.stream_key(7, "dense")
+    out = torch.empty(50)
+    for column in (0, 39):
+        unit = torch.zeros(d)
+        unit[column] = 1
+        dense_triton.matvec(Destination(out), unit, 50, d, key)
+        assert torch.equal(out, streams.gaussians(key, 0, 50 * d).float().view(50, d)[:, column])
+    place, row = torch.arange(20_000, dtype=torch.float32), torch.empty(21_000)
+    shift = streams.integers(5, 0, 3, 7000)
+    one_hot_triton.matvec(Destination(row), place, 21_000, 7000, 7000, 4, 5)
+    starts = row[::7000].abs()
+    assert starts.tolist() == shift.float().tolist()
+
+
+def test_a_block_beyond_the_kernels_is_an_error():
+    with pytest.raises(UserError) as caught:
+        blocks_triton.check(1 << 23)
+    assert "8388608" in caught.value.parts[0]
+
+
+def test_a_cuda_device_without_triton_says_so(monkeypatch):
+    monkeypatch.setattr(gpu.importlib.util, "find_spec", lambda name: None)
+    gpu.available.cache_clear()
+    try:
+        assert not gpu.available()
+        assert "no Triton" in gpu.reason()
+        monkeypatch.setenv("INTDIM_NATIVE", "0")
+        assert "INTDIM_NATIVE=0" in gpu.reason()
+    finally:
+        gpu.available.cache_clear()
+
+
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from intdim.kernels import blocks_triton as blocks, one_hot_triton as one_hot
+TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64", "rows": "i64", "offset": "i64"}
+FLOATS = ("z", "image", "sums", "factors", "twice")
+
+def build(kernel, weights, constants):
+    types = {name: TYPES.get(name, "*fp32" if name in FLOATS else "i64" if "key" in name else "i32")
+             for name in kernel.arg_names}
+    types |= {name: "*" + weights for name in ("out", "base", "g") if name in types}
+    types |= dict.fromkeys(constants, "constexpr")
+    places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
+    made = triton.compile(ASTSource(kernel, types, constexprs=places), target=GPUTarget("cuda", 90, 32))
+    assert made.asm["cubin"]
+
+flags = {"HAS_BASE": True, "HAS_IMAGE": True, "SCALED": True}
+block = {"SIZE": 512, "STEPS": 9, "GAUSSIAN": True}
+build(blocks._matvec_whole, "fp32", block | flags)
+build(blocks._rmatvec_whole, "bf16", block | {"SCALED": True})
+build(one_hot._matvec, "bf16", {"BLOCK_": 1024} | flags)
+build(one_hot._rmatvec, "fp32", {"BLOCK_": 1024, "SCALED": True})
+"""
+
+
+def test_the_kernels_compile_for_a_gpu_that_is_not_here(tmp_path):
+    """To machine code of compute capability 9.0: what the interpreter lets pass, the compiler may not."""
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    made = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[-3000:]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE == "cpu", reason="no CUDA device")
+@pytest.mark.parametrize("kind", [*KINDS, "sparse", "kronecker", "fastfood_padded"])
+@pytest.mark.parametrize(("D", "d"), [(1, 1), (1000, 63), (300_007, 1000), (131_073, 65_536), (2_000_003, 40_000)])
+def test_same_products_on_both_devices(kind, D, d):
+    one, other = make_projection(kind, D, d, 3), make_projection(kind, D, d, 3, "cuda")
+    z, g = normal(d, "z"), normal(D, "g")
+    assert closeness(other.matvec(z.cuda()).cpu(), one.matvec(z)) < 3e-6
+    assert closeness(other.rmatvec(g.cuda()).cpu(), one.rmatvec(g)) < 3e-6
+    assert torch.equal(other.rmatvec(g.cuda()), other.rmatvec(g.cuda()))
