@@ -50,6 +50,12 @@ SIGNATURES = {
     + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
     "cyclic_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
     "cyclic_rmatvec": [POINTER] * 2 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
+    "hands_matvec": [POINTER] * 4 + [WHOLE] + [POINTER] * 2 + [WHOLE] * 3 + [*SEGMENTS, INT, POINTER, INT],
+    "hands_rmatvec": [POINTER] * 2
+    + [WHOLE]
+    + [POINTER] * 2
+    + [WHOLE] * 3
+    + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
     "layers_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
     "layers_rmatvec": [POINTER] * 2 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
 }
@@ -191,10 +197,10 @@ def matvec(name: str, to: Destination, z: Tensor, rows: int, sizes: tuple[Any, .
     """Call ``<name>_matvec``: P z for ``rows`` rows into ``to``.
 
     Args:
-        name: ``blocks``, ``cyclic`` or ``layers``.
+        name: ``blocks``, ``cyclic``, ``hands`` or ``layers``.
         to: where it goes, float32.
         z: what the function reads, float32, contiguous.
-        rows: D of this piece.
+        rows: D of this piece; of ``hands``, how many.
         sizes: the arguments between ``rows`` and the segments, in order; tensors are passed by address.
         room: numbers of scratch that a thread needs, without the space between buffers.
     """

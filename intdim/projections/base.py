@@ -37,7 +37,8 @@ class Projection:
     """
 
     name: ClassVar[str]
-    compiled: ClassVar[bool] = False  # has kernels of its own, see kernels/native.py and kernels/gpu.py
+    compiled: ClassVar[bool] = False  # has C products, see kernels/native.py
+    triton: ClassVar[bool] = False  # has Triton kernels, which take half-precision weights too, see kernels/gpu.py
 
     def __init__(
         self,
@@ -115,7 +116,7 @@ class Projection:
         _check_vector(z, "z", self.d, "d", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z = z.detach().contiguous()
-            if out.dtype == z.dtype or (self.compiled and gpu.takes(z, theta_0, out, image)):
+            if out.dtype == z.dtype or (self.triton and gpu.takes(z, theta_0, out, image)):
                 self._write(z, Destination(out, theta_0, image, scaling))
                 return
             made = torch.empty(self.D, dtype=z.dtype, device=z.device) if image is None else image
@@ -131,7 +132,7 @@ class Projection:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             g = g.detach().contiguous()
             work = work_dtype(g.dtype)
-            if g.dtype != work and not (self.compiled and gpu.takes(g.new_empty(0, dtype=work), g)):
+            if g.dtype != work and not (self.triton and gpu.takes(g.new_empty(0, dtype=work), g)):
                 g = g.to(work)
             return self._read(Gradient(g, scaling))
 
@@ -147,9 +148,9 @@ class Projection:
     @property
     def engine(self) -> str:
         """What computes the products in float32, in words for a log."""
-        if not self.compiled:
-            return "torch"
-        return gpu.reason() if self.device.type == "cuda" else native.reason()
+        if self.device.type == "cuda":
+            return gpu.reason() if self.triton else "torch"
+        return native.reason() if self.compiled else "torch"
 
     @property
     def state_bytes(self) -> int:

@@ -28,6 +28,7 @@ class Fastfood(Projection):
 
     name = "fastfood"
     compiled = True
+    triton = True
 
     def __init__(
         self,

@@ -7,11 +7,14 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from intdim.kernels import streams
+from intdim.kernels import native, streams
+from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 HAND = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in cache
+RUN, PANEL, ROWS_AT_ONCE, STRIP = 1024, 16, 5, 512  # as in kernels/c/hands.c
 
 
 class Kronecker(Projection):
@@ -28,12 +31,13 @@ class Kronecker(Projection):
     Pi shuffles weights within *hands* of R whole rows of the D1 x D2 matrix, R = floor(2^16 / D2): one permutation
     for all hands but the last, and one for the last (which has at least one row, and the rows that were missing).
 
-    State: 12 bytes per entry of Q1 and Q2 (float64 and float32), and 16 per weight of two hands.
+    State: 12 bytes per entry of Q1 and Q2 (float64 and float32), 4 per weight of a hand, 16 per weight of the last.
 
     A piece with D < d (see ``Projection``) is the first D rows of a square P, times sqrt(D1 D2 / D).
     """
 
     name = "kronecker"
+    compiled = True
 
     def __init__(
         self,
@@ -60,6 +64,8 @@ class Kronecker(Projection):
         self._hand = rows_per_hand * self.D2
         self._last = core + missing - self._hands * self._hand
         self._order, self._inverse = self._permutation("hands", self._hand if self._hands else 0)
+        if self._hand <= HAND:
+            self._order, self._inverse = self._order.to(torch.uint16), self._inverse.to(torch.uint16)
         self._last_order, self._last_inverse = self._permutation("last hand", self._last)
 
     def _orthonormal(self, part: str, rows: int, columns: int) -> Tensor:
@@ -72,49 +78,65 @@ class Kronecker(Projection):
         order = streams.permutation(key, size, self.device) if size else torch.empty(0, dtype=torch.int64)
         return order, torch.argsort(order)
 
-    def _matvec(self, z: Tensor, out: Tensor) -> None:
+    def _write(self, z: Tensor, to: Destination) -> None:
         if self.d > self.D:
             everything = z.new_empty(self._hands * self._hand + self._last)
-            self._product(z * self._scale, everything)
-            out.copy_(everything[: self.D])
+            self._product(z * self._scale, Destination(everything))
+            to.put(0, everything[: self.D])
         else:
-            self._product(z, out)
+            self._product(z, to)
 
-    def _rmatvec(self, g: Tensor) -> Tensor:
+    def _read(self, source: Gradient) -> Tensor:
         if self.d > self.D:
-            padded = g.new_zeros(self._hands * self._hand + self._last)
-            padded[: self.D] = g
-            return self._adjoint(padded) * self._scale
-        return self._adjoint(g)
+            padded = source.g.new_zeros(self._hands * self._hand + self._last)
+            padded[: self.D] = source.take(0, self.D)
+            return self._adjoint(Gradient(padded)) * self._scale
+        return self._adjoint(source)
 
-    def _product(self, z: Tensor, out: Tensor) -> None:
+    def _product(self, z: Tensor, to: Destination) -> None:
         q1, q2 = self._factors[z.dtype]
         square = z.new_zeros(self.d1 * self.d2)
         square[: self.d - self.extra] = z[: self.d - self.extra]
         left = q1 @ square.view(self.d1, self.d2)
-        rows = self._hand // self.D2
-        for number in range(self._hands):
-            values = torch.mm(left[number * rows : (number + 1) * rows], q2.t())
-            start = number * self._hand
-            torch.index_select(values.view(-1), 0, self._order, out=out[start : start + self._hand])
+        rows, whole = self._hand // self.D2, self._hands * self._hand
+        if self._order.dtype == torch.uint16 and native.takes(left, to.out, to.base, to.image):
+            panels = functional.pad(q2, (0, 0, 0, -self.D2 % PANEL)).view(-1, PANEL, self.d2).mT.contiguous()
+            sizes = (panels, self._order, rows, self.D2, self.d2)
+            native.matvec("hands", to, left, self._hands, sizes, self._hand + RUN + rows * PANEL)
+        else:
+            order = self._order.long()
+            for number in range(self._hands):
+                values = torch.mm(left[number * rows : (number + 1) * rows], q2.t())
+                to.put(number * self._hand, values.view(-1).index_select(0, order))
         values = torch.mm(left[self._hands * rows :], q2.t()).view(-1)
         twins = values[values.numel() - self.twins :].mul_(math.sqrt(0.5))
         values = torch.cat([values, z[self.d - self.extra :], twins])
-        torch.index_select(values, 0, self._last_order, out=out[self._hands * self._hand :])
+        to.put(whole, values.index_select(0, self._last_order))
 
-    def _adjoint(self, g: Tensor) -> Tensor:
-        q1, q2 = self._factors[g.dtype]
-        left = g.new_empty(self.D1, self.d2)
-        rows = self._hand // self.D2
-        for number in range(self._hands):
-            start = number * self._hand
-            values = g[start : start + self._hand].index_select(0, self._inverse)
-            torch.mm(values.view(rows, self.D2), q2, out=left[number * rows : (number + 1) * rows])
-        values = g[self._hands * self._hand :].index_select(0, self._last_inverse)
+    def _adjoint(self, source: Gradient) -> Tensor:
+        whole = self._hands * self._hand
+        values = source.take(whole, whole + self._last).index_select(0, self._last_inverse)
+        q1, q2 = self._factors[values.dtype]
         core = self._last - self.extra - self.twins
         twins = values[core - self.twins : core]
         twins += values[core + self.extra :]
         twins *= math.sqrt(0.5)
-        torch.mm(values[:core].view(-1, self.D2), q2, out=left[self._hands * rows :])
-        square = (q1.t() @ left).view(-1)
+        last = torch.mm(values[:core].view(-1, self.D2), q2)
+        square = (q1.t() @ torch.cat([self._left(source, q2), last])).view(-1)
         return torch.cat([square[: self.d - self.extra], values[core : core + self.extra]])
+
+    def _left(self, source: Gradient, q2: Tensor) -> Tensor:
+        """Return G Q2 for the rows of all hands but the last, G being S g unshuffled."""
+        rows = self._hand // self.D2
+        if self._order.dtype == torch.uint16 and native.takes(source.g):
+            width = -(-self.d2 // 8) * 8
+            padded = functional.pad(q2, (0, width - self.d2)).contiguous()
+            sizes, room = (padded, self._inverse, rows, self.D2, width), self._hand + ROWS_AT_ONCE * STRIP
+            left = native.rmatvec("hands", source, self._hands, sizes, self._hands * rows * width, 0, room)
+            return left.view(-1, width)[:, : self.d2]
+        left, inverse = q2.new_empty(self._hands * rows, self.d2), self._inverse.long()
+        for number in range(self._hands):
+            start = number * self._hand
+            values = source.take(start, start + self._hand).index_select(0, inverse)
+            torch.mm(values.view(rows, self.D2), q2, out=left[number * rows : (number + 1) * rows])
+        return left

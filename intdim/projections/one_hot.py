@@ -33,6 +33,7 @@ class OneHot(Projection):
 
     name = "one_hot"
     compiled = True
+    triton = True
 
     def __init__(
         self,

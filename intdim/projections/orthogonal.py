@@ -32,6 +32,7 @@ class Orthogonal(Projection):
 
     name = "orthogonal"
     compiled = True
+    triton = True
 
     def __init__(
         self,

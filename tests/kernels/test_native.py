@@ -55,6 +55,17 @@ def test_same_bits_as_in_torch(kind, D, d, monkeypatch):
 
 
 @compiled
+@pytest.mark.parametrize(("D", "d"), [*SIZES, (65_535, 100), (65_536, 100), (140_001, 900), (530_001, 4000)])
+def test_kronecker_agrees_with_torch(D, d, monkeypatch):
+    """To rounding: matrix products of small factors are torch's own, in an order that its library chooses."""
+    P = make_projection("kronecker", D, d, 3)
+    found = products(P)
+    in_torch(monkeypatch)
+    for one, other in zip(found, products(P), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=3e-6 * float(other.abs().max()))
+
+
+@compiled
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_bits_with_any_number_of_threads(kind):
     P, threads, found = make_projection(kind, 200_003, 300, 3), torch.get_num_threads(), []

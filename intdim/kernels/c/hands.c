@@ -1,0 +1,143 @@
+/* kronecker: the rows of left Q2^T, shuffled within hands of whole rows.
+ *
+ * A hand is hand = R D2 numbers that lie in the cache together, R whole rows of the D1 x D2 matrix left Q2^T; place i of
+ * a hand takes number order[i]. Products are summed with k, or j, ascending, a product and a sum being rounded each for
+ * itself, so the bits do not depend on the threads. The torch twin multiplies by its own library, in another order: the
+ * two agree to float32's rounding.
+ */
+
+#include "common.h"
+
+enum { PANEL = 16, ROWS_AT_ONCE = 5, RUN = 1024, STRIP = 512 };
+
+/* Rows of left (d2 numbers each, a row every d2) times one panel, d2 x 16: rows x 16 numbers, a row every apart. */
+INLINE void panel_product(const float *left, const float *panel, int64_t d2, float *to, int64_t apart, int rows) {
+    floats low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
+    for (int r = 0; r < rows; r++) low[r] = high[r] = (floats){0};
+    for (int64_t k = 0; k < d2; k++) {
+        floats a = LOAD(panel + k * PANEL), b = LOAD(panel + k * PANEL + 8);
+        for (int r = 0; r < rows; r++) {
+            low[r] += a * left[r * d2 + k];
+            high[r] += b * left[r * d2 + k];
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        STORE(to + r * apart, low[r]);
+        STORE(to + r * apart + 8, high[r]);
+    }
+}
+
+/* sums (rows x 8 v numbers, a row every width) += values (rows x count, a row every STRIP) times q2 (count x width). */
+INLINE void strip_product(const float *values, const float *q2, int64_t count, int64_t width, float *sums, int rows,
+                          int v) {
+    floats low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
+    for (int r = 0; r < rows; r++) {
+        low[r] = LOAD(sums + r * width);
+        high[r] = v > 1 ? LOAD(sums + r * width + 8) : (floats){0};
+    }
+    for (int64_t j = 0; j < count; j++) {
+        floats a = LOAD(q2 + j * width), b = v > 1 ? LOAD(q2 + j * width + 8) : (floats){0};
+        for (int r = 0; r < rows; r++) {
+            low[r] += a * values[r * STRIP + j];
+            if (v > 1) high[r] += b * values[r * STRIP + j];
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        STORE(sums + r * width, low[r]);
+        if (v > 1) STORE(sums + r * width + 8, high[r]);
+    }
+}
+
+#define BY_ROWS(rows, call)                                                                                            \
+    switch (rows) {                                                                                                    \
+    case 1: call(1); break;                                                                                            \
+    case 2: call(2); break;                                                                                            \
+    case 3: call(3); break;                                                                                            \
+    case 4: call(4); break;                                                                                            \
+    default: call(5); break;                                                                                           \
+    }
+
+/* The rows from r on that are worked on together, out of R: as even as possible. */
+INLINE int64_t group_end(int64_t r, int64_t rows) {
+    int64_t groups = (rows - r + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    return r + (rows - r + groups - 1) / groups;
+}
+
+/* The first hands hands of P z. left: R d2 numbers a hand; panels: Q2^T in panels of d2 x 16, the last one padded.
+ * scratch: hand + RUN + R PANEL numbers for each thread. */
+void intdim_hands_matvec(float *out, const float *base, float *image, const float *left, int64_t hands,
+                         const float *panels, const uint16_t *order, int64_t R, int64_t D2, int64_t d2,
+                         const int64_t *starts, const float *factors, int64_t count, int64_t offset, int stream,
+                         float *scratch, int threads) {
+    destination to = {out, base, image, {starts, factors, count}, offset, stream};
+    int64_t hand = R * D2, room = hand + RUN + R * PANEL + 2 * APART;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int t = 0; t < threads; t++) {
+        float *values = scratch + room * t, *own = values + hand + APART, *edge = own + RUN;
+        for (int64_t h = hands * t / threads; h < hands * (t + 1) / threads; h++) {
+            const float *rows = left + h * R * d2;
+            for (int64_t j = 0; j < D2; j += PANEL) {
+                int whole = j + PANEL <= D2;
+                for (int64_t r = 0, stop; r < R; r = stop) {
+                    stop = group_end(r, R);
+                    float *into = whole ? values + r * D2 + j : edge + r * PANEL;
+#define CALL(n) panel_product(rows + r * d2, panels + j * d2, d2, into, whole ? D2 : PANEL, n)
+                    BY_ROWS(stop - r, CALL)
+#undef CALL
+                }
+                for (int64_t r = 0; !whole && r < R; r++)
+                    memcpy(values + r * D2 + j, edge + r * PANEL, (size_t)(D2 - j) * sizeof(float));
+            }
+            for (int64_t i = 0; i < hand; i += RUN) {
+                int64_t length = smaller(RUN, hand - i);
+                const uint16_t *places = order + i;
+                for (int64_t k = 0; k < length; k++) own[k] = values[places[k]];
+                put(&to, own, h * hand + i, length);
+            }
+        }
+        settle();
+    }
+}
+
+/* left, R width numbers a hand: the hands of g, unshuffled, times Q2 (D2 x width, width being d2 made a multiple of 8).
+ * inverse: number i of a hand lies at place inverse[i]. scratch: hand + ROWS_AT_ONCE STRIP numbers for each thread. */
+void intdim_hands_rmatvec(float *left, const float *g, int64_t hands, const float *q2, const uint16_t *inverse,
+                          int64_t R, int64_t D2, int64_t width, const int64_t *starts, const float *factors,
+                          int64_t count, int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
+    gradient source = {g, {starts, factors, count}, offset};
+    int64_t hand = R * D2, room = hand + ROWS_AT_ONCE * STRIP + 2 * APART;
+    (void)lanes, (void)sums; /* every sum is one thread's */
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int t = 0; t < threads; t++) {
+        float *own = scratch + room * t, *strip = own + hand + APART;
+        for (int64_t h = hands * t / threads; h < hands * (t + 1) / threads; h++) {
+            const float *from = take(&source, h * hand, hand, own);
+            if (from != own) from = memcpy(own, from, (size_t)hand * sizeof(float)); /* in order: then it is cached */
+            float *rows = left + h * R * width;
+            memset(rows, 0, (size_t)(R * width) * sizeof(float));
+            for (int64_t j = 0; j < D2; j += STRIP) {
+                int64_t length = smaller(STRIP, D2 - j);
+                for (int64_t r = 0, stop; r < R; r = stop) {
+                    stop = group_end(r, R);
+                    for (int64_t k = r; k < stop; k++) {
+                        const uint16_t *places = inverse + k * D2 + j;
+                        for (int64_t i = 0; i < length; i++) strip[(k - r) * STRIP + i] = from[places[i]];
+                    }
+                    for (int64_t c = 0; c < width; c += 16) {
+                        const float *columns = q2 + j * width + c;
+                        float *to = rows + r * width + c;
+                        if (c + 16 <= width) {
+#define CALL(n) strip_product(strip, columns, length, width, to, n, 2)
+                            BY_ROWS(stop - r, CALL)
+#undef CALL
+                        } else {
+#define CALL(n) strip_product(strip, columns, length, width, to, n, 1)
+                            BY_ROWS(stop - r, CALL)
+#undef CALL
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
