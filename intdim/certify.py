@@ -20,9 +20,10 @@ from intdim.errors import Interrupted, RunFailed, UserError
 from intdim.finished import FinishedRun, find_run
 from intdim.launch import Launcher
 from intdim.ledger import Ledger
+from intdim.pool import Workers, error_of, workers
 from intdim.request import BoundRequest, CellRequest, RuntimeRequest
 from intdim.spec import Prepared, RunSpec, Runtime, digest, to_dict
-from intdim.sweep import Driver, Silent, View, Workers, error_of, prepare_cells, single_run, workers
+from intdim.sweep import Driver, Silent, View, prepare_cells, single_run
 
 BOUND_VERSION = 1  # raised by hand when the same run and request would give another certificate
 COLUMNS = ("d", "step_length", "bits", "train_error", "certificate", "quantisation", "run_id", "bound_id")

@@ -125,7 +125,10 @@ def prepare_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None
 
 
 def device_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The job ``device``: payload ``{"device": auto|cpu|cuda}``, answer ``{"device": cpu|cuda, "count": n}``.
+    """The job ``device``: payload ``{"device": auto|cpu|cuda}``, answer ``{"device": cpu|cuda, "count", "memory"}``.
+
+    ``memory`` is what is free: on this machine, within the limit of its control group, or on the fullest GPU; 0 where
+    the system does not say.
 
     Raises:
         UserError: ``cuda`` was asked for and there is none.
@@ -140,4 +143,22 @@ def device_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]
             "Use device=cpu, or install a driver and a CUDA build of torch.",
         )
     device = "cuda" if count and asked in ("auto", "cuda") else "cpu"
-    return {"device": device, "count": count if device == "cuda" else 0}
+    memory = min(torch.cuda.mem_get_info(k)[0] for k in range(count)) if device == "cuda" else free_memory()
+    return {"device": device, "count": count if device == "cuda" else 0, "memory": memory}
+
+
+def free_memory(system: Path = Path("/")) -> int:
+    """Return the bytes that new processes can have (Linux: ``MemAvailable``, and what the control group leaves)."""
+    free = []
+    try:
+        for line in (system / "proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free.append(int(line.split()[1]) * 1024)
+    except OSError:
+        return 0
+    group = system / "sys/fs/cgroup"
+    with contextlib.suppress(OSError, ValueError):  # no control group, or "max"
+        used = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        kept = int((group / "memory.current").read_text()) - int(used.get("inactive_file", 0))  # files can go
+        free.append(int((group / "memory.max").read_text()) - kept)
+    return max(0, min(free, default=0))

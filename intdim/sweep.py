@@ -6,28 +6,23 @@ ledger, and a run that was under way goes on from its checkpoint.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib.metadata
-import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from intdim import prepared as remembered
 from intdim.errors import Interrupted, RunFailed, UserError
-from intdim.fingerprint import cache_folder
-from intdim.launch import Event, Launcher, LocalSlots
-from intdim.launch.process import log_name, remove_old_logs
+from intdim.launch import Event, Launcher
 from intdim.ledger import Ledger
 from intdim.measure import Measurement, Result, Wanted, check_dimensions, expected_runs
+from intdim.pool import LOST_LIMIT, Workers, error_of, how_died, workers
 from intdim.request import CellRequest, RuntimeRequest
-from intdim.spec import Prepared, RunSpec, Runtime, SubspaceSpec, SweepSpec, derive_seed, from_dict, to_dict
+from intdim.spec import Prepared, RunSpec, SubspaceSpec, SweepSpec, derive_seed, from_dict, to_dict
 
 PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
-LOST_LIMIT = 3  # a run whose worker died this often is given up
 LARGE = 10_000_000  # weights from which a model is searched over the paper's range
 AUTO_RANGES = {False: (8, 65_536), True: (100, 4_000_000)}  # d_min, d_max where the user gave none
 
@@ -45,113 +40,6 @@ class Silent:
 
     def event(self, kind: str, **facts: Any) -> None:
         """Ignore the event."""
-
-
-# -- where runs run ------------------------------------------------------------------------------------------------
-
-
-class Workers:
-    """Slots that start when the first job needs them; jobs are answered by key."""
-
-    def __init__(self, runtime: RuntimeRequest, launcher: Launcher | None = None) -> None:
-        self.request, self._launcher = runtime, launcher
-        self.device, self.devices = runtime.device, 0
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.slots = runtime.slots or min(cores, 8)
-        self.threads = runtime.threads or max(1, cores // self.slots)
-
-    @property
-    def launcher(self) -> Launcher:
-        """The slots, started on first use."""
-        if self._launcher is None:
-            environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if self.request.offline else {}
-            log = cache_folder() / "workers" / log_name()
-            with contextlib.suppress(OSError):  # someone else's files; a log too many hurts nobody
-                remove_old_logs(log.parent)
-            self._launcher = LocalSlots(self.slots, self.threads, environment=environment, log=log)
-        return self._launcher
-
-    @property
-    def started(self) -> bool:
-        """True once anything has been submitted."""
-        return self._launcher is not None
-
-    def find_device(self) -> None:
-        """Ask a worker what device there is; raises ``UserError`` for ``device=cuda`` without one."""
-        if self.devices:
-            return
-        answer = self.ask("device", {"device": self.request.device})
-        self.device, self.devices = answer["device"], max(1, answer["count"])
-        if self.device == "cuda" and not self.request.slots:
-            # one run at a time on each GPU until a measurement says that more pay
-            self.slots = min(self.slots, self.devices)
-        if self.device == "cuda" and isinstance(self._launcher, LocalSlots):
-            visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-            names = visible.split(",") if visible else [str(number) for number in range(self.devices)]
-            self._launcher.place(self.slots, names if len(names) > 1 else ())
-
-    def ask(self, job: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """Run one job and wait for its answer."""
-        return self.ask_all({job: (job, payload)})[job]
-
-    def ask_all(self, jobs: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-        """Run jobs side by side; return their answers by key, raise the first error."""
-        for key, (job, payload) in jobs.items():
-            self.launcher.submit(key, job, payload)
-        answers: dict[str, dict[str, Any]] = {}
-        lost = dict.fromkeys(jobs, 0)
-        while len(answers) < len(jobs):
-            for event in self.launcher.poll(0.5):
-                if event.kind == "done":
-                    answers[event.key] = event.data
-                elif event.kind == "failed":
-                    raise error_of(event)
-                elif event.kind == "lost":
-                    lost[event.key] += 1
-                    if lost[event.key] >= LOST_LIMIT:
-                        raise RunFailed(f"the worker of job {event.key} died {LOST_LIMIT} times: {_died(event)}")
-                    self.launcher.submit(event.key, *jobs[event.key])
-        return answers
-
-    def runtime_for(self, prepared: Prepared) -> Runtime:
-        """Return how a cell's runs run here."""
-        return Runtime(
-            out=str(Path(self.request.out).resolve()),
-            device=self.device,
-            slots=self.slots,
-            threads=self.threads,
-            model_folder=prepared.facts.model_folder,
-            task_folder=prepared.facts.task_folder,
-            checkpoint_seconds=self.request.checkpoint_seconds,
-        )
-
-    def close(self, drain: bool) -> None:
-        """Stop the slots; ``drain`` lets running jobs end."""
-        if self._launcher is not None:
-            self._launcher.close(drain)
-
-
-@contextlib.contextmanager
-def workers(runtime: RuntimeRequest, launcher: Launcher | None = None) -> Iterator[Workers]:
-    """Slots for the length of a command; on any error running jobs are stopped (their checkpoints stay)."""
-    pool = Workers(runtime, launcher)
-    try:
-        yield pool
-    except BaseException:
-        pool.close(drain=False)
-        raise
-    pool.close(drain=True)
-
-
-def error_of(event: Event) -> Exception:
-    """Turn a failed job's event back into the error it was."""
-    if event.data.get("kind") == "user":
-        return UserError(*event.data["parts"])
-    return RunFailed(str(event.data.get("message", "a worker failed")))
-
-
-def _died(event: Event) -> str:
-    return str(event.data.get("message") or event.data.get("reason") or event.data)
 
 
 # -- preparation ---------------------------------------------------------------------------------------------------
@@ -319,11 +207,13 @@ class Driver:
         elif event.kind == "lost":
             self.lost[event.key] = self.lost.get(event.key, 0) + 1
             if self.lost[event.key] < LOST_LIMIT:
-                self.view.event("note", text=f"the worker of run {event.key} died ({_died(event)}); starting it again")
+                self.view.event(
+                    "note", text=f"the worker of run {event.key} died ({how_died(event)}); starting it again"
+                )
                 self.submit(event.key)
             else:
                 del self.flying[event.key]
-                self.fail(event.key, f"its worker died {LOST_LIMIT} times ({_died(event)})", run, cells)
+                self.fail(event.key, f"its worker died {LOST_LIMIT} times ({how_died(event)})", run, cells)
 
     def fail(self, run_id: str, why: str, run: RunSpec, cells: list[Cell]) -> None:
         """Stop the cells that need a run that cannot be made; the others go on."""
@@ -340,6 +230,21 @@ class Driver:
         measurement.verdict["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES}
         self.ledger.write_sweep(cell.spec.sweep_id, cell.spec, measurement.verdict, measurement.points())
         self.view.event("verdict", cell=cell.spec, verdict=measurement.verdict)
+
+
+def fit_memory(pool: Workers, cells: list[tuple[SweepSpec, Prepared]], view: View) -> None:
+    """Lower ``slots=auto`` to what memory holds, by a probe of the largest cell if that could matter."""
+    spec, prepared = max(cells, key=lambda cell: cell[1].facts.D)
+    if pool.is_roomy(prepared.facts.D):
+        return
+    view.event("note", text=f"probing the memory of {spec.model.name} on {spec.task.name}")
+    run = Measurement(spec, prepared.facts).full_run(sorted(spec.learning_rates)[0], 0)  # the largest: all is trained
+    payload = {"spec": to_dict(run), "runtime": to_dict(pool.runtime_for(prepared)), "steps": 2}
+    before = pool.slots
+    peak = pool.ask("time", payload)["peak_memory_bytes"]
+    if pool.fit(peak) < before:
+        text = f"a run takes up to {peak / 2**30:.1f} GiB: {pool.slots} at a time in place of {before}"
+        view.event("note", text=text)
 
 
 def run_cells(
@@ -364,6 +269,7 @@ def run_cells(
             todo = {spec.sweep_id: (spec, prepared) for spec, prepared in made if known[spec.sweep_id] is None}
             if todo:
                 pool.find_device()
+                fit_memory(pool, list(todo.values()), shown)
                 ledger.open()
             shown.event("cells", specs=[spec for spec, _ in made], known=known)
             under_way = []
@@ -394,6 +300,7 @@ def plan_cells(
     with workers(runtime, launcher) as pool:
         made = resolve(cells, pool, shown)
         pool.find_device()
+        fit_memory(pool, made, shown)
         for spec, prepared in made:
             cell = Measurement(spec, prepared.facts)
             middle = round((spec.search.d_min * spec.search.d_max) ** 0.5)

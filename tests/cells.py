@@ -91,10 +91,12 @@ class Simulated:
         self.made: list[RunSpec] = []
         self.fail: set[str] = set()  # methods or run ids whose runs break
         self.stop_after: int | None = None  # runs after which the driver is interrupted
+        self.memory = 0  # bytes that are free; 0: not known
+        self.probed: list[RunSpec] = []
 
     def launcher(self) -> InProcess:
         """Return a launcher of these jobs."""
-        return InProcess({"run": self.run, "prepare": self.prepare, "device": self.device})
+        return InProcess({"run": self.run, "prepare": self.prepare, "device": self.device, "time": self.time})
 
     def prepare(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
         """Answer with fixed facts."""
@@ -102,7 +104,13 @@ class Simulated:
 
     def device(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
         """Answer with a CPU."""
-        return {"device": "cpu", "count": 0}
+        return {"device": "cpu", "count": 0, "memory": self.memory}
+
+    def time(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
+        """Answer as a timed run of a second a step, which takes 5 GiB."""
+        self.probed.append(from_dict(RunSpec, payload["spec"]))
+        times = {"step_seconds": 1.0, "evaluate_seconds": 1.0, "start_seconds": 1.0}
+        return times | {"evaluations": 1, "total_steps": 60, "peak_memory_bytes": 5 << 30}
 
     def score(self, spec: RunSpec) -> float:
         """Return the score of a run; at chance where the step length or rate is far off."""

@@ -232,3 +232,26 @@ def test_a_plan_counts_runs_and_writes_nothing(out):
     assert plan["runs"] == expected_runs(sweep_spec(cells.cell(), cells.prepared()))
     assert plan["run_seconds"]["full"] == pytest.approx(0.5 + 60 * 0.1 + 3 * 1.0)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("memory", "asked", "slots", "threads", "probes"),
+    [
+        (0, 0, 8, 1, 0),  # the system does not say
+        (200 << 30, 0, 8, 1, 0),  # roomy
+        (16 << 30, 0, 2, 4, 1),  # 5 GiB a run
+        (3 << 30, 0, 1, 8, 1),  # one is always tried
+        (16 << 30, 8, 8, 1, 0),  # the user's choice stands
+    ],
+)
+def test_slots_are_as_many_as_memory_holds(out, monkeypatch, memory, asked, slots, threads, probes):
+    monkeypatch.setattr("os.sched_getaffinity", lambda who: set(range(8)), raising=False)
+    world = cells.Simulated()
+    world.memory = memory
+    runtime = cells.runtime(out, slots=asked, threads=0)
+    (plan,) = plan_cells([cells.cell()], runtime, launcher=world.launcher())
+    assert (plan["slots"], plan["threads"]) == (slots, threads)
+    assert len(world.probed) == probes + 2  # a plan times two runs
+    assert world.probed[0].subspace.method == "full"
+    run_cells([cells.cell()], runtime, launcher=world.launcher())
+    assert len(world.probed) == 2 * probes + 2

@@ -51,11 +51,7 @@ SIGNATURES = {
     "cyclic_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
     "cyclic_rmatvec": [POINTER] * 2 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
     "hands_matvec": [POINTER] * 4 + [WHOLE] + [POINTER] * 2 + [WHOLE] * 3 + [*SEGMENTS, INT, POINTER, INT],
-    "hands_rmatvec": [POINTER] * 2
-    + [WHOLE]
-    + [POINTER] * 2
-    + [WHOLE] * 3
-    + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
+    "hands_rmatvec": [POINTER] * 2 + [WHOLE] + [POINTER] * 2 + [WHOLE] * 3 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
     "layers_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
     "layers_rmatvec": [POINTER] * 2 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
 }

@@ -84,16 +84,20 @@ class LocalSlots:
         """Where the workers of a slot print."""
         return self.log.with_name(f"{self.log.stem}-{slot}{self.log.suffix}")
 
-    def place(self, slots: int, devices: Sequence[str] = ()) -> None:
-        """Use so many slots, on these devices, from now on; for a driver that learns from a first job what there is.
+    def place(self, slots: int, devices: Sequence[str] = (), threads: int = 0) -> None:
+        """Use so many slots, on these devices, with so many threads (0: as before) from now on; for a driver that
+        learns from a first job what there is.
 
-        No job may be running. Workers are replaced where their device changes.
+        No job may be running. Workers are replaced where their device changes, and all if their threads do.
         """
         assert slots >= 1
         assert all(worker.job is None for worker in self._workers.values())
         before = {slot: self._device(slot) for slot in self._workers}
         self.slots, self.devices = slots, list(devices)
-        misplaced = [slot for slot in before if slot >= slots or before[slot] != self._device(slot)]
+        wanted = dict.fromkeys(THREAD_VARIABLES, str(threads)) if threads else {}
+        rethreaded = bool(wanted) and not wanted.items() <= self.environment.items()
+        self.environment |= wanted
+        misplaced = [slot for slot in before if rethreaded or slot >= slots or before[slot] != self._device(slot)]
         end_all([self._remove(slot) for slot in misplaced], now=True)
 
     def submit(self, key: str, job: str, payload: dict[str, Any]) -> None:

@@ -19,5 +19,5 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cells.Simulated:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(remembered.corpus, "version_key", lambda: "fixed")
     monkeypatch.setattr(remembered, "_assets", lambda reference: "fixed")
-    monkeypatch.setattr("intdim.sweep.LocalSlots", lambda *arguments, **named: simulated.launcher())
+    monkeypatch.setattr("intdim.pool.LocalSlots", lambda *arguments, **named: simulated.launcher())
     return simulated

@@ -334,7 +334,7 @@ def test_plan_writes_nothing(world: cells.Simulated, monkeypatch: pytest.MonkeyP
     }  # fmt: skip
     launcher = world.launcher()
     launcher.jobs["time"] = lambda payload, report: cost
-    monkeypatch.setattr("intdim.sweep.LocalSlots", lambda *arguments, **named: launcher)
+    monkeypatch.setattr("intdim.pool.LocalSlots", lambda *arguments, **named: launcher)
     ended = call("plan", *SHORT)
     assert ended.status == 0, ended.err
     for words in ("1,000,000", "5 baseline", "at most 12", "d from 8 to 65,536", "1 of 1 cells to measure"):
