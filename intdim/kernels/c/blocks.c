@@ -144,8 +144,8 @@ void intdim_blocks_matvec(float *out, const float *base, float *image, const flo
             if (gaussians)
                 permuted_transform(a, b, n, order, gaussians + row);
             else
-                signed_transform(a, b, n, second_key, row);
-            put(&to, b, row, smaller(n, rows - row));
+                signed_transform(a, a, n, second_key, row); /* in place: a large block fits the cache once */
+            put(&to, gaussians ? b : a, row, smaller(n, rows - row));
         }
         settle();
     }
