@@ -41,13 +41,16 @@ class Published:
     """The runs of one experiment by d, and its baseline."""
 
     def __init__(self, table: pandas.DataFrame, name: str) -> None:
-        rows = table[table.experiment == name]
-        direct = table[(table.experiment == f"{name}_direct") | ((table.experiment == name) & (table.d == 0))]
-        if rows.empty or direct.empty:
+        self.scores: dict[int, list[float]] = {}
+        baseline: list[float] = []
+        for experiment, d, score in zip(table["experiment"], table["d"], table["score"], strict=True):
+            if experiment == f"{name}_direct" or (experiment == name and d == 0):
+                baseline.append(float(score))
+            elif experiment == name:
+                self.scores.setdefault(int(d), []).append(float(score))
+        if not self.scores or not baseline:
             raise SystemExit(f"{name}: no runs, or no run with d = 0 in it or in {name}_direct")
-        self.scores = {int(d): group.score.tolist() for d, group in rows[rows.d > 0].groupby("d")}
         self.places = sorted(self.scores)
-        baseline = direct.score.tolist()
         self.baseline = statistics.fmean(baseline)
         self.baseline_se = statistics.stdev(baseline) / math.sqrt(len(baseline)) if len(baseline) > 1 else 0.0
 
