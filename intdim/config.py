@@ -26,6 +26,7 @@ BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of a processor that multipli
 DEVICES = ("auto", "cpu", "cuda")
 LAUNCHERS = ("local", "ray")
 SELECTIONS = ("half", "same")
+COMMIT, SHORT_COMMIT = re.compile(r"[0-9a-f]{40}"), 8
 OTHER_SCOPES = 10.0  # scopes other than global want a tenth of the step lengths (measured; see README)
 
 
@@ -270,16 +271,24 @@ def _model(check: Checked) -> ModelRequest:
         check.fault("model=local without model.path", "model.path=DIR, a folder in Hugging Face's format")
     elif source == "hub" and not check.text("model.reference"):
         check.fault("model=hub without model.reference", "model.reference=owner/name")
+    typed = check.text("model.revision") or "main"
+    reference, revision = _checkpoint(check.text("model.reference"), typed)
+    if source == "hub":  # what tells the cells of a grid apart
+        if name == "multiberts" and not check.text("model.reference").endswith("-seed_0"):
+            name = ""  # another of the 25 seeds
+        name = name or check.text("model.reference").rpartition("/")[2]
+        if typed != "main":
+            name += f"@{typed[:SHORT_COMMIT] if COMMIT.fullmatch(typed) else typed}"
     overrides = OmegaConf.select(check.cfg, "model.overrides")
     plain = OmegaConf.to_container(overrides, resolve=True) if OmegaConf.is_dict(overrides) else None
     if not isinstance(plain, dict) or any(isinstance(value, dict | list) for value in plain.values()):
         check.fault(f"model.overrides={overrides}", "model.overrides={option: value, ...} with plain values")
         plain = {}
     return ModelRequest(
-        name=name or check.text("model.reference").rpartition("/")[2],
+        name=name or reference.rpartition("/")[2],
         source=source,
-        reference="" if source == "local" else check.text("model.reference"),
-        revision=check.text("model.revision") or "main",
+        reference="" if source == "local" else reference,
+        revision=revision,
         path=path,
         random_init=check.switch("model.random_init"),
         init_seed=check.whole("model.init_seed", 0),
@@ -287,6 +296,14 @@ def _model(check: Checked) -> ModelRequest:
         trust_remote_code=check.switch("model.trust_remote_code"),
         gradient_checkpointing=check.switch("model.gradient_checkpointing"),
     )
+
+
+def _checkpoint(reference: str, revision: str) -> tuple[str, str]:
+    """Return repository and revision of a checkpoint. MultiBERTs keep ``step_20k`` and its like not as branches but in
+    repositories of their own, named so (Sellam et al. 2022; google/multiberts-seed_0-step_20k on the hub)."""
+    if re.fullmatch(r"google/multiberts-seed_\d+", reference) and re.fullmatch(r"step_\d+k", revision):
+        return f"{reference}-{revision}", "main"
+    return reference, revision
 
 
 def _task(check: Checked) -> TaskRequest:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.resources
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import huggingface_hub
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -16,6 +19,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 
 from intdim.errors import UserError
 from intdim.fingerprint import fingerprint_folder
@@ -27,6 +31,7 @@ WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin
 NETWORK_ERRORS: tuple[type[BaseException], ...] = tuple(
     base for base in HfHubHTTPError.__bases__ if base is not OSError
 )
+SHOWN = 12  # revisions in a message
 FOLDER_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.py", "*.safetensors", "pytorch_model*.bin")
 
 
@@ -85,17 +90,19 @@ def download(reference: str, revision: str) -> Path:
         return folder
     except GatedRepoError:
         raise UserError(
-            f"{named} is gated: its owner grants access",
+            f"{named} is gated: its owner grants access{_cached(reference)}",
             "a model you may read",
             "Ask for access on its hub page and run `hf auth login`, or use model.path= with a local copy.",
         ) from None
     except RevisionNotFoundError:
         raise UserError(
-            f"{reference} has no revision {revision!r}", "a branch, tag or commit of it", "Check model.revision."
+            f"{reference} has no revision {revision!r}{_cached(reference)}",
+            "a branch, tag or commit of it",
+            "Check model.revision.",
         ) from None
     except RepositoryNotFoundError:
         raise UserError(
-            f"the hub knows no model {reference!r} (or it is private)",
+            f"the hub knows no model {reference!r} (or it is private){_cached(reference)}",
             "an id as the hub writes it, owner/name",
             "Check model.reference, or use model.path= with a local folder.",
         ) from None
@@ -103,7 +110,38 @@ def download(reference: str, revision: str) -> Path:
         raise UserError(f"{reference!r} is no hub id: {error}", "owner/name", "Check model.reference.") from None
     except (LocalEntryNotFoundError, EntryNotFoundError, ConnectionError, TimeoutError, *NETWORK_ERRORS) as error:
         raise UserError(
-            f"{named} is not in the local cache and the hub cannot be reached ({type(error).__name__})",
+            f"{named} is not in the local cache and the hub cannot be reached ({type(error).__name__})"
+            f"{_cached(reference)}",
             "a cached model, or a network",
             "Run `intdim fetch` where there is a network, or use model.path= with a local folder.",
         ) from None
+
+
+def cached_revisions(reference: str) -> list[str]:
+    """Return the revisions of a hub model that lie whole or in part in the cache, in the order of their numbers:
+    branches and tags by name, commits without one by their hash."""
+    home = Path(huggingface_hub.constants.HF_HUB_CACHE) / repo_folder_name(repo_id=reference, repo_type="model")
+    commits = {entry.name for entry in (home / "snapshots").glob("*") if entry.is_dir()}
+    named: dict[str, str] = {}
+    for file in (home / "refs").rglob("*"):
+        if file.is_file():
+            named[file.relative_to(home / "refs").as_posix()] = file.read_text(encoding="utf-8").strip()
+    names = [name for name, commit in named.items() if commit in commits]
+    return sorted([*names, *(commits - set(named.values()))], key=_by_numbers)
+
+
+def _by_numbers(name: str) -> list[tuple[int, str]]:
+    """Sort ``step1000`` before ``step20000``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _cached(reference: str) -> str:
+    """Return what a message says of the cache: the revisions that are there, else models of a similar name."""
+    there = cached_revisions(reference)
+    if there:
+        shown = ", ".join(there[:SHOWN]) + (f" and {len(there) - SHOWN} more" if len(there) > SHOWN else "")
+        return f"; cached revisions: {shown}"
+    folders = Path(huggingface_hub.constants.HF_HUB_CACHE).glob("models--*")
+    models = sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in folders)
+    close = difflib.get_close_matches(reference, models, n=3)
+    return f"; cached models of a similar name: {', '.join(close)}" if close else ""

@@ -178,6 +178,32 @@ def test_a_local_model() -> None:
     assert request("model.path=~/x").model.path == str(Path.home() / "x")
 
 
+def test_revisions_tell_the_cells_of_a_grid_apart() -> None:
+    cells = requests("-m", "model=pythia-70m", "model.revision=step1000,step2000,main," + "0a" * 20)
+    assert [cell.model.name for cell in cells] == [
+        "pythia-70m@step1000",
+        "pythia-70m@step2000",
+        "pythia-70m",
+        "pythia-70m@0a0a0a0a",
+    ]
+    assert [cell.model.revision for cell in cells] == ["step1000", "step2000", "main", "0a" * 20]
+    assert {cell.model.reference for cell in cells} == {"EleutherAI/pythia-70m"}
+    assert request("model=hub", "model.reference=a/b", "model.revision=x").model.name == "b@x"
+
+
+def test_multiberts_keep_their_checkpoints_in_repositories_of_their_own() -> None:
+    grid = ("model.reference=google/multiberts-seed_0,google/multiberts-seed_1", "model.revision=step_20k,main")
+    cells = [cell.model for cell in requests("-m", "model=multiberts", *grid)]
+    assert [(cell.name, cell.reference, cell.revision) for cell in cells] == [
+        ("multiberts@step_20k", "google/multiberts-seed_0-step_20k", "main"),
+        ("multiberts", "google/multiberts-seed_0", "main"),
+        ("multiberts-seed_1@step_20k", "google/multiberts-seed_1-step_20k", "main"),
+        ("multiberts-seed_1", "google/multiberts-seed_1", "main"),
+    ]
+    other = request("model=multiberts", "model.revision=v2").model
+    assert (other.reference, other.revision) == ("google/multiberts-seed_0", "v2")
+
+
 def test_overrides_of_a_model_are_an_open_table() -> None:
     cell = request("model.overrides.num_hidden_layers=2", "model.overrides.hidden_dropout_prob=0.0")
     assert cell.model.overrides == {"num_hidden_layers": 2, "hidden_dropout_prob": 0.0}

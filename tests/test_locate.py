@@ -32,13 +32,14 @@ def hub(tmp_path, monkeypatch):
     return cache
 
 
-def put(cache: Path, reference: str, folder: Path, revision: str = "main") -> Path:
+def put(cache: Path, reference: str, folder: Path, revision: str = "main", commit: str = COMMIT) -> Path:
     """Place a folder into a hub cache, as a download would."""
     home = cache / f"models--{reference.replace('/', '--')}"
-    snapshot = home / "snapshots" / COMMIT
+    snapshot = home / "snapshots" / commit
     shutil.copytree(folder, snapshot)
-    (home / "refs").mkdir()
-    (home / "refs" / revision).write_text(COMMIT)
+    if revision:
+        (home / "refs").mkdir(exist_ok=True)
+        (home / "refs" / revision).write_text(commit)
     return snapshot
 
 
@@ -79,6 +80,22 @@ class TestHub:
         assert locate("hub", "owner/name", COMMIT).fingerprint == COMMIT
         with pytest.raises(UserError, match="at revision step2000 is not in the local cache"):
             locate("hub", "owner/name", "step2000")
+
+    def test_a_series_of_revisions_and_what_is_said_of_one_that_is_missing(self, hub, folder):
+        for number, revision in enumerate(("step20000", "step1000", "main", "")):
+            put(hub, "owner/name", folder, revision, f"{number}" * 40)
+        assert locate("hub", "owner/name", "step1000").fingerprint == "1" * 40
+        assert locate("hub", "owner/name", "step20000").fingerprint == "0" * 40
+        assert room.cached_revisions("owner/name") == ["3" * 40, "main", "step1000", "step20000"]
+        (hub / "models--owner--name" / "refs" / "lost").write_text("f" * 40)  # its files were removed
+        with pytest.raises(UserError, match=r"cached revisions: 3+, main, step1000, step20000\n") as caught:
+            locate("hub", "owner/name", "step2000")
+        assert len(caught.value.parts) == 3
+
+    def test_a_misspelt_model_is_told_its_cached_neighbour(self, hub, folder):
+        put(hub, "owner/name", folder)
+        with pytest.raises(UserError, match="cached models of a similar name: owner/name\n"):
+            locate("hub", "owner/nane")
 
     def test_not_cached_and_offline_says_what_to_do(self, hub):
         with pytest.raises(UserError) as caught:
@@ -136,6 +153,19 @@ def test_what_the_hub_answers(monkeypatch, error, words):
     with pytest.raises(UserError) as caught:
         locate("hub", "owner/name")
     assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert len(caught.value.parts) <= 3
+
+
+@pytest.mark.parametrize("kind", [errors.GatedRepoError, errors.RevisionNotFoundError, errors.RepositoryNotFoundError])
+def test_what_is_cached_is_said_where_the_hub_refuses(kind, hub, folder, monkeypatch):
+    put(hub, "owner/name", folder, "step1000")
+
+    def fail(*_, **__):
+        raise kind("refused", response=REPLY)
+
+    monkeypatch.setattr(room, "snapshot_download", fail)
+    with pytest.raises(UserError, match="cached revisions: step1000") as caught:
+        locate("hub", "owner/name", "step3000")
     assert len(caught.value.parts) <= 3
 
 
