@@ -13,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 import yaml
@@ -24,7 +23,8 @@ from intdim import pretrain
 from intdim.errors import RunFailed, UserError
 from intdim.models import load_model
 from intdim.pretrain import PretrainConfig, read_corpus, run
-from intdim.tasks.windows import Corpus, Windows, train_tokenizer
+from intdim.tasks.texts import Corpus
+from intdim.tasks.windows import Windows, train_tokenizer
 
 ROOT = Path(__file__).parents[1]
 ASSETS = Path(pretrain.__file__).parent / "assets" / "tiny"
@@ -285,46 +285,6 @@ def test_an_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_corpus_below_one_batch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least one batch of 8"):
         run(small_corpus(5), tmp_path, SMALL, seed_world=torch.manual_seed)
-
-
-def test_texts_come_from_lines_or_a_column(tmp_path: Path) -> None:
-    texts = small_corpus().texts
-    (tmp_path / "a.txt").write_text("\n\n".join(texts) + "\n")
-    pd.DataFrame({"text": [*texts, None], "n": 1}).to_parquet(tmp_path / "a.parquet")
-    assert read_corpus("docstrings", str(tmp_path / "a.txt")).texts == texts
-    assert read_corpus("docstrings", str(tmp_path / "a.parquet")).texts == texts
-
-
-BAD = {
-    "missing.txt": (None, "is no file"),
-    "empty.txt": (b"", "holds 0 texts"),
-    "blank.txt": (b" \n\n\t\n", "holds 0 texts"),
-    "small.txt": (b"one\ntwo\n", "holds 2 texts"),
-    "latin.txt": ("größer\n".encode("latin-1") * 300, "not UTF-8"),
-    "zero.bin": (b"a\0b\n" * 300, "is binary"),
-    "damaged.parquet": (b"PAR1 and nothing else", "cannot be read"),
-    "empty.parquet": (b"", "cannot be read"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_files_give_one_clear_error(name: str, tmp_path: Path) -> None:
-    data, message = BAD[name]
-    if data is not None:
-        (tmp_path / name).write_bytes(data)
-    with pytest.raises(UserError, match=message) as caught:
-        read_corpus("docstrings", str(tmp_path / name))
-    assert str(caught.value).count("\n") <= 2
-
-
-def test_bad_columns_and_names_give_one_clear_error(tmp_path: Path) -> None:
-    pd.DataFrame({"words": ["x"] * 300, "n": range(300)}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(UserError, match="no column 'text'"):
-        read_corpus("docstrings", str(tmp_path / "a.parquet"))
-    with pytest.raises(UserError, match="holds int"):
-        read_corpus("docstrings", str(tmp_path / "a.parquet"), "n")
-    with pytest.raises(UserError, match="unknown corpus 'docstring'"):
-        read_corpus("docstring")
 
 
 # --- the built-in corpus and the shipped model ----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from intdim.cli.view import duration
 from intdim.config import DEVICES, PRECISIONS, Checked
 from intdim.errors import Interrupted, UserError
 
+UNITS = ("line", "paragraph", "file")
 WHOLE = {
     "model.vocab_size": 100,
     "model.hidden_size": 4,
@@ -45,6 +46,7 @@ def work(made: list[DictConfig]) -> int:
         values["embedding_scale"] = check.real("embedding_scale", 0.0, open_low=True)
         values["precision"] = check.choice("precision", PRECISIONS)
         values["threads"] = check.whole("threads", 0, none=0) or os.cpu_count() or 1
+        unit = check.choice("corpus.unit", UNITS)
         device, store = check.choice("device", DEVICES), check.choice("store", ("float32", "float16"))
         if values["hidden_size"] % values["heads"]:
             check.fault(f"model.hidden_size={values['hidden_size']}", f"a multiple of model.heads={values['heads']}")
@@ -52,11 +54,11 @@ def work(made: list[DictConfig]) -> int:
             check.fault(f"window={values['window']}", f"at most model.max_positions={values['max_positions']}")
         out = check.out()
         check.done()
-        _pretrain(check, values, device, store, out)
+        _pretrain(check, values, unit, device, store, out)
     return 0
 
 
-def _pretrain(check: Checked, values: dict[str, Any], device: str, store: str, out: Path) -> None:
+def _pretrain(check: Checked, values: dict[str, Any], unit: str, device: str, store: str, out: Path) -> None:
     import torch
 
     from intdim.pretrain import PretrainConfig, read_corpus, run
@@ -65,7 +67,7 @@ def _pretrain(check: Checked, values: dict[str, Any], device: str, store: str, o
     if device == "cuda" and not cuda:
         raise UserError("device=cuda, but torch sees no CUDA device", "device=auto or device=cpu", "Use device=cpu.")
     values["device"] = "cuda" if cuda and device != "cpu" else "cpu"
-    corpus = read_corpus(check.text("corpus.name"), check.text("corpus.path"), check.text("corpus.column"))
+    corpus = read_corpus(check.text("corpus.name"), check.text("corpus.path"), check.text("corpus.column"), unit)
 
     def seed_world(seed: int) -> None:
         torch.manual_seed(seed)

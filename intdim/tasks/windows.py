@@ -1,17 +1,15 @@
-"""The text of pre-training: which corpus, its vocabulary, and masked pairs of segments cut from it.
+"""A corpus's vocabulary, and masked pairs of segments cut from it.
 
-A corpus is a list of texts, each with an optional title (for a docstring: its signature as words). Texts are cut into
-windows of tokens; a window becomes BERT's pair of segments (Devlin et al. 2019): the window cut in two, or its second
-half replaced by another text half of the time. A first window with a title is often cut behind the title, so that the
-model meets the question "does this text belong to this title".
+Texts are cut into windows of tokens; a window becomes BERT's pair of segments (Devlin et al. 2019): the window cut in
+two, or its second half replaced by another text half of the time. A first window with a title is often cut behind the
+title, so that the model meets the question "does this text belong to this title".
 """
 
 from __future__ import annotations
 
 import string
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,95 +17,18 @@ import numpy as np
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
-from intdim.errors import UserError, suggest
-from intdim.spec import digest
-from intdim.tasks import corpus as builtin
-from intdim.tasks.docstrings import signature_words
+from intdim.errors import UserError
+from intdim.tasks.texts import Corpus as Corpus
+from intdim.tasks.texts import docstring_corpus as docstring_corpus
+from intdim.tasks.texts import read_corpus as read_corpus
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-SMALLEST_CORPUS = 200  # texts: below that a vocabulary means nothing
 RAREST = 20  # occurrences: a character below that is [UNK]
 SHORTEST = 8  # tokens: a shorter remainder of a text is left out
 TITLE_SHARE = 0.6  # of the first windows with a title are cut behind it
 BEGINNING = (8, 32)  # tokens of the text that stand beside a title: about a summary
 
 Segments = tuple[np.ndarray, np.ndarray, int]
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Texts, their titles ("" for none) and where each comes from; replacements come from the same source."""
-
-    name: str
-    titles: list[str]
-    texts: list[str]
-    sources: list[str]
-
-    @property
-    def fingerprint(self) -> str:
-        """16 hex digits over titles, texts and sources."""
-        return digest([self.titles, self.texts, self.sources])
-
-
-def docstring_corpus() -> Corpus:
-    """Return the pre-training half of the built-in corpus: the signature as words, then the docstring."""
-    chosen = [one for one in builtin.docstrings() if builtin.part_of(one.module) == "pretrain"]
-    titles = [signature_words(one.signature) for one in chosen]
-    return Corpus("docstrings", titles, [one.text for one in chosen], [one.package for one in chosen])
-
-
-def read_corpus(name: str, path: str = "", column: str = "text") -> Corpus:
-    """Return the corpus ``docstrings``, or the texts of a file: .parquet (a column) or plain text (one per line).
-
-    Raises:
-        UserError: there is no such corpus, or the file is missing, empty, binary, damaged or too small to learn from.
-    """
-    if not path:
-        if name == "docstrings":
-            return docstring_corpus()
-        raise UserError(f"unknown corpus {name!r}", suggest(name, ["docstrings"]), "Set corpus.path for a file.")
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise UserError(f"corpus.path={path} is no file", "a .txt file with a text per line, or a .parquet file", "")
-    found = _parquet_texts(file, column) if file.suffix == ".parquet" else _plain_texts(file)
-    texts = [text.strip() for text in found if text.strip()]
-    if len(texts) < SMALLEST_CORPUS:
-        raise UserError(
-            f"{file} holds {len(texts)} texts", f"at least {SMALLEST_CORPUS}, one per line", "Use a larger corpus."
-        )
-    return Corpus(file.name, [""] * len(texts), texts, [file.name] * len(texts))
-
-
-def _plain_texts(file: Path) -> list[str]:
-    allowed, do = "UTF-8 text with a text per line, or .parquet", "Convert the file."
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 text (byte {error.start})", allowed, do) from None
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}", allowed, "Check its permissions.") from None
-    if "\0" in text:
-        raise UserError(f"{file} is binary (it holds a NUL at character {text.index(chr(0))})", allowed, do)
-    return text.splitlines()
-
-
-def _parquet_texts(file: Path, column: str) -> list[str]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        names = pyarrow.parquet.read_schema(file).names
-        if column not in names:
-            raise UserError(f"{file} has no column {column!r}", f"columns: {', '.join(names)}", "Set corpus.column.")
-        values = pyarrow.parquet.read_table(file, columns=[column]).column(0).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0][:120]
-        raise UserError(f"{file} cannot be read ({reason})", "a whole parquet file", "Write it again.") from None
-    texts = [value for value in values if value is not None]
-    if not all(isinstance(value, str) for value in texts):
-        kind = next(type(value).__name__ for value in texts if not isinstance(value, str))
-        raise UserError(f"column {column!r} of {file} holds {kind}", "a column of texts", "Set corpus.column.")
-    return texts
 
 
 def train_tokenizer(corpus: Corpus, vocab_size: int, folder: Path, max_positions: int) -> PreTrainedTokenizerBase:
@@ -224,20 +145,12 @@ class Windows:
             attention[row, :end] = 1
             plain[row, 1 : middle - 1] = True
             plain[row, middle : end - 1] = True
-        chosen = (chooser.random(ids.shape) < self.fraction) & plain
-        if not chosen.any():  # a mean over no places would be NaN and destroy the weights
-            chosen[0, 1] = True
-        places, tokens = np.argwhere(chosen), ids[chosen]
-        how = chooser.random(len(tokens))
-        random = chooser.integers(len(SPECIALS), self.vocabulary, len(tokens))
-        ids[chosen] = np.where(how < 0.8, self.mask, np.where(how < 0.9, random, tokens))
+        hidden = hide(ids, plain, self.fraction, self.mask, range(len(SPECIALS), self.vocabulary), chooser)
         return {
             "input_ids": ids,
             "token_type_ids": types,
             "attention_mask": attention,
-            "rows": np.ascontiguousarray(places[:, 0]),
-            "columns": np.ascontiguousarray(places[:, 1]),
-            "tokens": tokens,
+            **hidden,
             "other": np.asarray([other for _, _, other in pairs], dtype=np.int64),
         }
 
@@ -263,6 +176,31 @@ class Windows:
     @staticmethod
     def _any(rows: np.ndarray, chooser: np.random.Generator) -> int:
         return int(rows[int(chooser.integers(len(rows)))])
+
+
+def hide(
+    ids: np.ndarray,
+    plain: np.ndarray,
+    fraction: float,
+    mask: int,
+    others: Sequence[int],
+    chooser: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Hide some of the tokens in ``ids`` (N, L), in place; return ``rows``, ``columns``, ``tokens`` (K,): the K >= 1
+    places to predict and what stood there. Only places where ``plain`` is true are chosen, ``fraction`` of them; 80 %
+    become ``mask``, 10 % one of ``others``, 10 % stay (Devlin et al. 2019)."""
+    chosen = (chooser.random(ids.shape) < fraction) & plain
+    if not chosen.any():  # a mean over no places would be NaN and destroy the weights
+        chosen[tuple(np.argwhere(plain)[0])] = True
+    places, tokens = np.argwhere(chosen), ids[chosen]
+    how = chooser.random(len(tokens))
+    strange = np.asarray(others)[chooser.integers(len(others), size=len(tokens))]
+    ids[chosen] = np.where(how < 0.8, mask, np.where(how < 0.9, strange, tokens))
+    return {
+        "rows": np.ascontiguousarray(places[:, 0]),
+        "columns": np.ascontiguousarray(places[:, 1]),
+        "tokens": tokens,
+    }
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
