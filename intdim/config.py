@@ -150,6 +150,7 @@ def cell_request(cfg: DictConfig) -> CellRequest:
         seeds=check.whole("search.seeds", 1),
         batch=check.whole("search.batch", 1),
         grid_points=check.whole("search.grid_points", 2),
+        resamples=check.whole("search.resamples", 0),
     )
     if search.d_min and search.d_max and search.d_min > search.d_max:
         check.fault(f"search.d_min={search.d_min} exceeds search.d_max={search.d_max}", "d_min is at most d_max")

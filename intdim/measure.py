@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from intdim.ruler import Answers, bar_shifts, chance_answer, changes
 from intdim.search import Verdict, estimate, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 from intdim.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best
@@ -51,6 +54,7 @@ class Measurement:
     results: dict[str, Result] = field(default_factory=dict)  # every run of this cell by run_id
     told: list[Result] = field(default_factory=list)  # the runs the search was told of, in order
     verdict: dict[str, Any] | None = None
+    answers: Callable[[str], Answers | None] = lambda run_id: None  # of a finished run
 
     # -- the runs a cell can ask for ---------------------------------------------------------------------------------
 
@@ -120,7 +124,8 @@ class Measurement:
                 search.tell(result["d"], score_of(result), seed=result["seed"])
                 self.told.append(result)
             asked = search.ask(n=search_spec.batch)
-        self.verdict = self.verdict_dict(search.verdict())
+        ruler = self.ruler()
+        self.verdict = self.verdict_dict(search.verdict(shifts=ruler.get(search_spec.threshold)), ruler)
 
     def measure_baseline(self) -> Wanted:
         """Find the best learning rate on the selection half with the first seed, then take the other seeds."""
@@ -221,7 +226,36 @@ class Measurement:
             )
         return rows
 
-    def verdict_dict(self, verdict: Verdict) -> dict[str, Any]:
+    def ruler(self) -> dict[str, np.ndarray]:
+        """Return, for each kind of threshold, its changes against the curve when other evaluation examples are drawn,
+        (resamples,); empty where that was not asked for, or no run near the bar or of the baseline kept its answers.
+        """
+        assert self.baseline is not None
+        spec, count = self.spec, self.spec.search.resamples
+        told = {result["run_id"]: score_of(result) for result in self.told}
+        full = {run_id: score_of(self.results[run_id]) for run_id in self.baseline.run_ids}
+        kept = {run_id: self.answers(run_id) for run_id in (told | full if count else {})}
+        good = {
+            run_id: answers
+            for run_id, answers in kept.items()
+            if answers is not None and answers.belongs_to((told | full)[run_id], spec.task.metric)
+        }
+        inside, whole = [one for one in told if one in good], [one for one in full if one in good]
+        if not inside or not whole:
+            return {}
+        labels = good[whole[0]].labels
+        predictions = [good[run_id].predictions for run_id in inside + whole]
+        constant = chance_answer(spec.task.metric, labels, self.facts.chance)
+        seed = derive_seed(spec.seed, "ruler")
+        moved = changes(spec.task.metric, labels, predictions + ([] if constant is None else [constant]), count, seed)
+        runs, baseline = moved[: len(inside)], moved[len(inside) : len(predictions)].mean(axis=0)
+        chance = moved[-1] if constant is not None else np.zeros(count)
+        share, scores = spec.search.fraction, np.array([told[run_id] for run_id in inside])
+        bars = {"absolute": share * baseline, "above_chance": (1 - share) * chance + share * baseline}
+        gap = self.baseline.mean - self.facts.chance
+        return {kind: bar_shifts(bar, runs, scores, self.threshold(kind), gap) for kind, bar in bars.items()}
+
+    def verdict_dict(self, verdict: Verdict, ruler: dict[str, np.ndarray]) -> dict[str, Any]:
         """Return the content of verdict.json."""
         assert self.baseline is not None
         spec, search, facts, baseline = self.spec, self.spec.search, self.facts, self.baseline
@@ -235,6 +269,7 @@ class Measurement:
             d_max=search.d_max,
             baseline_std=baseline.std / math.sqrt(len(baseline.scores)),
             seed=derive_seed(spec.seed, "search"),
+            shifts=ruler.get(other_kind),
         )
         trivial = self.threshold(search.threshold) <= facts.chance + facts.chance_se
         message = verdict.message
@@ -280,7 +315,16 @@ class Measurement:
                 "d90_low": _plain(other.low),
                 "d90_high": _plain(other.high),
                 "message": other.message,
+                "d90_low_seeds": _plain(other.low_seeds),
+                "d90_high_seeds": _plain(other.high_seeds),
+                "ruler_std": round_rate6(other.ruler) if ruler else None,
+                "limit": other.limit,
             },
+            "d90_low_seeds": _plain(verdict.low_seeds),
+            "d90_high_seeds": _plain(verdict.high_seeds),
+            "ruler_std": round_rate6(verdict.ruler) if ruler else None,
+            "limit": verdict.limit,
+            "resamples": search.resamples if ruler else 0,
             "isotonic_d90": _plain(verdict.isotonic),
             "curve": _curve(verdict),
             "chance_se": facts.chance_se,

@@ -125,7 +125,8 @@ class RunSpec:
 @dataclass(frozen=True)
 class SearchSpec:
     """How d90 is searched. ``batch`` dimensions are asked for at once (a property of the search, not of the machine,
-    so that the verdict does not depend on how many slots there are); ``seeds`` on each side of the bracket."""
+    so that the verdict does not depend on how many slots there are); ``seeds`` on each side of the bracket;
+    ``resamples`` of the evaluation examples make the interval (0: it then covers seeds alone)."""
 
     name: str
     d_min: int
@@ -136,6 +137,7 @@ class SearchSpec:
     seeds: int
     batch: int
     grid_points: int
+    resamples: int
 
 
 @dataclass(frozen=True)

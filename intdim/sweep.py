@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from intdim.ledger import Ledger
 from intdim.measure import Measurement, Result, Wanted, check_dimensions, expected_runs
 from intdim.pool import LOST_LIMIT, Workers, error_of, how_died, workers
 from intdim.request import CellRequest, RuntimeRequest
+from intdim.ruler import Answers, read_answers
 from intdim.spec import Prepared, RunSpec, SubspaceSpec, SweepSpec, derive_seed, from_dict, to_dict
 
 PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
@@ -247,6 +249,11 @@ def fit_memory(pool: Workers, cells: list[tuple[SweepSpec, Prepared]], view: Vie
         view.event("note", text=text)
 
 
+def answers_in(ledger: Ledger) -> Callable[[str], Answers | None]:
+    """Return what gives the answers of a finished run."""
+    return lambda run_id: read_answers(ledger.run_folder(run_id))
+
+
 def run_cells(
     cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None, launcher: Launcher | None = None
 ) -> list[dict[str, Any]]:
@@ -274,7 +281,7 @@ def run_cells(
             shown.event("cells", specs=[spec for spec, _ in made], known=known)
             under_way = []
             for spec, prepared in todo.values():
-                measurement = Measurement(spec, prepared.facts)
+                measurement = Measurement(spec, prepared.facts, answers=answers_in(ledger))
                 under_way.append(Cell(spec, prepared, measurement, measurement.program()))
             Driver(pool, ledger, shown).run(under_way)
         except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from intdim.launch import InProcess
 from intdim.ledger import Ledger
@@ -26,7 +27,7 @@ from intdim.spec import (
 )
 
 TRAIN = TrainSpec(1, 60, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 2)
-SEARCH = SearchSpec("posterior", 8, 65_536, 12, 0.9, "absolute", 3, 2, 13)
+SEARCH = SearchSpec("posterior", 8, 65_536, 12, 0.9, "absolute", 3, 2, 13, 400)
 BEST_LENGTH = 3.0
 
 
@@ -93,6 +94,7 @@ class Simulated:
         self.stop_after: int | None = None  # runs after which the driver is interrupted
         self.memory = 0  # bytes that are free; 0: not known
         self.probed: list[RunSpec] = []
+        self.examples = 0  # evaluation examples whose answers are kept; 0: none are
 
     def launcher(self) -> InProcess:
         """Return a launcher of these jobs."""
@@ -131,6 +133,15 @@ class Simulated:
             raise RuntimeError("out of memory, say")
         self.made.append(spec)
         score = self.score(spec)
+        if self.examples:
+            right = round(score * self.examples)
+            score = right / self.examples
+            hard = np.random.default_rng(0).random(self.examples)  # the same examples are hard for every run
+            hard += 0.5 * np.random.default_rng(spec.seed).random(self.examples)
+            labels = np.arange(self.examples) % 2
+            predictions = np.where(np.argsort(np.argsort(hard)) < right, labels, 1 - labels)
+            file = Ledger(Path(setting.out)).run_folder(spec.run_id) / "eval.safetensors"
+            save_file({"predictions": predictions, "labels": labels}, file)
         result = {
             "run_id": spec.run_id, "status": "done", "reason": "", "d": spec.d or 1_000_000, "D": 1_000_000,
             "method": spec.subspace.method, "projection": spec.subspace.projection, "step_length": spec.step_length,

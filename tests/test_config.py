@@ -34,7 +34,7 @@ KEYS = {
     "source text train_split version",
     "projection": "name",
     "subspace": "exclude groups method scope",
-    "search": "batch d_max d_min fraction grid_points max_runs name seeds threshold",
+    "search": "batch d_max d_min fraction grid_points max_runs name resamples seeds threshold",
     "train": "accumulation baseline_seeds batch_size beta1 beta2 clip epochs epsilon evaluations learning_rate "
     "max_steps precision step_grid step_length warmup weight_decay",
     "launch": "checkpoint_seconds name slots threads",
@@ -269,7 +269,8 @@ def test_precision_follows_the_device(monkeypatch) -> None:
     [
         "search.d_min=0", "search.d_min=8.5", "search.d_min=many", "search.d_max=inf", "search.max_runs=0",
         "search.fraction=0", "search.fraction=1.01", "search.fraction=nan", "search.threshold=relative",
-        "search.seeds=0", "search.batch=0", "search.grid_points=1", "subspace.scope=all", "subspace.groups=block",
+        "search.seeds=0", "search.batch=0", "search.grid_points=1", "search.resamples=-1",
+        "subspace.scope=all", "subspace.groups=block",
         "subspace.method=sad", "train.step_length=0", "train.step_length=[]", "train.step_length=[3,-1]",
         "train.step_length=[3,3.0]", "train.learning_rate=[]", "train.epochs=0", "train.max_steps=-1",
         "train.batch_size=0", "train.accumulation=0", "train.warmup=1.5", "train.clip=-1", "train.beta1=1",

@@ -59,7 +59,7 @@ def run_spec(d: int = 8) -> RunSpec:
 
 
 def sweep_spec() -> SweepSpec:
-    search = SearchSpec("posterior", 8, 1024, 12, 0.9, "absolute", 3, 2, 9)
+    search = SearchSpec("posterior", 8, 1024, 12, 0.9, "absolute", 3, 2, 9, 400)
     return SweepSpec(MODEL, TASK, SUBSPACE, TRAIN, search, (1.0, 3.0), (1e-4,), 3, 0)
 
 

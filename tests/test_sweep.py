@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -114,6 +115,50 @@ def test_interrupted_anywhere_the_verdict_is_the_same(tmp_path):
         assert len(rest.made) == whole["runs"] - stop, "finished runs are not repeated"
 
 
+def test_the_interval_holds_the_error_of_the_evaluation_examples(tmp_path):
+    """The same runs, with answers kept and without: the same questions, and a wider interval from paired draws."""
+    verdicts = []
+    for kept in (True, False):
+        out, world = tmp_path / str(kept), cells.Simulated()
+        world.examples = 600
+        (verdict,) = sweep(out, world)
+        if not kept:
+            for file in [*out.glob("runs/*/eval.safetensors"), out / "sweeps" / verdict["sweep_id"] / "verdict.json"]:
+                file.unlink()
+            (verdict,) = sweep(out, cells.Simulated())
+        verdicts.append(verdict)
+    blurred, sharp = verdicts
+    assert blurred["run_ids"] == sharp["run_ids"]
+    assert (blurred["status"], blurred["d90"]) == (sharp["status"], sharp["d90"]) == ("found", sharp["d90"])
+    for ends in ("d90_low", "d90_high"):
+        assert blurred[ends + "_seeds"] == sharp[ends + "_seeds"] == sharp[ends]
+    assert blurred["d90_high"] / blurred["d90_low"] > 1.05 * sharp["d90_high"] / sharp["d90_low"]
+    assert "by the seeds alone" in blurred["message"]
+    # unpaired, the bar alone would have sqrt(0.9 * 0.1 / 600) = 1.2 points; a bar and a curve that share examples less
+    assert 0.003 < blurred["ruler_std"] < 0.02
+    assert blurred["other"]["ruler_std"] > 0
+    assert (blurred["resamples"], sharp["resamples"]) == (400, 0)
+    assert sharp["ruler_std"] is None
+    assert (blurred["limit"], blurred["other"]["limit"]) == (None, None)
+
+
+def test_an_evaluation_split_that_is_too_small_is_named(out):
+    world = cells.Simulated()
+    world.examples = 16
+    (verdict,) = sweep(out, world)
+    assert (verdict["status"], verdict["d90"]) == ("budget_spent", None)
+    assert "evaluation" in verdict["message"]
+    assert verdict["limit"] == "examples"
+
+
+def test_resamples_can_be_left_out(out):
+    world = cells.Simulated()
+    world.examples = 600
+    (verdict,) = sweep(out, world, cells.cell(search=replace(cells.SEARCH, resamples=0)))
+    assert (verdict["resamples"], verdict["ruler_std"]) == (0, None)
+    assert verdict["d90_low"] == verdict["d90_low_seeds"]
+
+
 def test_cells_of_a_grid_share_the_baseline(out):
     world = cells.Simulated()
     did, said = cells.cell(), cells.cell(subspace=SubspaceSpec("said", "one_hot", "global", "layer", ()))
@@ -175,10 +220,10 @@ def test_a_run_that_breaks_fails_its_cell_alone(out):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"search": SearchSpec("posterior", 8, 2_000_000, 12, 0.9, "absolute", 3, 2, 13)}, "exceeds D="),
+        ({"search": SearchSpec("posterior", 8, 2_000_000, 12, 0.9, "absolute", 3, 2, 13, 400)}, "exceeds D="),
         (
             {
-                "search": SearchSpec("posterior", 30, 1000, 12, 0.9, "absolute", 3, 2, 13),
+                "search": SearchSpec("posterior", 30, 1000, 12, 0.9, "absolute", 3, 2, 13, 400),
                 "subspace": SubspaceSpec("said", "one_hot", "global", "tensor", ()),
             },
             "leaves nothing for z",
@@ -192,7 +237,7 @@ def test_dimensions_that_cannot_be_leave_nothing_behind(out, changes, words):
 
 
 def test_open_ends_of_the_range_depend_on_the_model():
-    open_ends = SearchSpec("posterior", 0, 0, 12, 0.9, "absolute", 3, 2, 13)
+    open_ends = SearchSpec("posterior", 0, 0, 12, 0.9, "absolute", 3, 2, 13, 400)
     small = sweep_spec(cells.cell(search=open_ends), cells.prepared(D=1_000_000)).search
     large = sweep_spec(cells.cell(search=open_ends), cells.prepared(D=100_000_000)).search
     assert (small.d_min, small.d_max) == (8, 65_536)

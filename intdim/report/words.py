@@ -12,7 +12,7 @@ MEANINGS = {
     "above_range": "The threshold is not reached at the largest d of the search.",
     "not_monotone": "The scores do not rise with d, so that no single d can be named.",
     "no_baseline": "Full fine-tuning does not beat chance, so that there is nothing to reach.",
-    "budget_spent": "The runs were used up before the interval was narrow enough.",
+    "budget_spent": "The runs were used up, or the evaluation split is too small, before the interval was narrow enough.",
 }
 SIGNED = ("matthews", "pearson", "spearman", "correlation", "mcc")
 
@@ -57,7 +57,9 @@ def verdict_line(verdict: Mapping[str, Any], bounds: tuple[int, int]) -> str:
         reasons = {
             "not_monotone": "the scores do not rise with d",
             "no_baseline": "full fine-tuning does not beat chance",
-            "budget_spent": "the runs were used up first",
+            "budget_spent": "the evaluation split is too small"
+            if verdict.get("limit") == "examples"
+            else "the runs were used up first",
         }
         line = f"No d90: {reasons.get(status, status)}"
     if verdict.get("trivial"):

@@ -15,6 +15,7 @@ from typing import Any
 from intdim.errors import UserError, suggest
 from intdim.search.base import Search, make_setting, number, whole
 from intdim.search.bisection import BisectionSearch
+from intdim.search.curve import Array
 from intdim.search.evidence import Evidence
 from intdim.search.grid import GridSearch
 from intdim.search.posterior import PosteriorSearch
@@ -47,12 +48,14 @@ def estimate(
     baseline_std: float = 0.0,
     seed: int = 0,
     seeds: int = 1,
+    shifts: Array | None = None,
 ) -> Verdict:
     """Return the verdict of given (d, score) pairs for a threshold, without a search: say, the other kind of bar.
 
-    ``seeds`` runs are wanted on each side of d90; ``seed`` is that of the search whose runs these are.
+    ``seeds`` runs are wanted on each side of d90; ``seed`` is that of the search whose runs these are; ``shifts`` as
+    in ``Search.verdict``.
     """
     evidence = Evidence(make_setting(d_min, d_max, threshold, baseline, chance, baseline_std), abs(int(seed)))
     for d, score in points:
         evidence.add(whole(d, "d"), number(score, f"the score at d={d}"))
-    return judge(evidence, seeds)
+    return judge(evidence, seeds, shifts=shifts)

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from intdim.errors import UserError
-from intdim.search.curve import Setting
+from intdim.search.curve import Array, Setting
 from intdim.search.evidence import Evidence
 from intdim.search.verdict import Verdict, beats_chance, judge
 
@@ -104,9 +104,12 @@ class Search:
             self._pending[d] -= 1
         self.evidence.add(d, score)
 
-    def verdict(self, threshold: float | None = None) -> Verdict:
-        """Return the verdict that the runs so far support, for this search's threshold or for another one."""
-        return judge(self.evidence, self.seeds, threshold)
+    def verdict(self, threshold: float | None = None, shifts: Array | None = None) -> Verdict:
+        """Return the verdict that the runs so far support, for this search's threshold or for another one.
+
+        ``shifts`` (any number,) are equally likely errors of the bar against all scores, which widen the interval.
+        """
+        return judge(self.evidence, self.seeds, threshold, shifts)
 
     # -- for the kinds of search -------------------------------------------------------------------------------------
 

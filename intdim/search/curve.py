@@ -75,9 +75,9 @@ class Curves:
         """Return the mean score at log d ``x``: (n, k)."""
         return self.floor[:, None] + (self.ceiling - self.floor)[:, None] * self.share(x)
 
-    def crossing(self, low: float, high: float, shift: float = 0.0) -> Array:
-        """Return the log d (n,) at which each curve reaches its threshold, moved by ``shift``: -inf at or below
-        ``low``, inf above ``high``."""
+    def crossing(self, low: float, high: float, shift: float | Array = 0.0) -> Array:
+        """Return the log d (n,) at which each curve reaches its threshold, moved by ``shift`` (one for all, or one for
+        each curve): -inf at or below ``low``, inf above ``high``."""
         wanted = (self.threshold + shift)[:, None]
         ends = self.mean(np.array([low, high]))
         under, over = np.full((len(self.middle), 1), low), np.full((len(self.middle), 1), high)

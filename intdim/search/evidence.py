@@ -78,10 +78,14 @@ class Evidence:
         """The score of every run."""
         return np.asarray([score for _, score in self.points], dtype=float)
 
-    def crossing(self, threshold: float | None = None) -> Crossing:
-        """Return the posterior of log d90 for the setting's threshold or another one."""
-        shift = 0.0 if threshold is None else threshold - self.setting.threshold
-        found = self.cloud.curves.crossing(self.setting.low, self.setting.high, shift)
+    def crossing(self, threshold: float | None = None, shifts: Array | None = None) -> Crossing:
+        """Return the posterior of log d90 for the setting's threshold or another one, with an error that all scores
+        share: one of ``shifts`` (any number,) is added to each curve's bar."""
+        curves = self.cloud.curves
+        shift = np.zeros(len(curves.middle)) + (0.0 if threshold is None else threshold - self.setting.threshold)
+        if shifts is not None:  # neighbours in the cloud may be the same curve: they get different errors
+            shift = shift + np.resize(shifts, len(shift))
+        found = curves.crossing(self.setting.low, self.setting.high, shift)
         low, median, high = np.quantile(found, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf")
         below, above = float(np.mean(found == -np.inf)), float(np.mean(found == np.inf))
         return Crossing(float(low), float(median), float(high), below, above, found)

@@ -6,12 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from intdim.search.curve import Setting
+import numpy as np
+
+from intdim.search.curve import Array, Setting
 from intdim.search.evidence import LEVEL, Crossing, Evidence
 from intdim.search.isotonic import crossing_by_isotonic_fit, dips
 
 WIDEST = 4.0  # a wider interval (high / low) is not called found
 CENSORED = 0.9  # probability beyond an end of the range from which that is the answer
+Ends = tuple[float | None, float | None]
 NEAR = 3.0  # an end of the range counts as measured when runs lie within this factor of it
 
 MESSAGES = {
@@ -21,19 +24,28 @@ MESSAGES = {
     "not_monotone": "The scores fall again with growing d across the bar, so no single d90 describes them.",
     "no_baseline": "Full fine-tuning does not beat the majority class, so there is no bar to reach.",
     "budget_spent": "{runs} runs do not tell d90 well enough{sofar}.",
+    "ruler": "The evaluation split is too small for d90: which examples it holds moves the bar by ±{ruler} against "
+    "the scores{sofar}. More runs cannot mend that, more evaluation examples can.",
 }
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The answer of a search. ``d90`` is a number only when ``status`` is ``found``; ``low`` and ``high`` are the ends
-    of the interval at ``level``, or the one end that is known of a censored answer; ``isotonic`` is the second
-    opinion; ``curve`` has the lists d, median, low, high of the mean score."""
+    of the interval at ``level``, or the one end that is known of a censored answer; ``low_seeds`` and ``high_seeds``
+    the same without the error of the evaluation examples, and ``ruler`` that error (a standard deviation of the bar
+    against the scores); ``limit`` says of an interval that is too wide what is missing, ``runs`` or ``examples`` of the
+    evaluation split (None for other answers); ``isotonic`` is the second opinion; ``curve`` has the lists d, median, low, high of the mean
+    score."""
 
     status: str
     d90: float | None
     low: float | None
     high: float | None
+    low_seeds: float | None
+    high_seeds: float | None
+    ruler: float
+    limit: str | None
     threshold: float
     level: float
     runs: int
@@ -51,13 +63,15 @@ def beats_chance(setting: Setting) -> bool:
     return setting.baseline - 2 * setting.baseline_se > setting.chance
 
 
-def judge(evidence: Evidence, seeds: int, threshold: float | None = None) -> Verdict:
+def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts: Array | None = None) -> Verdict:
     """Return the verdict that all runs so far support, whatever search asked for them.
 
     Args:
         evidence: the runs.
         seeds: runs with a score wanted on each side of d90, or at the end of the range that the answer is about.
         threshold: another one than the evidence's own.
+        shifts: equally likely errors of the bar against the scores that all runs share, (any number,): of which
+            evaluation examples were drawn. They widen the interval; which runs to make never depends on them.
     """
     setting, points = evidence.setting, evidence.points
     bar = setting.threshold if threshold is None else float(threshold)
@@ -65,23 +79,54 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None) -> Ver
         return _make("no_baseline", setting, bar, len(points))
     if not points:
         return _make("budget_spent", setting, bar, 0)
-    crossing = evidence.crossing(bar)
-    status = status_of(evidence, crossing, seeds, bar)
+    alone = whole = evidence.crossing(bar)
+    if shifts is not None:
+        whole = evidence.crossing(bar, shifts)
+    by_seeds, status = (status_of(evidence, crossing, seeds, bar, alone.median) for crossing in (alone, whole))
+    low, high = _ends(status, setting, whole)
+    low_seeds, high_seeds = _ends(by_seeds, setting, alone)
+    d90 = math.exp(alone.median) if status == "found" else None
+    if d90 is not None and low is not None and high is not None:
+        low, high = min(low, d90), max(high, d90)
+    return _make(
+        status,
+        setting,
+        bar,
+        len(points),
+        d90,
+        (low, high),
+        (low_seeds, high_seeds),
+        isotonic=crossing_by_isotonic_fit(points, bar),
+        curve=evidence.band(),
+        ruler=0.0 if shifts is None else float(np.std(shifts)),
+        limit="examples" if by_seeds != "budget_spent" else "runs",
+    )
+
+
+def _ends(status: str, setting: Setting, crossing: Crossing) -> Ends:
+    """Return the interval that goes with a status; an end that lies outside the range is None."""
     tail = (1 - LEVEL) / 2
+    if status == "below_range":
+        return None, float(setting.d_min)
+    if status == "above_range":
+        return float(setting.d_max), None
     low = math.exp(min(crossing.low, setting.high)) if crossing.below < tail else None
     high = math.exp(max(crossing.high, setting.low)) if crossing.above < tail else None
-    if status == "below_range":
-        low, high = None, float(setting.d_min)
-    elif status == "above_range":
-        low, high = float(setting.d_max), None
-    d90 = math.exp(crossing.median) if status == "found" else None
-    isotonic = crossing_by_isotonic_fit(points, bar)
-    return _make(status, setting, bar, len(points), d90, low, high, isotonic, evidence.band())
+    return low, high
 
 
-def status_of(evidence: Evidence, crossing: Crossing, seeds: int, bar: float) -> str:
-    """Return the status that the runs support; ``crossing`` is the posterior of log d90 for the threshold ``bar``."""
+def status_of(evidence: Evidence, crossing: Crossing, seeds: int, bar: float, centre: float | None = None) -> str:
+    """Return the status that the runs support.
+
+    Args:
+        evidence: the runs.
+        crossing: the posterior of log d90 for the threshold ``bar``.
+        seeds: runs wanted on each side.
+        bar: the threshold.
+        centre: the log d90 whose sides are meant; the posterior's median if not given.
+    """
     setting, tail = evidence.setting, (1 - LEVEL) / 2
+    centre = crossing.median if centre is None else centre
     if dips(evidence.points, bar):
         return "not_monotone"
     if crossing.below > CENSORED and evidence.near(setting.low, NEAR) >= seeds:
@@ -89,7 +134,7 @@ def status_of(evidence: Evidence, crossing: Crossing, seeds: int, bar: float) ->
     if crossing.above > CENSORED and evidence.near(setting.high, NEAR) >= seeds:
         return "above_range"
     inside = crossing.below < tail and crossing.above < tail
-    if inside and crossing.high - crossing.low <= math.log(WIDEST) and min(evidence.sides(crossing.median)) >= seeds:
+    if inside and crossing.high - crossing.low <= math.log(WIDEST) and min(evidence.sides(centre)) >= seeds:
         return "found"
     return "budget_spent"
 
@@ -100,11 +145,14 @@ def _make(
     threshold: float,
     runs: int,
     d90: float | None = None,
-    low: float | None = None,
-    high: float | None = None,
+    ends: Ends = (None, None),
+    seeds_ends: Ends = (None, None),
     isotonic: float | None = None,
     curve: dict[str, list[float]] | None = None,
+    ruler: float = 0.0,
+    limit: str = "runs",
 ) -> Verdict:
+    (low, high), (low_seeds, high_seeds) = ends, seeds_ends
     if low is not None and high is not None:
         so_far = f"; so far it lies between {round(low):,} and {round(high):,}"
     elif low is not None or high is not None:
@@ -120,5 +168,12 @@ def _make(
         "d_max": f"{setting.d_max:,}",
         "runs": str(runs),
         "sofar": so_far,
+        "ruler": f"{ruler:.3f}",
     }
-    return Verdict(status, d90, low, high, threshold, LEVEL, runs, isotonic, MESSAGES[status].format(**words), curve)
+    message = MESSAGES["ruler" if status == "budget_spent" and limit == "examples" else status].format(**words)
+    if status == "found" and ruler and low_seeds is not None and high_seeds is not None:
+        message = message.removesuffix(".") + f" ({round(low_seeds):,} to {round(high_seeds):,} by the seeds alone)."
+    missing = limit if status == "budget_spent" else None
+    return Verdict(
+        status, d90, low, high, low_seeds, high_seeds, ruler, missing, threshold, LEVEL, runs, isotonic, message, curve
+    )

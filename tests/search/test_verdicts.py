@@ -132,6 +132,25 @@ def test_a_blurred_threshold_widens_the_interval():
     assert blurred.high / blurred.low > 1.1 * sharp.high / sharp.low
 
 
+def test_a_shared_error_of_the_bar_widens_and_never_moves():
+    """Shifts of the bar by s move log d90 of a logistic by s over its slope there: the two errors add in squares."""
+    search = make_search("grid", **SETTING, max_runs=39)
+    drive(search, noisy(logistic(6.0), 0))
+    alone = search.verdict()
+    shifts = 0.02 * np.random.default_rng(0).standard_normal(400)
+    whole = search.verdict(shifts=shifts)
+    assert (whole.status, whole.d90, whole.isotonic) == ("found", alone.d90, alone.isotonic)
+    assert (whole.low_seeds, whole.high_seeds) == (alone.low, alone.high) == (alone.low_seeds, alone.high_seeds)
+    share = (0.81 - 0.5) / 0.4
+    slope = 0.4 * share * (1 - share) / 0.7
+    expected = math.hypot(math.log(alone.high / alone.low), 2 * 1.645 * 0.02 / slope)
+    assert math.log(whole.high / whole.low) == pytest.approx(expected, rel=0.15)
+    assert search.verdict(shifts=np.zeros(3)).low == alone.low
+    lost = search.verdict(shifts=10 * shifts)
+    assert (lost.status, lost.d90) == ("budget_spent", None)
+    assert "evaluation" in lost.message
+
+
 def test_isotonic_crossing_is_log_linear():
     assert crossing_by_isotonic_fit([(10, 0.5), (1000, 0.7)], 0.6) == pytest.approx(100.0)
     assert crossing_by_isotonic_fit([(10, 0.5), (10, 0.5), (100, 0.65), (1000, 0.55)], 0.6) == pytest.approx(100.0)
