@@ -12,7 +12,7 @@ MEANINGS = {
     "above_range": "The threshold is not reached at the largest d of the search.",
     "not_monotone": "The scores do not rise with d, so that no single d can be named.",
     "no_baseline": "Full fine-tuning does not beat chance, so that there is nothing to reach.",
-    "budget_spent": "The runs were used up, or the evaluation split is too small, before the interval was narrow enough.",
+    "budget_spent": "Runs, or examples of the evaluation split, were too few for an interval that is narrow enough.",
 }
 SIGNED = ("matthews", "pearson", "spearman", "correlation", "mcc")
 

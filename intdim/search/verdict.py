@@ -31,12 +31,14 @@ MESSAGES = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer of a search. ``d90`` is a number only when ``status`` is ``found``; ``low`` and ``high`` are the ends
-    of the interval at ``level``, or the one end that is known of a censored answer; ``low_seeds`` and ``high_seeds``
-    the same without the error of the evaluation examples, and ``ruler`` that error (a standard deviation of the bar
-    against the scores); ``limit`` says of an interval that is too wide what is missing, ``runs`` or ``examples`` of the
-    evaluation split (None for other answers); ``isotonic`` is the second opinion; ``curve`` has the lists d, median, low, high of the mean
-    score."""
+    """The answer of a search.
+
+    ``d90`` is a number only when ``status`` is ``found``; ``low`` and ``high`` are the ends of the interval at
+    ``level``, or the one end that is known of a censored answer; ``low_seeds`` and ``high_seeds`` the same without the
+    error of the evaluation examples, and ``ruler`` that error (a standard deviation of the bar against the scores).
+    ``limit`` says of an interval that is too wide what is missing, ``runs`` or ``examples`` of the evaluation split
+    (None for other answers); ``isotonic`` is the second opinion; ``curve`` has the lists d, median, low, high of the
+    mean score."""
 
     status: str
     d90: float | None
