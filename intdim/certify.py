@@ -1,7 +1,8 @@
 """The driver of a bound: certifies a finished run, or makes runs and searches the d with the best certificate.
 
 A certificate holds for every message of the code at once, so the search costs nothing but the bits of the message
-itself: d, the seed, the projection and the codebook are all in it. Each certificate is kept in out/bounds/<bound_id>.
+itself: d, the seed, the projection and the codebook are all in it. What is not in it was fixed before: the model, the
+task, how its texts are read, and the code. Each certificate is kept in out/bounds/<bound_id>.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from intdim.request import BoundRequest, CellRequest, RuntimeRequest
 from intdim.spec import Prepared, RunSpec, Runtime, digest, to_dict
 from intdim.sweep import Driver, Silent, View, prepare_cells, single_run
 
-BOUND_VERSION = 1  # raised by hand when the same run and request would give another certificate
-COLUMNS = ("d", "step_length", "bits", "train_error", "certificate", "quantisation", "run_id", "bound_id")
+BOUND_VERSION = 2  # raised by hand when the same run and request would give another certificate
+COLUMNS = ("d", "seed", "step_length", "bits", "train_error", "certificate", "quantisation", "run_id", "bound_id")
 FIRST, FACTOR = 16, 4  # where a search begins, and its steps
 AFFORD = 4  # training examples that a coordinate should have: with fewer, its bits cost more than it can bring
 
@@ -111,6 +112,12 @@ def plan(cell: CellRequest, prepared: Prepared, search: SearchRequest) -> list[i
     most = min(facts.D, max(m + 1, facts.train_examples // AFFORD))
     ladder = [FIRST * FACTOR**k + m for k in range(40) if FIRST * FACTOR**k + m <= most] or [max(1, min(most, FIRST))]
     dimensions = sorted(set(search.dimensions or ladder))
+    if len(dimensions) > search.max_runs:
+        raise UserError(
+            f"{len(dimensions)} dimensions with max_runs={search.max_runs}",
+            "a run for each dimension to begin with",
+            "Raise max_runs, or name fewer dimensions.",
+        )
     for d in dimensions:
         refuse_regression(single_run(cell, prepared, d, 1.0, 1.0))
     return dimensions
@@ -123,17 +130,15 @@ class Searcher:
         self.pool, self.ledger, self.view, self.asked = pool, ledger, view, asked
 
     def search(self, cell: CellRequest, prepared: Prepared, dimensions: list[int], max_runs: int) -> dict[str, Any]:
-        """Certify the first dimensions, then halve and double the best one until neither is better.
+        """Certify the first dimensions, then halve and double the best one until neither is better, then other seeds.
 
         At the first dimensions every step length is run if the budget allows, else only the middle one; which of them
-        is kept is decided by the training score. The learning rate is not part of the message.
+        is kept is decided by the training score. What is left of the budget goes into runs of the best d with other
+        seeds, of which the one with the best training score is certified too. The learning rate is not part of the
+        message, the seed is.
         """
         lengths = sorted(cell.step_lengths)
         middle = lengths[(len(lengths) - 1) // 2]
-        if len(dimensions) > max_runs:
-            raise UserError(
-                f"{len(dimensions)} dimensions with max_runs={max_runs}", "a run for each", "Raise max_runs."
-            )
         tried: dict[int, dict[str, Any]] = {}
         wanted = {d: lengths if len(dimensions) * len(lengths) <= max_runs else [middle] for d in dimensions}
         made = 0
@@ -142,16 +147,27 @@ class Searcher:
             made += sum(len(row) for row in specs)
             results = self.make([spec for row in specs for spec in row], prepared)
             runs = [best for row in specs if (best := _best_run(row, results)) is not None]
-            found = self.certify([find_run(spec.run_id, str(self.ledger.out)) for spec in runs])
-            tried |= {one["d"]: one for one in found} | {d: tried.get(d, {}) for d in wanted if d not in tried}
-            tried |= {one["d"]: one for one in found}
+            tried |= {d: {} for d in wanted} | {one["d"]: one for one in self.certify(self.found(runs))}
             wanted = self.refined(tried, cell, prepared, max_runs - made)
-        good = [one for one in tried.values() if one]
-        if not good:
+        rows = [one for one in tried.values() if one]
+        if not rows:
             raise RunFailed(f"no run of {prepared.model.name} on {prepared.task.name} ended well: shorten the steps")
-        best = min(good, key=lambda one: one["certificate"])
-        rows = sorted(good, key=lambda one: one["d"])
-        return best | {"tried": rows, "table": str(self.note(cell, prepared, rows))}
+        rows += self.reseeded(min(rows, key=_value), cell, prepared, max_runs - made)
+        rows.sort(key=lambda one: (one["d"], one["certificate"]))
+        return min(rows, key=_value) | {"tried": rows, "table": str(self.note(cell, prepared, rows))}
+
+    def reseeded(self, best: dict[str, Any], cell: CellRequest, prepared: Prepared, left: int) -> list[dict[str, Any]]:
+        """Run the best d with ``left`` other seeds; return the certificate of the luckiest, if it is a new one."""
+        cells = [dataclasses.replace(cell, seed=cell.seed + k) for k in range(left + 1)]
+        specs = [single_run(one, prepared, best["d"], best["step_length"], 1.0) for one in cells]
+        luckiest = _best_run(specs, self.make(specs, prepared)) if left > 0 else None
+        if luckiest is None or luckiest.run_id == best["run_id"]:
+            return []
+        return self.certify(self.found([luckiest]))
+
+    def found(self, specs: list[RunSpec]) -> list[FinishedRun]:
+        """Return finished runs from the ledger."""
+        return [find_run(spec.run_id, str(self.ledger.out)) for spec in specs]
 
     def refined(
         self, tried: dict[int, dict[str, Any]], cell: CellRequest, prepared: Prepared, left: int
@@ -160,7 +176,7 @@ class Searcher:
         good = [one for one in tried.values() if one]
         if not good:
             return {}
-        best = min(good, key=lambda one: one["certificate"])
+        best = min(good, key=_value)
         m = prepared.facts.groups[cell.subspace.groups] if cell.subspace.method == "said" else 0
         near = [m + (best["d"] - m) // 2, m + 2 * (best["d"] - m)]
         new = [d for d in near if m < d <= prepared.facts.D and d not in tried]
@@ -237,6 +253,10 @@ def bound_id(run: FinishedRun, asked: BoundRequest) -> str:
     """Return the name of a certificate: a hash of the run and of everything that decides what is found for it."""
     identity = {"run": run.spec.run_id, "asked": to_dict(asked), "code": CODE_VERSION, "bound": BOUND_VERSION}
     return digest(identity)
+
+
+def _value(certificate: dict[str, Any]) -> float:
+    return certificate["certificate"]
 
 
 def _best_run(specs: list[RunSpec], results: dict[str, dict[str, Any]]) -> RunSpec | None:

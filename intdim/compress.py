@@ -17,13 +17,21 @@ import torch
 from torch import Tensor, nn
 
 from intdim import durable
-from intdim.bounds import catoni, occam_binomial, occam_hoeffding, occam_kl, share_upper
+from intdim.bounds import (
+    catoni,
+    occam_binomial,
+    occam_hoeffding,
+    occam_kl,
+    relative_gap,
+    share_upper,
+    trend,
+)
 from intdim.coding import Message, decode, encode, fit
 from intdim.coding.codebook import assign
 from intdim.coding.message import Block
 from intdim.errors import UserError
 from intdim.execute import seed_world, use_threads
-from intdim.export import base_of, state_of, write_coded
+from intdim.export import base_of, message_of, state_of, write_coded
 from intdim.finished import FinishedRun, find_run
 from intdim.request import BoundRequest
 from intdim.spec import Runtime, derive_seed, from_dict
@@ -36,13 +44,18 @@ SLACK = 0.03  # a candidate is passed over if even an error this much below the 
 FINALISTS = 2  # candidates that are scored on all training examples
 PRESSURES = (0.0, 0.1, 0.3)  # of the codebook's assignment: see intdim/coding/codebook.py
 SCALE_LEVELS = 5  # of SAID's scales
+COARSE = 2  # of the smallest codebooks, the plainest candidate of each is trained on beside the best
+HEAT = 4  # all of them for this part of the steps, the one in front then for all steps
 SMALLER_RATE = 0.5  # fine-tuning under quantisation begins at this part of the run's own rate
+FORM = "occam_binomial"  # which bound is the certificate: never above the other Occam forms, on the same event
 EXACT = "float32"  # in which the decoded model is scored
 
 
 @dataclass
 class Candidate:
-    """A quantised z: its message, length in bits and account, and its errors on the screened or all examples."""
+    """A quantised z: its message, length in bits and account, and its errors on the screened or all examples.
+
+    ``shadow`` is the z in full precision that training under quantisation left, from which it can go on."""
 
     name: str
     message: Message
@@ -52,6 +65,7 @@ class Candidate:
     screened: float = math.nan
     train_error: float = math.nan
     bound: float = math.nan
+    shadow: Tensor | None = None
 
 
 class Compressor:
@@ -102,10 +116,7 @@ class Compressor:
 
     def message(self, z: Block, scales: Block | None) -> Message:
         """Return the message of quantised numbers."""
-        where, spec = self.spec.subspace, self.spec
-        return Message(
-            where.method, where.projection, where.scope, where.groups, where.exclude, spec.d, spec.seed, z, scales
-        )
+        return message_of(self.spec, z, scales)
 
     def candidates(self, settings: BoundRequest) -> list[Candidate]:
         """Return the run's z quantised in every way that is tried, short messages first, each message once."""
@@ -164,28 +175,32 @@ class Compressor:
         """Train on with the candidate's codebook in place, and return what comes of it.
 
         A full-precision z is kept beside the quantised one: the model sees the quantised one, and the gradient there
-        moves the other (a straight-through estimate, Bengio et al. 2013). The codebook stays.
+        moves the other (a straight-through estimate, Bengio et al. 2013). The codebook stays. There is no dropout: a
+        few hundred levels cannot learn a training sample by heart, and its noise would only push z over the edges
+        between levels (d=64 on docstrings-kind: a training error of 0.291 against 0.299 with it). Only a model whose
+        memory is saved by checkpointing gradients keeps it, because that works in training mode alone.
         """
         book, scales = candidate.message.z.book, candidate.message.scales
         levels = book.values.astype(np.float64)
-        shadow = nn.Parameter(self.state["z"].clone().to(self.device))
+        begun = self.state["z"] if candidate.shadow is None else candidate.shadow
+        shadow = nn.Parameter(begun.clone().to(self.device))
         train, spec = self.spec.train, self.spec
         rate = SMALLER_RATE * spec.step_length / math.sqrt(spec.d)
         optimiser = torch.optim.AdamW(
             [shadow], lr=rate, betas=(train.beta1, train.beta2), eps=train.epsilon, weight_decay=0.0
         )
         fixed = None if scales is None else scales.values
-        dropout = derive_seed(spec.seed, "quantised")
 
         def nearest() -> np.ndarray:
             values = shadow.detach().cpu().double().numpy()
             return assign(values, levels, candidate.pressure, float(values.std()))
 
+        dropout = derive_seed(spec.seed, "quantised")
+        self.model.train(spec.model.gradient_checkpointing)
         for step, rows in enumerate(micro_batches(self.data, spec, 0)):
             if step >= steps:
                 break
-            chosen = nearest()
-            self.place(book.values[chosen], fixed)
+            self.place(book.values[nearest()], fixed)
             seed_world(derive_seed(dropout, step))
             self.backward(rows)
             shadow.grad = self.subspace.z.grad.clone()
@@ -200,13 +215,13 @@ class Compressor:
                 report({"step": step + 1, "steps": steps})
         message = self.message(Block(book, tuple(nearest().tolist())), scales)
         _, bits, account = encode(message)
-        return Candidate(f"{candidate.name}, {steps} steps", message, bits, account, candidate.pressure)
+        name = f"{candidate.name.partition(', trained')[0]}, trained {steps} steps"
+        return Candidate(name, message, bits, account, candidate.pressure, shadow=shadow.detach().cpu())
 
     def backward(self, rows: list[Tensor]) -> None:
         """Bring the loss's gradient over micro-batches to z."""
         from intdim.tasks import batches
 
-        self.model.train()
         examples = sum(len(part) for part in rows)
         for part in rows:
             inputs = batches.collate(self.data.train, part, self.data.pad_id, self.device)
@@ -235,19 +250,25 @@ def certify(run: FinishedRun, runtime: Runtime, settings: BoundRequest, folder: 
     ranked = work.screened(made, whole, settings.delta)
     finalists = [work.settle(candidate, settings.delta) for candidate in ranked[:FINALISTS]]
     if settings.finetune_steps:
-        for start in _starts(ranked, made):
-            tuned = work.finetune(start, settings.finetune_steps, report)
-            finalists.append(work.settle(tuned, settings.delta))
+        heat = max(1, settings.finetune_steps // HEAT)
+        tuned = [work.finetune(start, heat, report) for start in _starts(ranked, made)]
+        finalists += [work.settle(one, settings.delta) for one in tuned]
+        front = min(tuned, key=lambda one: one.bound)
+        finalists.append(work.settle(work.finetune(front, settings.finetune_steps, report), settings.delta))
     best = min(finalists, key=lambda one: one.bound)
     return _write(work, best, whole, len(made), settings, folder)
 
 
 def _starts(ranked: list[Candidate], made: list[Candidate]) -> list[Candidate]:
-    """Return what is trained on: the best candidate, and the plainest with the fewest levels, which gains most."""
-    fewest = min(len(one.message.z.book.multiples) for one in made)
-    coarse = [one for one in made if len(one.message.z.book.multiples) == fewest]
-    plain = min(coarse, key=lambda one: (one.pressure, one.bits))
-    return [ranked[0]] if plain is ranked[0] else [ranked[0], plain]
+    """Return what is trained on: the best candidate, and the plainest ones with the fewest levels, which gain most."""
+    chosen, seen = [ranked[0]], {id(ranked[0])}
+    for levels in sorted({len(one.message.z.book.multiples) for one in made})[:COARSE]:
+        alike = [one for one in made if len(one.message.z.book.multiples) == levels]
+        plain = min(alike, key=lambda one: (one.pressure, one.bits))
+        if id(plain) not in seen:
+            chosen.append(plain)
+            seen.add(id(plain))
+    return chosen
 
 
 def _write(
@@ -263,7 +284,8 @@ def _write(
     certificate = {
         "run_id": spec.run_id,
         "model": spec.model.name,
-        "model_source": spec.model.source,
+        "model_source": "random" if spec.model.random_init else spec.model.source,
+        "task_source": spec.task.source,
         "task": spec.task.name,
         "method": spec.subspace.method,
         "projection": spec.subspace.projection,
@@ -271,6 +293,7 @@ def _write(
         "d": spec.d,
         "D": work.subspace.D,
         "step_length": spec.step_length,
+        "seed": spec.seed,
         "n": n,
         "delta": delta,
         "bits": bits,
@@ -292,7 +315,9 @@ def _write(
         "eval_examples": len(rows),
         "eval_bound": share_upper(errors, len(rows), math.log(delta)),
     }
-    certificate["certificate"] = certificate["occam_binomial"]
+    gap = relative_gap(1.0 - q, 1.0 - certificate["eval_error"])
+    certificate |= {"relative_gap": gap if math.isfinite(gap) else None, "trend": trend(spec.d, n)}
+    certificate |= {"certificate": certificate[FORM], "form": FORM}
     certificate["beats_majority"] = certificate["certificate"] < min(shares.values())
     write_coded(folder / "model.safetensors", best.message, spec.model, base_of(work.run), work.run)
     durable.write_bytes(folder / "message.bin", data)

@@ -132,10 +132,14 @@ def quantised(spec: RunSpec, state: dict[str, Tensor], levels: int) -> Message:
     if "scales" in state:
         book, chosen = fit(state["scales"].numpy() - 1.0, SCALE_LEVELS, "uniform")
         scales = Block(book, tuple(chosen.tolist()))
+    return message_of(spec, z, scales)
+
+
+def message_of(spec: RunSpec, z: Block, scales: Block | None) -> Message:
+    """Return the message of a run's quantised numbers; groups of weights mean nothing without scales."""
     where = spec.subspace
-    return Message(
-        where.method, where.projection, where.scope, where.groups, where.exclude, spec.d, spec.seed, z, scales
-    )
+    groups = where.groups if where.method == "said" else "layer"
+    return Message(where.method, where.projection, where.scope, groups, where.exclude, spec.d, spec.seed, z, scales)
 
 
 def describe(

@@ -136,6 +136,9 @@ def catoni(train_error: float, bits: float, n: int, delta: float = 0.05, search:
 def _exponent(train_error: float, bits: float, n: int, delta: float) -> float:
     """Return K ln 2 + ln(1 / delta) after a look at all arguments."""
     wrong = []
+    for name, value in (("train_error", train_error), ("bits", bits), ("n", n), ("delta", delta)):
+        if not isinstance(value, (int, float, np.integer, np.floating)):
+            raise UserError(f"{name}={value!r} is no number", "numbers alone", "")
     if not 0.0 <= train_error <= 1.0:
         wrong.append((f"train_error={train_error}", "a share from 0 to 1"))
     if not (math.isfinite(bits) and bits >= 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from omegaconf import DictConfig
@@ -13,18 +14,46 @@ from intdim.cli.compose import cells
 from intdim.cli.overrides import with_run
 from intdim.cli.slots import make_launcher
 from intdim.cli.view import make_view
+from intdim.coding import seed_origin
 from intdim.config import Checked, cell_request, runtime_request
 from intdim.errors import UserError
 from intdim.request import BoundRequest
 
 CODEBOOKS = ("uniform", "kmeans")
 LEVELS = 1 << 12
+SEARCHED = (
+    "model",
+    "task",
+    "projection",
+    "subspace",
+    "search",
+    "train",
+    "experiment",
+    "seed",
+    "dimensions",
+    "max_runs",
+)
 FORMS = {"occam_binomial": "binomial tail", "occam_kl": "kl", "occam_hoeffding": "Hoeffding", "catoni": "Catoni"}
 
 
 def main(arguments: list[str]) -> int:
     """Compose the configuration and look for certificates; return the exit status."""
-    return cells("bound", with_run(arguments), certify)
+    words = with_run(arguments)
+    refuse_search(words)
+    return cells("bound", words, certify)
+
+
+def refuse_search(words: list[str]) -> None:
+    """Raise ``UserError`` for keys that a finished run has decided: they would be passed over in silence."""
+    if not any(word.startswith("run=") and word != "run=" for word in words):
+        return
+    foreign = [word for word in words if re.split(r"[.=]", word)[0] in SEARCHED]
+    if foreign:
+        raise UserError(
+            f"{', '.join(foreign)} beside a run, which is what it is",
+            "codebook, levels, delta, finetune_steps, out, device and launch",
+            "Leave the run's name away to search, or make another run with `intdim train`.",
+        )
 
 
 def certify(made: list[DictConfig]) -> int:
@@ -58,6 +87,9 @@ def certify(made: list[DictConfig]) -> int:
             found = certify_cells(requests, asked, SearchRequest(dimensions, max_runs), runtime, view, launcher)
     for certificate in found:
         show(certificate)
+    if len(found) > 1:
+        count = len(found)
+        print(f"Each of these {count} holds on its own; all of them at once, or the best of them, need delta/{count}.")
     return 0
 
 
@@ -97,11 +129,12 @@ def show(one: dict[str, Any]) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("d", "s", "bits", "per number", "train error", "quantised", "certificate"):
+    for name in ("d", "seed", "s", "bits", "per number", "train error", "quantised", "certificate"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
             f"{row['d']:,}",
+            "" if (origin := seed_origin(row["seed"], row["d"])) is None else str(origin),
             f"{row['step_length']:g}",
             f"{row['bits']:,}",
             f"{row['bits_per_coordinate']:.2f}",
@@ -132,16 +165,26 @@ def statement(one: dict[str, Any]) -> list[str]:
     else:
         lines.append(f"That does NOT beat always answering the majority class ({both}).")
         lines.append(_shortfall(one, majority))
-    lines.append("  forms: " + ", ".join(f"{name} {one[key]:.4f}" for key, name in FORMS.items()))
+    lines.append(
+        "  forms: "
+        + ", ".join(
+            f"{name} {one[key]:.4f}" + (" (the certificate)" * (key == one["form"])) for key, name in FORMS.items()
+        )
+    )
     spent = ", ".join(f"{name} {value:.0f}" for name, value in one["account"].items() if value >= 0.5)
     lines.append(f"  message: {one['bits']:,} bits ({spent})")
     lines.append(f"  quantisation: {one['quantisation']}; {one['candidates']} ways were tried")
     lines.append("  the choice of d, seed, projection and codebook is in those bits: the search is paid for")
     lines.append(
         f"  training error {one['train_error']:.4f} quantised, {one['train_error_unquantised']:.4f} before; on "
-        f"{one['eval_examples']:,} held-out examples {one['eval_error']:.4f} (a bound of {one['eval_bound']:.4f})"
+        f"{one['eval_examples']:,} held-out examples {one['eval_error']:.4f}"
     )
-    lines.append(f"  it rests on: independent training examples; {_origin(one)}")
+    gap = "–" if one["relative_gap"] is None else f"{one['relative_gap']:.3f}"
+    lines.append(f"  relative gap of the coded model {gap}; sqrt(d / n) is {one['trend']:.3f}, a trend and no bound")
+    lines.append(
+        "  it rests on: training examples drawn independently; a model and a task chosen before they were seen;"
+    )
+    lines.append(f"  {_origin(one)}")
     return lines
 
 
@@ -160,8 +203,15 @@ def _shortfall(one: dict[str, Any], majority: float) -> str:
 
 
 def _origin(one: dict[str, Any]) -> str:
-    if one["model_source"] == "builtin":
-        return "theta_0 pre-trained on docstrings of other modules than the built-in tasks'"
-    if one["model_source"] == "local":
-        return "theta_0 has not seen the training examples, which only you can know"
-    return "theta_0 has not seen the training examples; a public model may have met their texts in pre-training"
+    """Say whether theta_0 may have seen the training sample and, for a built-in task, what independence is worth."""
+    inner = one["task_source"] == "builtin"
+    if one["model_source"] == "random":
+        known = "theta_0 was drawn at random: it has seen nothing"
+    elif one["model_source"] == "builtin":
+        known = "theta_0 was pre-trained on docstrings, "
+        known += "from which this task's texts were withheld" if inner else "which may be among the training examples"
+    elif one["model_source"] == "local":
+        known = "theta_0 must not have seen the training examples, which only you can know"
+    else:
+        known = "theta_0 MAY have seen the training examples: what a public model was pre-trained on is not known here"
+    return known + ("; docstrings of one module are alike, so independence is an idealisation here" * inner)

@@ -120,9 +120,9 @@ def fit(values: np.ndarray, levels: int, kind: str, pressure: float = 0.0) -> tu
 
 def assign(values: np.ndarray, levels: np.ndarray, pressure: float, spread: float) -> np.ndarray:
     """Return the number of the level of each value (N,) for levels (L,), at the given pressure."""
-    distance = (values[:, None] - levels[None, :]) ** 2
-    chosen = distance.argmin(1)
+    chosen = np.searchsorted((levels[1:] + levels[:-1]) / 2, values)  # levels ascend; halfway is the lower one's
     if pressure > 0:
+        distance = (values[:, None] - levels[None, :]) ** 2
         for _ in range(ROUNDS):
             chosen = (distance + pressure * spread**2 * _bits(chosen, len(levels))).argmin(1)
     return chosen
