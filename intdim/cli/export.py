@@ -37,8 +37,12 @@ def write(made: list[DictConfig]) -> int:
 
         try:
             facts = export(run, Path(to) if to else None, full, levels)
-        except PermissionError as error:
-            raise UserError(f"{error.filename} cannot be written", "a folder you may write to", "Choose to=.") from None
+        except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError) as error:
+            raise UserError(
+                f"{to or error.filename} cannot be written ({error.strerror})",
+                "a file in a folder you may write to",
+                "Choose to=.",
+            ) from None
         print(
             f"run {facts['run_id']}: d={facts['d']:,} of D={facts['D']:,}; its weights: {facts['base_bytes']:,} bytes"
         )
