@@ -72,6 +72,13 @@ def library() -> ctypes.CDLL | None:
     return _found()[0]
 
 
+def width() -> int:
+    """Return how many numbers a vector of the library has."""
+    made = library()
+    assert made is not None
+    return ctypes.c_int32.in_dll(made, "intdim_width").value
+
+
 def reason() -> str:
     """Return how products are computed on the CPU, in words for a log."""
     return _found()[1]

@@ -14,7 +14,7 @@ from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 HAND = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in cache
-RUN, PANEL, ROWS_AT_ONCE, STRIP = 1024, 16, 5, 512  # as in kernels/c/hands.c
+RUN, ROWS_AT_ONCE, STRIP = 1024, 5, 512  # as in kernels/c/hands.c
 
 
 class Kronecker(Projection):
@@ -100,9 +100,10 @@ class Kronecker(Projection):
         left = q1 @ square.view(self.d1, self.d2)
         rows, whole = self._hand // self.D2, self._hands * self._hand
         if self._order.dtype == torch.uint16 and native.takes(left, to.out, to.base, to.image):
-            panels = functional.pad(q2, (0, 0, 0, -self.D2 % PANEL)).view(-1, PANEL, self.d2).mT.contiguous()
+            panel = 2 * native.width()
+            panels = functional.pad(q2, (0, 0, 0, -self.D2 % panel)).view(-1, panel, self.d2).mT.contiguous()
             sizes = (panels, self._order, rows, self.D2, self.d2)
-            native.matvec("hands", to, left, self._hands, sizes, self._hand + RUN + rows * PANEL)
+            native.matvec("hands", to, left, self._hands, sizes, self._hand + RUN + rows * panel)
         else:
             order = self._order.long()
             for number in range(self._hands):
@@ -129,7 +130,7 @@ class Kronecker(Projection):
         """Return G Q2 for the rows of all hands but the last, G being S g unshuffled."""
         rows = self._hand // self.D2
         if self._order.dtype == torch.uint16 and native.takes(source.g):
-            width = -(-self.d2 // 8) * 8
+            width = -(-self.d2 // native.width()) * native.width()
             padded = functional.pad(q2, (0, width - self.d2)).contiguous()
             sizes, room = (padded, self._inverse, rows, self.D2, width), self._hand + ROWS_AT_ONCE * STRIP
             left = native.rmatvec("hands", source, self._hands, sizes, self._hands * rows * width, 0, room)

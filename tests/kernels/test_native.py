@@ -2,6 +2,8 @@
 
 import logging
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -190,6 +192,14 @@ def test_without_a_working_compiler_torch_computes_the_same(tmp_path):
         other = found_elsewhere(tmp_path / "other", **environment)
         assert words in other[0]
         assert other[1] == total
+
+
+@compiled
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the option is x86's")
+def test_short_vectors_give_the_bits_of_long_ones(tmp_path):
+    short = found_elsewhere(tmp_path, CC="gcc -mno-avx512f" if shutil.which("gcc") else "cc -mno-avx512f")
+    assert short[0].startswith("C (")
+    assert short[1] == found_elsewhere(tmp_path)[1]
 
 
 @compiled

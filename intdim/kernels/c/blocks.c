@@ -29,24 +29,37 @@ enum { L1_BLOCK = 4096 };
         TWO(b, d);                                                                                                     \
     } while (0)
 
-INLINE floats within(floats x) { /* distances 1, 2 and 4: a sign times a number is exact */
+/* Distances within a vector; a sign times a number is exact. */
+#if defined(__AVX512F__)
+#define MINUS(a, b, c, d) (floats){a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d}
+INLINE floats within(floats x) {
+    floats eight = {1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1};
+    floats four = {1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1};
+    x = SHUFFLE(x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14) + x * MINUS(1, -1, 1, -1);
+    x = SHUFFLE(x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13) + x * MINUS(1, 1, -1, -1);
+    x = SHUFFLE(x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11) + x * four;
+    return SHUFFLE(x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7) + x * eight;
+}
+#else
+INLINE floats within(floats x) {
     x = SHUFFLE(x, 1, 0, 3, 2, 5, 4, 7, 6) + x * (floats){1, -1, 1, -1, 1, -1, 1, -1};
     x = SHUFFLE(x, 2, 3, 0, 1, 6, 7, 4, 5) + x * (floats){1, 1, -1, -1, 1, 1, -1, -1};
     return SHUFFLE(x, 4, 5, 6, 7, 0, 1, 2, 3) + x * (floats){1, 1, 1, 1, -1, -1, -1, -1};
 }
+#endif
 
 INLINE floats gathered(const float *from, const int32_t *places) {
-    return (floats){from[places[0]], from[places[1]], from[places[2]], from[places[3]],
-                    from[places[4]], from[places[5]], from[places[6]], from[places[7]]};
+    floats made;
+    for (int i = 0; i < WIDTH; i++) made[i] = from[places[i]];
+    return made;
 }
 
 /* Distances 1 to 32 of 64 numbers, the first step of a transform: what goes into it is made on the way. */
-INLINE void sixty_four(floats v[8], float *to) {
-    for (int i = 0; i < 8; i++) v[i] = within(v[i]);
-    FOUR(v[0], v[1], v[2], v[3]);
-    FOUR(v[4], v[5], v[6], v[7]);
-    for (int i = 0; i < 4; i++) TWO(v[i], v[i + 4]);
-    for (int i = 0; i < 8; i++) STORE(to + 8 * i, v[i]);
+INLINE void sixty_four(floats v[IN_WORD], float *to) {
+    for (int i = 0; i < IN_WORD; i++) v[i] = within(v[i]);
+    for (int i = 0; i < IN_WORD; i += 4) FOUR(v[i], v[i + 1], v[i + 2], v[i + 3]);
+    for (int i = 4; i < IN_WORD; i++) TWO(v[i - 4], v[i]);
+    for (int i = 0; i < IN_WORD; i++) STORE(to + WIDTH * i, v[i]);
 }
 
 /* Distances half to n / 2, in passes of three, two or one. */
@@ -55,7 +68,7 @@ static void distant(float *x, int64_t n, int64_t half) {
         int64_t left = n / half;
         if (left >= 8 && left != 16) {
             for (int64_t base = 0; base < n; base += 8 * half)
-                for (int64_t j = base; j < base + half; j += 8) {
+                for (int64_t j = base; j < base + half; j += WIDTH) {
                     floats v[8];
                     for (int i = 0; i < 8; i++) v[i] = LOAD(x + j + i * half);
                     FOUR(v[0], v[1], v[2], v[3]);
@@ -66,7 +79,7 @@ static void distant(float *x, int64_t n, int64_t half) {
             half *= 8;
         } else if (left >= 4) {
             for (int64_t base = 0; base < n; base += 4 * half)
-                for (int64_t j = base; j < base + half; j += 8) {
+                for (int64_t j = base; j < base + half; j += WIDTH) {
                     floats a = LOAD(x + j), b = LOAD(x + j + half);
                     floats c = LOAD(x + j + 2 * half), d = LOAD(x + j + 3 * half);
                     FOUR(a, b, c, d);
@@ -77,7 +90,7 @@ static void distant(float *x, int64_t n, int64_t half) {
                 }
             half *= 4;
         } else {
-            for (int64_t j = 0; j < half; j += 8) {
+            for (int64_t j = 0; j < half; j += WIDTH) {
                 floats a = LOAD(x + j), b = LOAD(x + j + half);
                 TWO(a, b);
                 STORE(x + j, a);
@@ -88,16 +101,16 @@ static void distant(float *x, int64_t n, int64_t half) {
     }
 }
 
-/* H applied to n numbers that EIGHT(i) makes, eight from place i on; n is a power of two and at least 64. WORD is a
+/* H applied to n numbers that VECTOR makes, the i-th of 64 from place j on; n is a power of two and at least 64. WORD is a
  * statement that comes before each 64 of them, j being the first. */
-#define TRANSFORM(to, n, WORD, EIGHT)                                                                                  \
+#define TRANSFORM(to, n, WORD, VECTOR)                                                                                 \
     do {                                                                                                               \
         int64_t inner = (n) < L1_BLOCK ? (n) : L1_BLOCK;                                                               \
         for (int64_t start = 0; start < (n); start += inner) {                                                         \
             for (int64_t j = start; j < start + inner; j += 64) {                                                      \
-                floats v[8];                                                                                           \
+                floats v[IN_WORD];                                                                                     \
                 WORD;                                                                                                  \
-                for (int i = 0; i < 8; i++) v[i] = EIGHT;                                                              \
+                for (int i = 0; i < IN_WORD; i++) v[i] = VECTOR;                                                       \
                 sixty_four(v, (to) + j);                                                                               \
             }                                                                                                          \
             distant((to) + start, inner, 64);                                                                          \
@@ -111,21 +124,21 @@ INLINE void coming(const float *from) {
 }
 
 static void transform(const float *from, float *to, int64_t n, const float *next) {
-    TRANSFORM(to, n, coming(next + j), LOAD(from + j + 8 * i));
+    TRANSFORM(to, n, coming(next + j), LOAD(from + j + WIDTH * i));
 }
 
 /* H (signs first, first + 1, ... of the stream times from). */
 static void signed_transform(const float *from, float *to, int64_t n, uint64_t key, int64_t first) {
     TRANSFORM(to, n, uint64_t signs = random_word(key, (uint64_t)(first + j) >> 6),
-              flipped(LOAD(from + j + 8 * i), signs, i));
+              flipped(LOAD(from + j + WIDTH * i), signs, i));
 }
 
 static void gathered_transform(const float *from, float *to, int64_t n, const int32_t *order, const float *next) {
-    TRANSFORM(to, n, coming(next + j), gathered(from, order + j + 8 * i));
+    TRANSFORM(to, n, coming(next + j), gathered(from, order + j + WIDTH * i));
 }
 
 static void permuted_transform(const float *from, float *to, int64_t n, const int32_t *order, const float *weights) {
-    TRANSFORM(to, n, coming(weights + n + j), gathered(from, order + j + 8 * i) * LOAD(weights + j + 8 * i));
+    TRANSFORM(to, n, coming(weights + n + j), gathered(from, order + j + WIDTH * i) * LOAD(weights + j + WIDTH * i));
 }
 
 /* P z; x is z, scaled and padded to n. scratch: 2 (n + APART) numbers for each thread. */
@@ -182,8 +195,8 @@ void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n
                 if (round == 0) memset(sum, 0, (size_t)n * sizeof(float));
                 for (int64_t j = 0; j < n; j += 64) {
                     uint64_t signs = random_word(sign_key, (uint64_t)(row + j) >> 6);
-                    for (int i = 0; i < 8; i++)
-                        STORE(sum + j + 8 * i, LOAD(sum + j + 8 * i) + flipped(LOAD(b + j + 8 * i), signs, i));
+                    for (int i = 0; i < IN_WORD; i++)
+                        STORE(sum + j + WIDTH * i, LOAD(sum + j + WIDTH * i) + flipped(LOAD(b + j + WIDTH * i), signs, i));
                 }
             }
     }

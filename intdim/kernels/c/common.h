@@ -6,14 +6,24 @@
  * the sizes: not on the number of threads, the width of the vectors or the compiler, as long as a product and a sum are
  * not contracted into one rounding (-ffp-contract=off). The torch twins add in the same order, so both agree to the bit.
  *
- * Vectors are the compiler's own (gcc, clang), eight floats, cut or joined for whatever the processor has.
+ * Vectors are the compiler's own (gcc, clang): sixteen floats where the processor has AVX-512, else eight, cut or joined
+ * for whatever it has.
  */
 
 #include <stdint.h>
 #include <string.h>
 
-typedef float floats __attribute__((vector_size(32), aligned(4), may_alias));
-typedef int32_t words __attribute__((vector_size(32), aligned(4), may_alias));
+#if defined(__AVX512F__)
+enum { WIDTH = 16 };
+#define BYTES 64
+#else
+enum { WIDTH = 8 };
+#define BYTES 32
+#endif
+enum { IN_WORD = 64 / WIDTH }; /* vectors for which a random word has signs */
+
+typedef float floats __attribute__((vector_size(BYTES), aligned(4), may_alias));
+typedef int32_t words __attribute__((vector_size(BYTES), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 #define LOAD(p) (*(const floats *)(p))
@@ -43,10 +53,15 @@ INLINE uint64_t sign_word(uint64_t key, uint64_t start) {
     return place ? (low >> place) | (random_word(key, (start >> 6) + 1) << (64 - place)) : low;
 }
 
-/* Eight numbers with the signs 8 i to 8 i + 8 of a word; 1 is minus. */
+/* The i-th vector of 64 numbers, with its signs of a word; 1 is minus. */
 INLINE floats flipped(floats value, uint64_t signs, int i) {
-    words half = (int32_t)(i < 4 ? signs : signs >> 32) - (words){0}, top = (words){31, 30, 29, 28, 27, 26, 25, 24};
-    return (floats)((words)value ^ (half << (top - 8 * (i & 3)) & INT32_MIN));
+    words half = (int32_t)(i < IN_WORD / 2 ? signs : signs >> 32) - (words){0};
+#if defined(__AVX512F__)
+    words top = (words){31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16};
+#else
+    words top = (words){31, 30, 29, 28, 27, 26, 25, 24};
+#endif
+    return (floats)((words)value ^ (half << (top - WIDTH * (i % (IN_WORD / 2))) & INT32_MIN));
 }
 
 INLINE float flipped_one(float value, uint64_t signs) { /* the lowest one; no branch, half of them would go wrong */
@@ -78,10 +93,12 @@ INLINE int64_t segment_of(const segments *scaling, int64_t row) {
     return low;
 }
 
-/* Eight numbers past the cache, at an address that divides by 32: otherwise every line is read before it is written. */
+/* A vector past the cache, at an address that its bytes divide: otherwise every line is read before it is written. */
 #if defined(__clang__)
-typedef float aligned_floats __attribute__((vector_size(32), may_alias));
+typedef float aligned_floats __attribute__((vector_size(BYTES), may_alias));
 #define STREAM(p, v) __builtin_nontemporal_store((aligned_floats)(v), (aligned_floats *)(p))
+#elif defined(__AVX512F__)
+#define STREAM(p, v) __builtin_ia32_movntps512(p, v)
 #elif defined(__AVX__)
 #define STREAM(p, v) __builtin_ia32_movntps256(p, v)
 #else
@@ -92,8 +109,8 @@ typedef float aligned_floats __attribute__((vector_size(32), may_alias));
 INLINE void put_run(float *out, const float *base, const float *value, float factor, int64_t count, int stream) {
     int64_t i = 0;
     if (stream)
-        for (; i < count && ((uintptr_t)(out + i) & 31); i++) out[i] = base ? base[i] + value[i] * factor : value[i];
-    for (; i + 8 <= count; i += 8) {
+        for (; i < count && ((uintptr_t)(out + i) % BYTES); i++) out[i] = base ? base[i] + value[i] * factor : value[i];
+    for (; i + WIDTH <= count; i += WIDTH) {
         floats v = LOAD(value + i);
         if (base) v = LOAD(base + i) + v * factor;
         if (stream)

@@ -17,7 +17,8 @@ void intdim_cyclic_matvec(float *out, const float *base, float *image, const flo
             const float *from = twice + random_below(shift_key, (uint64_t)k, (uint64_t)d);
             for (; j + 64 <= length; j += 64) {
                 uint64_t signs = sign_word(sign_key, (uint64_t)(row + j));
-                for (int i = 0; i < 8; i++) STORE(own + j + 8 * i, flipped(LOAD(from + j + 8 * i), signs, i));
+                for (int i = 0; i < IN_WORD; i++)
+                    STORE(own + j + WIDTH * i, flipped(LOAD(from + j + WIDTH * i), signs, i));
             }
             uint64_t signs = j < length ? sign_word(sign_key, (uint64_t)(row + j)) : 0;
             for (; j < length; j++, signs >>= 1) own[j] = flipped_one(from[j], signs);
@@ -32,8 +33,8 @@ INLINE void add_flipped(float *sum, const float *value, int64_t count, uint64_t 
     int64_t j = 0;
     for (; j + 64 <= count; j += 64) {
         uint64_t signs = sign_word(key, (uint64_t)(row + j));
-        for (int i = 0; i < 8; i++)
-            STORE(sum + j + 8 * i, LOAD(sum + j + 8 * i) + flipped(LOAD(value + j + 8 * i), signs, i));
+        for (int i = 0; i < IN_WORD; i++)
+            STORE(sum + j + WIDTH * i, LOAD(sum + j + WIDTH * i) + flipped(LOAD(value + j + WIDTH * i), signs, i));
     }
     uint64_t signs = j < count ? sign_word(key, (uint64_t)(row + j)) : 0;
     for (; j < count; j++, signs >>= 1) sum[j] += flipped_one(value[j], signs);

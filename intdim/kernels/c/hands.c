@@ -8,14 +8,17 @@
 
 #include "common.h"
 
-enum { PANEL = 16, ROWS_AT_ONCE = 5, RUN = 1024, STRIP = 512 };
+enum { LITTLE = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ };
+enum { PANEL = 2 * WIDTH, ROWS_AT_ONCE = 5, RUN = 1024, STRIP = 512 };
 
-/* Rows of left (d2 numbers each, a row every d2) times one panel, d2 x 16: rows x 16 numbers, a row every apart. */
+const int32_t intdim_width = WIDTH; /* the torch side lays out Q2 for it */
+
+/* Rows of left (d2 numbers each, a row every d2) times one panel, d2 x PANEL: rows x PANEL numbers, a row every apart. */
 INLINE void panel_product(const float *left, const float *panel, int64_t d2, float *to, int64_t apart, int rows) {
     floats low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
     for (int r = 0; r < rows; r++) low[r] = high[r] = (floats){0};
     for (int64_t k = 0; k < d2; k++) {
-        floats a = LOAD(panel + k * PANEL), b = LOAD(panel + k * PANEL + 8);
+        floats a = LOAD(panel + k * PANEL), b = LOAD(panel + k * PANEL + WIDTH);
         for (int r = 0; r < rows; r++) {
             low[r] += a * left[r * d2 + k];
             high[r] += b * left[r * d2 + k];
@@ -23,20 +26,20 @@ INLINE void panel_product(const float *left, const float *panel, int64_t d2, flo
     }
     for (int r = 0; r < rows; r++) {
         STORE(to + r * apart, low[r]);
-        STORE(to + r * apart + 8, high[r]);
+        STORE(to + r * apart + WIDTH, high[r]);
     }
 }
 
-/* sums (rows x 8 v numbers, a row every width) += values (rows x count, a row every STRIP) times q2 (count x width). */
+/* sums (rows x WIDTH v numbers, a row every width) += values (rows x count, a row every STRIP) times q2 (count x width). */
 INLINE void strip_product(const float *values, const float *q2, int64_t count, int64_t width, float *sums, int rows,
                           int v) {
     floats low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
     for (int r = 0; r < rows; r++) {
         low[r] = LOAD(sums + r * width);
-        high[r] = v > 1 ? LOAD(sums + r * width + 8) : (floats){0};
+        high[r] = v > 1 ? LOAD(sums + r * width + WIDTH) : (floats){0};
     }
     for (int64_t j = 0; j < count; j++) {
-        floats a = LOAD(q2 + j * width), b = v > 1 ? LOAD(q2 + j * width + 8) : (floats){0};
+        floats a = LOAD(q2 + j * width), b = v > 1 ? LOAD(q2 + j * width + WIDTH) : (floats){0};
         for (int r = 0; r < rows; r++) {
             low[r] += a * values[r * STRIP + j];
             if (v > 1) high[r] += b * values[r * STRIP + j];
@@ -44,8 +47,19 @@ INLINE void strip_product(const float *values, const float *q2, int64_t count, i
     }
     for (int r = 0; r < rows; r++) {
         STORE(sums + r * width, low[r]);
-        if (v > 1) STORE(sums + r * width + 8, high[r]);
+        if (v > 1) STORE(sums + r * width + WIDTH, high[r]);
     }
+}
+
+/* to[i] = from[places[i]]; four places are read at once, which leaves the loads to the numbers. */
+INLINE void shuffled(const float *from, const uint16_t *places, float *to, int64_t count) {
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        uint64_t four;
+        memcpy(&four, places + i, sizeof four);
+        for (int k = 0; k < 4; k++) to[i + (LITTLE ? k : 3 - k)] = from[(uint16_t)(four >> 16 * k)];
+    }
+    for (; i < count; i++) to[i] = from[places[i]];
 }
 
 #define BY_ROWS(rows, call)                                                                                            \
@@ -63,7 +77,7 @@ INLINE int64_t group_end(int64_t r, int64_t rows) {
     return r + (rows - r + groups - 1) / groups;
 }
 
-/* The first hands hands of P z. left: R d2 numbers a hand; panels: Q2^T in panels of d2 x 16, the last one padded.
+/* The first hands hands of P z. left: R d2 numbers a hand; panels: Q2^T in panels of d2 x PANEL, the last one padded.
  * scratch: hand + RUN + R PANEL numbers for each thread. */
 void intdim_hands_matvec(float *out, const float *base, float *image, const float *left, int64_t hands,
                          const float *panels, const uint16_t *order, int64_t R, int64_t D2, int64_t d2,
@@ -90,8 +104,7 @@ void intdim_hands_matvec(float *out, const float *base, float *image, const floa
             }
             for (int64_t i = 0; i < hand; i += RUN) {
                 int64_t length = smaller(RUN, hand - i);
-                const uint16_t *places = order + i;
-                for (int64_t k = 0; k < length; k++) own[k] = values[places[k]];
+                shuffled(values, order + i, own, length);
                 put(&to, own, h * hand + i, length);
             }
         }
@@ -99,7 +112,7 @@ void intdim_hands_matvec(float *out, const float *base, float *image, const floa
     }
 }
 
-/* left, R width numbers a hand: the hands of g, unshuffled, times Q2 (D2 x width, width being d2 made a multiple of 8).
+/* left, R width numbers a hand: the hands of g, unshuffled, times Q2 (D2 x width, width being d2 made a multiple of WIDTH).
  * inverse: number i of a hand lies at place inverse[i]. scratch: hand + ROWS_AT_ONCE STRIP numbers for each thread. */
 void intdim_hands_rmatvec(float *left, const float *g, int64_t hands, const float *q2, const uint16_t *inverse,
                           int64_t R, int64_t D2, int64_t width, const int64_t *starts, const float *factors,
@@ -119,14 +132,12 @@ void intdim_hands_rmatvec(float *left, const float *g, int64_t hands, const floa
                 int64_t length = smaller(STRIP, D2 - j);
                 for (int64_t r = 0, stop; r < R; r = stop) {
                     stop = group_end(r, R);
-                    for (int64_t k = r; k < stop; k++) {
-                        const uint16_t *places = inverse + k * D2 + j;
-                        for (int64_t i = 0; i < length; i++) strip[(k - r) * STRIP + i] = from[places[i]];
-                    }
-                    for (int64_t c = 0; c < width; c += 16) {
+                    for (int64_t k = r; k < stop; k++)
+                        shuffled(from, inverse + k * D2 + j, strip + (k - r) * STRIP, length);
+                    for (int64_t c = 0; c < width; c += 2 * WIDTH) {
                         const float *columns = q2 + j * width + c;
                         float *to = rows + r * width + c;
-                        if (c + 16 <= width) {
+                        if (c + 2 * WIDTH <= width) {
 #define CALL(n) strip_product(strip, columns, length, width, to, n, 2)
                             BY_ROWS(stop - r, CALL)
 #undef CALL

@@ -6,6 +6,14 @@ INLINE int64_t layer_start(int64_t layer, int64_t rows, int64_t layers) { /* flo
     return (rows / layers) * layer + (rows % layers) * layer / layers;
 }
 
+/* random_below for the entries first to first + 64 of the stream and high < 2^32, in steps that make vectors. */
+INLINE void places_of(int32_t places[64], uint64_t key, uint64_t first, uint64_t high) {
+    for (int i = 0; i < 64; i++) {
+        uint64_t word = random_word(key, first + (uint64_t)i);
+        places[i] = (int32_t)(((word >> 32) * high + ((word & UINT32_MAX) * high >> 32)) >> 32);
+    }
+}
+
 /* P z; z is scaled. scratch: the longest layer for each thread. */
 void intdim_layers_matvec(float *out, const float *base, float *image, const float *z, int64_t rows, int64_t d,
                           int64_t layers, uint64_t row_key, uint64_t sign_key, const int64_t *starts,
@@ -19,10 +27,12 @@ void intdim_layers_matvec(float *out, const float *base, float *image, const flo
         for (int64_t k = layers * t / threads; k < layers * (t + 1) / threads; k++) {
             int64_t row = layer_start(k, rows, layers), size = layer_start(k + 1, rows, layers) - row;
             memset(own, 0, (size_t)size * sizeof(float));
-            for (int64_t j = 0; j < d;) {
+            for (int64_t j = 0; j < d; j += 64) {
                 uint64_t entry = (uint64_t)(k * d + j), signs = sign_word(sign_key, entry);
-                for (int64_t stop = smaller(j + 64, d); j < stop; j++, entry++, signs >>= 1)
-                    own[random_below(row_key, entry, (uint64_t)size)] += flipped_one(z[j], signs);
+                int32_t places[64];
+                places_of(places, row_key, entry, (uint64_t)size);
+                for (int64_t i = 0, stop = smaller(64, d - j); i < stop; i++, signs >>= 1)
+                    own[places[i]] += flipped_one(z[j + i], signs);
             }
             put(&to, own, row, size);
         }
@@ -48,10 +58,12 @@ void intdim_layers_rmatvec(float *total, const float *g, int64_t rows, int64_t d
                 const float *from = take(&source, row, size, own);
                 if (from != own && d * 16 > size) from = memcpy(own, from, (size_t)size * sizeof(float));
                 if (round == 0) memset(sum, 0, (size_t)d * sizeof(float));
-                for (int64_t j = 0; j < d;) {
+                for (int64_t j = 0; j < d; j += 64) {
                     uint64_t entry = (uint64_t)(k * d + j), signs = sign_word(sign_key, entry);
-                    for (int64_t stop = smaller(j + 64, d); j < stop; j++, entry++, signs >>= 1)
-                        sum[j] += flipped_one(from[random_below(row_key, entry, (uint64_t)size)], signs);
+                    int32_t places[64];
+                    places_of(places, row_key, entry, (uint64_t)size);
+                    for (int64_t i = 0, stop = smaller(64, d - j); i < stop; i++, signs >>= 1)
+                        sum[j + i] += flipped_one(from[places[i]], signs);
                 }
             }
     }
