@@ -7,7 +7,8 @@ what a step costs does not depend on their values. A step is what ``intdim train
 gradient to z, clipping, AdamW, the weights from z. Full fine-tuning runs the same loop with AdamW on all weights, in
 the faster of torch's two implementations. Repeats go round the contenders, one step each, so that what else the machine
 does falls on all alike. First each subspace is checked against its dense matrix on a small model; if one is wrong, no
-time is printed and the status is 1. Writes scripts/results/step.json with machine, versions and load.
+time is printed and the status is 1. ``--compile`` puts the model through ``torch.compile`` and says what the first step
+takes; compare with a run without it. Writes scripts/results/step.json with machine, versions and load.
 """
 
 from __future__ import annotations
@@ -41,7 +42,14 @@ class Step:
     """A model, what moves in it and its optimiser. ``name`` is ``full`` or a projection."""
 
     def __init__(
-        self, name: str, config: BertConfig, d: int, method: str, device: torch.device, precision: str
+        self,
+        name: str,
+        config: BertConfig,
+        d: int,
+        method: str,
+        device: torch.device,
+        precision: str,
+        compiled: bool = False,
     ) -> None:
         self.name, self.device, self.precision = name, device, precision
         with torch.random.fork_rng():
@@ -54,6 +62,8 @@ class Step:
         fused = name == "full, fused"
         self.optimiser = torch.optim.AdamW(moving, lr=1e-4, fused=fused, foreach=None if fused else True)
         self.moving = moving
+        if compiled:
+            self.model = torch.compile(self.model)
 
     def run(self, tokens: Tensor, labels: Tensor) -> list[float]:
         """Make one step; return the seconds of its parts."""
@@ -138,15 +148,18 @@ def faults(names: list[str], method: str, device: torch.device) -> list[str]:
 def measure(steps: list[Step], tokens: Tensor, labels: Tensor, repeats: int) -> dict[str, Any]:
     """Return a row per contender: seconds of a step as quartiles, of its parts as medians."""
     taken: dict[str, list[list[float]]] = {step.name: [] for step in steps}
+    first: dict[str, float] = {}
     for repeat in range(repeats + 2):
         for step in steps:
             parts = step.run(tokens, labels)
+            first.setdefault(step.name, sum(parts))
             if repeat > 1:  # the first two warm up
                 taken[step.name].append(parts)
     rows = {}
     for name, runs in taken.items():
         totals = [sum(parts) for parts in runs]
         rows[name] = {
+            "first_step_seconds": first[name],
             "step_seconds": statistics.quantiles(totals, n=4, method="inclusive") if len(totals) > 1 else totals * 3,
             "parts_seconds": dict(
                 zip(PARTS, (statistics.median(column) for column in zip(*runs, strict=True)), strict=True)
@@ -184,6 +197,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     parser.add_argument("--method", choices=("did", "said"), default="did")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--projections", default=PROJECTIONS)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -194,7 +208,7 @@ def main() -> int:
     tokens, labels = batch(config, options.batch, options.length, device)
 
     def made(name: str) -> Step:
-        return Step(name, config, options.d, options.method, device, options.precision)
+        return Step(name, config, options.d, options.method, device, options.precision, options.compile)
 
     if options.peak:
         print(peak_bytes(made(options.peak), tokens, labels))
@@ -210,9 +224,9 @@ def main() -> int:
     weights = sum(weight.numel() for weight in BertForSequenceClassification(config).parameters())
     print(
         f"{weights} weights, batch {options.batch} x {options.length}, {options.precision}, "
-        f"{options.method}, d={options.d}, {options.threads} threads"
+        f"{options.method}, d={options.d}, {options.threads} threads{', compiled' if options.compile else ''}"
     )
-    print(f"{'':14s} {'of full':>8s} {'quartiles':>14s} {'ms':>8s}   {', '.join(PARTS)} (ms); peak MiB")
+    print(f"{'':14s} {'of full':>8s} {'quartiles':>14s} {'ms':>8s}   {', '.join(PARTS)} (ms); peak MiB; first step (s)")
     shown: Callable[[float], str] = lambda value: f"{1e3 * value:.1f}"  # noqa: E731
     for name, row in rows.items():
         command = [sys.executable, __file__, "--peak", name, *sys.argv[1:]]
@@ -222,7 +236,8 @@ def main() -> int:
         parts = ", ".join(shown(value) for value in row["parts_seconds"].values())
         print(
             f"{name:14s} {middle / full:8.3f} {low / full:6.3f} to {high / full:5.3f} {shown(middle):>8s}   {parts}; "
-            f"{row['peak_bytes'] / 2**20:.0f}",
+            f"{row['peak_bytes'] / 2**20:.0f}; "
+            f"{row['first_step_seconds']:.1f}",
             flush=True,
         )
     arguments = {

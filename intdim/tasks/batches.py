@@ -67,6 +67,8 @@ def collate(split: Split, index: Tensor, pad_id: int, device: torch.device | str
         made["token_type_ids"] = torch.full(mask.shape, split.pad_type, dtype=torch.int64)
         made["token_type_ids"][mask] = split.types[source].to(torch.int64)
     made["labels"] = split.labels[index]
+    if torch.device(device).type == "cuda":  # from pinned memory a copy waits for nothing
+        made = {name: tensor.pin_memory() for name, tensor in made.items()}
     return {name: tensor.to(device, non_blocking=True) for name, tensor in made.items()}
 
 
