@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from intdim.report import report
-from intdim.report.published import comparisons, published
+from intdim.report.published import claims, comparisons, published
 from intdim.report.records import read_sweeps
 
 from . import fake
@@ -20,11 +20,32 @@ def compared(out: Path, **more: object) -> list[dict[str, object]]:
 
 
 def test_the_table_of_the_paper_is_whole() -> None:
-    rows = published()
+    rows = [row for row in published() if row["paper"] == "arXiv 2012.13255"]
     cells = {(row["model"], row["task"], row["method"]) for row in rows}
     assert len(rows) == len(cells) == 16
     values = {(row["model"], row["task"]): row["d90"] for row in rows if row["method"] == "said"}
     assert values["roberta-large", "mrpc"] == 207  # the number that the abstract's claim rests on
+
+
+def test_the_networks_of_2018_are_known_by_both_of_their_bars() -> None:
+    rows = [row for row in published() if row["paper"] == "arXiv 1804.08838"]
+    known = {(row["model"], row["task"], row["threshold"]): row["d90"] for row in rows}
+    assert len(known) == len(rows)
+    assert known["fc-784-200-200-10", "mnist", 0.9] == 750
+    assert known["fc-784-200-200-10", "mnist", None] == 625, "0.9 of the baseline is another question"
+
+
+@pytest.mark.parametrize(("bar", "published_d90"), [(0.9, [625, 750]), (0.88, [625])])
+def test_a_bar_of_its_own_is_compared_where_ours_is_the_same(out: Path, bar: float, published_d90: list[int]) -> None:
+    fake.sweep(out, model="fc-784-200-200-10", task="mnist", threshold=bar, d90=700.0)
+    rows = comparisons(read_sweeps(out, None)[0])
+    assert sorted(row["published_d90"] for row in rows) == published_d90
+
+
+def test_the_claims_have_a_direction_and_a_source() -> None:
+    assert set(claims()) == {"updates", "size", "score", "gap"}
+    assert {row["direction"] for row in claims().values()} == {"falls", "rises"}
+    assert all(row["paper"] and row["place"] for row in claims().values())
 
 
 def test_a_found_verdict_has_a_ratio(out: Path) -> None:
