@@ -40,6 +40,9 @@ def test_figures_2_4_and_5_are_looks_at_the_same_sweeps() -> None:
     second = requests("experiment=paper/figure2")
     assert requests("experiment=paper/figure4") == requests("experiment=paper/figure5") == second
     assert {cell.task.name for cell in second} == SIX
+    assert ("multiberts@step_20k", "google/multiberts-seed_0-step_20k") in {
+        (c.model.name, c.model.reference) for c in second
+    }
     assert len({cell.model.name for cell in second}) == len(second) / 6 >= 8
     assert {(cell.subspace.method, cell.search.name) for cell in second} == {("said", "bisection")}
     assert {(cell.search.d_min, cell.search.d_max) for cell in second} == {(100, 4_000_000)}
