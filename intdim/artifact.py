@@ -49,7 +49,9 @@ class Recipe:
     pad_token_id: int
 
 
-def load(path: str | Path, base: str | Path | None = None, exact: bool = True) -> nn.Module:
+def load(
+    path: str | Path, base: str | Path | None = None, exact: bool = True, trust_remote_code: bool = False
+) -> nn.Module:
     """Rebuild the model of an artifact on the CPU, ready for inference.
 
     Args:
@@ -58,6 +60,7 @@ def load(path: str | Path, base: str | Path | None = None, exact: bool = True) -
             the artifact names). Left out, the artifact says where it is; a local folder must be given.
         exact: refuse weights that differ in any bit from those that were exported. Another processor or version of
             torch may round differently; False accepts what such rounding does.
+        trust_remote_code: allow an artifact whose run did so to run the code that comes with its base.
 
     Returns:
         The classifier in float32, in evaluation mode. The global random state is as it was.
@@ -67,6 +70,12 @@ def load(path: str | Path, base: str | Path | None = None, exact: bool = True) -
             revision or version than the one the run started from.
     """
     header, tensors = read(Path(path))
+    if header["base"]["trust_remote_code"] and not trust_remote_code:
+        raise UserError(
+            f"{path} would run code that comes with its base {header['base']['reference'] or header['base']['name']}",
+            "trust_remote_code=True, for a base whose code you have read",
+            "Give it to intdim.load, or leave the file alone.",
+        )
     model, _ = assemble(header, tensors, find_base(header, base), exact)
     return model.eval()
 
@@ -85,6 +94,13 @@ def assemble(
     if hash_of(model) != header["theta_0"]:
         raise _another_base(header, base)
     subspace = make_subspace(model, recipe)
+    if {name: len(row) for name, row in subspace.state_dict().items()} != {k: len(row) for k, row in state.items()}:
+        raise UserError(
+            f"the artifact has {', '.join(f'{len(row)} numbers of {name}' for name, row in state.items())}, "
+            f"which do not fit d={recipe.d} and {subspace.num_groups} scales",
+            "the file as `intdim export` wrote it",
+            "",
+        )
     subspace.load_state_dict(state)
     subspace.write()
     moved = subspace.theta
@@ -231,7 +247,41 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "the file as `intdim export` wrote it",
             "Export the run again.",
         )
+    try:
+        recipe_of(header)
+        _check_content(header, tensors)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} holds no run that can be rebuilt ({error})", "the file as `intdim export` wrote it", ""
+        ) from None
     return header, tensors
+
+
+def _check_content(header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Raise ``ValueError`` or ``KeyError`` for a header or tensors that fit no run: a seal can be made by anyone."""
+    for name, kind in {
+        "d": int,
+        "seed": int,
+        "classes": int,
+        "pad_token_id": int,
+        "theta_0": str,
+        "theta": str,
+    }.items():
+        if type(header[name]) is not kind:
+            raise ValueError(f"{name}={header[name]!r}")
+    if not header["theta_norm"] >= 0:
+        raise ValueError(f"theta_norm={header['theta_norm']!r}")
+    said = header["subspace"]["method"] == "said"
+    wanted = {"message"} if header["kind"] == "coded" else {"z", "scales"} if said else {"z"}
+    if set(tensors) != wanted:
+        raise ValueError(f"tensors {', '.join(sorted(tensors))}")
+    dtype = torch.uint8 if header["kind"] == "coded" else torch.float32
+    if any(tensor.dtype != dtype or tensor.ndim != 1 for tensor in tensors.values()):
+        raise ValueError(f"tensors that are not rows of {dtype}")
+    if header["kind"] == "exact":
+        count = sum(tensor.numel() for tensor in tensors.values())
+        if count != header["d"] or not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+            raise ValueError(f"{count} numbers for d={header['d']}, or some that are not finite")
 
 
 def recipe_of(header: dict[str, Any]) -> Recipe:

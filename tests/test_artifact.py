@@ -193,6 +193,75 @@ def test_a_tampered_artifact_is_refused(one, change, tmp_path: Path) -> None:
         artifact.read(rewritten(one["artifact"], tmp_path / "t.safetensors", change))
 
 
+def forged(path: str, there: Path, change) -> Path:
+    """A copy that went through ``change`` and was sealed again, as anyone can."""
+
+    def sealed(header, tensors) -> None:
+        change(header, tensors)
+        header.pop("seal")
+        header["seal"] = artifact._seal(header, tensors)
+
+    return rewritten(path, there, sealed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header, tensors: header.pop("theta_0"),
+        lambda header, tensors: header.update(base=None),
+        lambda header, tensors: header["base"].update(overrides=7),
+        lambda header, tensors: header["subspace"].pop("scope"),
+        lambda header, tensors: header["subspace"].update(projection="nothing"),
+        lambda header, tensors: header["subspace"].update(method="said"),
+        lambda header, tensors: header.update(d=10**12),
+        lambda header, tensors: header.update(d=1.5),
+        lambda header, tensors: header.update(seed="0"),
+        lambda header, tensors: header.update(theta_norm=-1.0),
+        lambda header, tensors: header.update(kind="coded"),
+        lambda header, tensors: tensors.update(z=tensors["z"][:-1].clone()),
+        lambda header, tensors: tensors.update(z=tensors["z"] * torch.nan),
+        lambda header, tensors: tensors.update(z=tensors["z"].double()),
+        lambda header, tensors: tensors.update(z=tensors["z"][None].clone()),
+        lambda header, tensors: tensors.update(more=torch.zeros(1)),
+    ],
+)
+def test_a_forged_artifact_is_refused_without_a_traceback(one, change, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        intdim.load(forged(one["artifact"], tmp_path / "f.safetensors", change), base=folder / "base")
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_a_forged_message_is_refused(one, folder: Path, tmp_path: Path) -> None:
+    def other(header, tensors) -> None:
+        tensors["message"] = tensors["message"].roll(1)
+
+    with pytest.raises(UserError):
+        intdim.load(forged(one["coded"], tmp_path / "f.safetensors", other), base=folder / "base")
+
+
+def test_code_of_others_runs_only_where_that_is_said(one, folder: Path, tmp_path: Path) -> None:
+    asks = forged(
+        one["artifact"],
+        tmp_path / "t.safetensors",
+        lambda header, tensors: header["base"].update(trust_remote_code=True),
+    )
+    with pytest.raises(UserError, match="would run code that comes with its base"):
+        intdim.load(asks, base=folder / "base")
+    assert intdim.load(asks, base=folder / "base", trust_remote_code=True)
+
+
+def test_flipped_bytes_are_refused_without_a_traceback(one, tmp_path: Path) -> None:
+    chooser = random.Random(4)
+    for kind in ("artifact", "coded"):
+        whole = Path(one[kind]).read_bytes()
+        for at in [*range(8), *(chooser.randrange(len(whole)) for _ in range(150))]:
+            spoilt = bytearray(whole)
+            spoilt[at] ^= chooser.randrange(1, 256)
+            (tmp_path / "spoilt").write_bytes(spoilt)
+            with pytest.raises(UserError):
+                artifact.read(tmp_path / "spoilt")
+
+
 @pytest.mark.parametrize("name", ["format", "stream_version", "code_version"])
 def test_another_version_is_refused(one, name: str, tmp_path: Path) -> None:
     changed = rewritten(one["artifact"], tmp_path / "v", lambda header, tensors: header.update({name: 99}))

@@ -75,7 +75,7 @@ class Codebook:
         multiples = [source.signed()]
         for _ in range(count - 1):
             multiples.append(multiples[-1] + source.gamma())
-        if max(map(abs, multiples)) > LARGEST_LEVEL:
+        if max(map(abs, multiples)) > LARGEST_LEVEL or step_size(step) * max(map(abs, multiples)) > 1e38:
             raise Damaged("a codebook with absurd levels")
         return Codebook(step, tuple(multiples))
 
