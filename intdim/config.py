@@ -167,6 +167,7 @@ def cell_request(cfg: DictConfig) -> CellRequest:
         epsilon=check.real("train.epsilon", 0.0, open_low=True),
         precision=precision(check.choice("train.precision", ("auto", *PRECISIONS)), check.choice("device", DEVICES)),
         evaluations=check.whole("train.evaluations", 1),
+        patience=check.whole("train.patience", 0),
     )
     cell = CellRequest(
         model=_model(check),

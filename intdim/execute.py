@@ -231,6 +231,7 @@ def result_of(spec: RunSpec, run: Run, outcome: Outcome, peak_bytes: int) -> dic
         "run_id": spec.run_id,
         "status": "failed" if outcome.reason else "done",
         "reason": outcome.reason,
+        "stopped": outcome.stopped,
         "d": mover.d,
         "D": trainable,
         "method": spec.subspace.method,
@@ -257,7 +258,7 @@ def log_text(spec: RunSpec, run: Run, result: dict[str, Any], warnings: Sequence
         lines.append(f"projection {spec.subspace.projection}, {where}")
     lines += [f"warning: {warning}" for warning in warnings]
     lines.append(f"{run.total} steps of {spec.train.batch_size} x {spec.train.accumulation}, {spec.train.precision}")
-    lines.append(f"{result['status']} {result['reason']}".strip())
+    lines.append(f"{result['status']} {result['reason'] or result['stopped']}".strip())
     lines.append(f"train {result['train_score']} select {result['select_score']} eval {result['eval_score']}")
     return "\n".join(lines) + "\n"
 

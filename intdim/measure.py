@@ -18,6 +18,7 @@ from intdim.ruler import Answers, bar_shifts, chance_answer, changes
 from intdim.search import Verdict, estimate, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 from intdim.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best
+from intdim.stopping import CROSSED
 
 Result = dict[str, Any]
 Wanted = Generator[list[RunSpec], list[Result], Any]
@@ -30,12 +31,18 @@ class Baseline:
     learning_rate: float
     tried: dict[float, float]
     scores: list[float]
+    select_scores: list[float]
     run_ids: list[str]
 
     @property
     def mean(self) -> float:
         """Mean score over the seeds."""
         return statistics.fmean(self.scores)
+
+    @property
+    def select_mean(self) -> float:
+        """Mean score on the selection half."""
+        return statistics.fmean(self.select_scores)
 
     @property
     def std(self) -> float:
@@ -54,6 +61,7 @@ class Measurement:
     results: dict[str, Result] = field(default_factory=dict)  # every run of this cell by run_id
     told: list[Result] = field(default_factory=list)  # the runs the search was told of, in order
     verdict: dict[str, Any] | None = None
+    stop_at: float | None = None  # the selection score at which the runs of a bisection end
     answers: Callable[[str], Answers | None] = lambda run_id: None  # of a finished run
 
     # -- the runs a cell can ask for ---------------------------------------------------------------------------------
@@ -66,9 +74,11 @@ class Measurement:
     def inside_run(self, d: int, length: float, k: int, purpose: str) -> RunSpec:
         """The k-th seed of a run in d dimensions; ``purpose`` keeps locating seeds and measuring seeds apart."""
         seed = derive_seed(self.spec.seed, purpose, d, k)
-        return self._run(self.spec.subspace, d, length, 0.0, seed)
+        return self._run(self.spec.subspace, d, length, 0.0, seed, self.stop_at if purpose == "run" else None)
 
-    def _run(self, subspace: SubspaceSpec, d: int, length: float, rate: float, seed: int) -> RunSpec:
+    def _run(
+        self, subspace: SubspaceSpec, d: int, length: float, rate: float, seed: int, stop_at: float | None = None
+    ) -> RunSpec:
         spec = self.spec
         return RunSpec(
             model=spec.model,
@@ -79,6 +89,7 @@ class Measurement:
             step_length=length,
             learning_rate=rate,
             seed=seed,
+            stop_at=stop_at,
             stream_version=spec.stream_version,
             training_version=spec.training_version,
         )
@@ -114,6 +125,8 @@ class Measurement:
             seeds=search_spec.seeds,
             grid_points=search_spec.grid_points,
         )
+        if search_spec.name == "bisection":
+            self.stop_at = self.threshold(search_spec.threshold, self.baseline.select_mean)
         asked = search.ask(n=search_spec.batch)
         if asked:
             yield from self.locate_lengths()
@@ -121,7 +134,7 @@ class Measurement:
         while asked:
             measured = yield from self.measure_points(asked, counts)
             for result in measured:
-                search.tell(result["d"], score_of(result), seed=result["seed"])
+                search.tell(result["d"], score_of(result), seed=result["seed"], at_least=crossed(result))
                 self.told.append(result)
             asked = search.ask(n=search_spec.batch)
         ruler = self.ruler()
@@ -141,8 +154,9 @@ class Measurement:
         runs = [self.full_run(best, k) for k in range(self.spec.baseline_seeds)]
         results = self.take((yield runs))
         scores = [score_of(result) for result in results]
-        finite = [score if math.isfinite(score) else self.facts.chance for score in scores]
-        self.baseline = Baseline(best, tried, finite, [run.run_id for run in runs])
+        finite = [_or(score, self.facts.chance) for score in scores]
+        selected = [_or(select_score_of(result), self.facts.chance) for result in results]
+        self.baseline = Baseline(best, tried, finite, selected, [run.run_id for run in runs])
 
     def locate_lengths(self) -> Wanted:
         """Try every step length at two dimensions; a single length given by the user is a decision, not a grid."""
@@ -199,13 +213,13 @@ class Measurement:
 
     # -- the verdict -------------------------------------------------------------------------------------------------
 
-    def threshold(self, kind: str) -> float:
-        """Return the score to reach: a share of the baseline, or of its gain over the majority class."""
+    def threshold(self, kind: str, baseline: float | None = None) -> float:
+        """Return the score to reach: a share of the baseline (by default its mean score), or of its gain over the
+        majority class."""
         assert self.baseline is not None
         fraction, chance = self.spec.search.fraction, self.facts.chance
-        if kind == "absolute":
-            return fraction * self.baseline.mean
-        return chance + fraction * (self.baseline.mean - chance)
+        mean = self.baseline.mean if baseline is None else baseline
+        return fraction * mean if kind == "absolute" else chance + fraction * (mean - chance)
 
     def points(self) -> list[dict[str, Any]]:
         """Return the rows of points.csv: all told runs at one d, reduced; a failed run has no score."""
@@ -261,7 +275,7 @@ class Measurement:
         spec, search, facts, baseline = self.spec, self.spec.search, self.facts, self.baseline
         other_kind = "above_chance" if search.threshold == "absolute" else "absolute"
         other = estimate(
-            [(result["d"], score_of(result)) for result in self.told],
+            [(result["d"], score_of(result), crossed(result)) for result in self.told],
             threshold=self.threshold(other_kind),
             baseline=baseline.mean,
             chance=facts.chance,
@@ -340,6 +354,8 @@ class Measurement:
             },
             "step_lengths": self.lengths.to_dict(),
             "baseline_scores": baseline.scores,
+            "stop_at": self.stop_at,
+            "stopped_run_ids": [result["run_id"] for result in self.told if crossed(result)],
             "baseline_run_ids": baseline.run_ids,
             "other_run_ids": sorted(
                 set(self.results) - {result["run_id"] for result in self.told} - set(baseline.run_ids)
@@ -383,6 +399,15 @@ def select_score_of(result: Result) -> float:
     return _number_or_nan(result["select_score"])
 
 
+def crossed(result: Result) -> bool:
+    """True where a run ended as soon as it had crossed the bar: its score is a lower bound."""
+    return result.get("stopped") == CROSSED
+
+
+def _or(score: float, other: float) -> float:
+    return score if math.isfinite(score) else other
+
+
 def _number_or_nan(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
@@ -410,4 +435,4 @@ def _curve(verdict: Verdict) -> dict[str, list[float]] | None:
     return {name: [round_rate6(float(value)) for value in values] for name, values in verdict.curve.items()}
 
 
-__all__ = ["Baseline", "Measurement", "check_dimensions", "expected_runs", "score_of", "select_score_of"]
+__all__ = ["Baseline", "Measurement", "check_dimensions", "crossed", "expected_runs", "score_of", "select_score_of"]

@@ -85,7 +85,8 @@ class SubspaceSpec:
 class TrainSpec:
     """One training loop. ``max_steps`` 0 means ``epochs`` decides; ``clip`` 0 means no clipping; ``warmup`` is a
     fraction of all steps; ``weight_decay`` acts on full fine-tuning alone; ``evaluations`` is how often over the run
-    the evaluation split is scored when epochs are long (at least once an epoch and at the end)."""
+    the evaluation split is scored when epochs are long (at least once an epoch and at the end); ``patience`` is after
+    how many evaluations without a gain, losses flat, a run has converged and ends (0: it never does)."""
 
     epochs: float
     max_steps: int
@@ -99,12 +100,14 @@ class TrainSpec:
     epsilon: float
     precision: str
     evaluations: int
+    patience: int
 
 
 @dataclass(frozen=True)
 class RunSpec:
     """One training. ``d`` is 0 and ``step_length`` 0.0 for full fine-tuning, which has a ``learning_rate``; a run in
-    a subspace has d >= 1, a ``step_length`` s = lr sqrt(d), and ``learning_rate`` 0.0."""
+    a subspace has d >= 1, a ``step_length`` s = lr sqrt(d), and ``learning_rate`` 0.0. ``stop_at`` is the selection
+    score at which the run ends, its score then being a lower bound (None: it goes on)."""
 
     model: ModelSpec
     task: TaskSpec
@@ -114,6 +117,7 @@ class RunSpec:
     step_length: float
     learning_rate: float
     seed: int
+    stop_at: float | None = None
     stream_version: int = STREAM_VERSION
     training_version: int = TRAINING_VERSION
 

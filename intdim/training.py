@@ -25,6 +25,7 @@ from intdim import durable
 from intdim.checkpoint import Checkpoint, load_tensors, save_tensors
 from intdim.parameters import ParameterTable
 from intdim.spec import RunSpec, TrainSpec
+from intdim.stopping import Look, stop_reason
 from intdim.subspace import Subspace
 from intdim.tasks import batches, metrics
 from intdim.tasks.stored import Split, TaskData
@@ -107,9 +108,11 @@ class Best:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run found. ``reason`` is empty unless the run failed (not a finite loss), and scores are then NaN."""
+    """What a run found. ``reason`` is empty unless the run failed (not a finite loss), and scores are then NaN;
+    ``stopped`` says why it ended before its last step, if it did."""
 
     reason: str
+    stopped: str
     train_score: float
     eval_score: float
     select_score: float
@@ -240,6 +243,8 @@ class Run:
         self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", checkpoint_seconds)
         self.losses = torch.zeros((), device=device)
         self.counted = 0
+        self.looks: list[Look] = []
+        self.since_look, self.steps_since = torch.zeros((), device=device), 0
 
     # -- one optimiser step ------------------------------------------------------------------------------------------
 
@@ -257,7 +262,9 @@ class Run:
             loss = loss_of(logits, labels, self.data.spec.classes) * (len(part) / examples)
             loss.backward()
             self.losses += loss.detach()
+            self.since_look += loss.detach()
         self.counted += 1
+        self.steps_since += 1
         self.mover.read_grad()
         if train.clip:
             moving = [weight for group in self.optimiser.param_groups for weight in group["params"]]
@@ -279,7 +286,12 @@ class Run:
         select = score_of(data, half, data.select_half, predictions[data.select_half])
         score = score_of(data, half, data.score_half, predictions[data.score_half])
         loss = float(losses[data.score_half].mean())
-        self.log({"step": self.step, "select_score": select, "eval_score": score, "eval_loss": loss})
+        train_loss = float(self.since_look) / max(1, self.steps_since)
+        look = Look(self.step, select, float(losses[data.select_half].mean()), train_loss)
+        self.looks.append(look)
+        self.since_look.zero_()
+        self.steps_since = 0
+        self.log(dataclasses.asdict(look) | {"eval_score": score, "eval_loss": loss})
         if select > self.best.select_score:
             self.best = Best(self.step, select, score, loss)
             kept = {name: tensor.contiguous() for name, tensor in self.mover.tensors().items()}
@@ -336,7 +348,13 @@ class Run:
 
     def save(self, seconds: float) -> None:
         """Write the checkpoint: what moves, the moments, the step, the best evaluation, the time spent."""
-        facts = {"step": self.step, "seconds": seconds, "best": dataclasses.asdict(self.best)}
+        facts = {
+            "step": self.step,
+            "seconds": seconds,
+            "best": dataclasses.asdict(self.best),
+            "looks": [dataclasses.asdict(look) for look in self.looks],
+            "since_look": [float(self.since_look), self.steps_since],
+        }
         self.checkpoint.save(self.mover.tensors(), self.optimiser, facts)
 
     def restore(self) -> None:
@@ -347,6 +365,9 @@ class Run:
             return
         self.step, self.seconds = facts["step"], facts["seconds"]
         self.best = Best(**facts["best"])
+        self.looks = [Look(**look) for look in facts["looks"]]
+        since, self.steps_since = facts["since_look"]
+        self.since_look.fill_(since)
         metrics_file = self.folder / "metrics.jsonl"
         if metrics_file.exists():  # lines written after the checkpoint will be written again
             kept = [line for line in metrics_file.read_text().splitlines() if _step_of(line) <= self.step]
@@ -361,12 +382,12 @@ def _step_of(line: str) -> float:
 
 
 def train(run: Run) -> Outcome:
-    """Run ``run`` to its end, or to the first loss that is not finite; return its outcome."""
+    """Run ``run`` to its end, to where it may stop, or to the first loss that is not finite; return its outcome."""
     start = time.monotonic()
     run.restore()
     run.mover.write()
     spent_before = run.seconds
-    reason = ""
+    reason = stopped = ""
     look_every = 1 if run.device.type == "cpu" else 20  # reading the loss waits for the device
     last_told = start
     for rows in micro_batches(run.data, run.spec, run.step):
@@ -374,7 +395,7 @@ def train(run: Run) -> Outcome:
             break
         run.advance(rows)
         now = time.monotonic()
-        if run.step % look_every == 0 or run.step == run.total:
+        if run.step % look_every == 0 or run.step in run.evaluate_at:
             if not math.isfinite(float(run.losses)):
                 reason = f"the loss is not finite at step {run.step} of {run.total}"
                 break
@@ -389,6 +410,10 @@ def train(run: Run) -> Outcome:
             run.counted = 0
         if run.step in run.evaluate_at:
             run.evaluate()
+            stopped = stop_reason(run.looks, run.spec.train.patience, run.spec.stop_at)
+            if stopped and run.step < run.total:
+                break
+            stopped = ""
         if run.checkpoint.due():
             run.save(spent_before + time.monotonic() - start)
     train_score = math.nan
@@ -399,6 +424,7 @@ def train(run: Run) -> Outcome:
     best = Best() if reason else run.best
     return Outcome(
         reason=reason,
+        stopped=stopped,
         train_score=train_score,
         eval_score=best.eval_score,
         select_score=best.select_score if best.step >= 0 else math.nan,

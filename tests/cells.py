@@ -26,7 +26,7 @@ from intdim.spec import (
     to_dict,
 )
 
-TRAIN = TrainSpec(1, 60, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 2)
+TRAIN = TrainSpec(1, 60, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 2, 0)
 SEARCH = SearchSpec("posterior", 8, 65_536, 12, 0.9, "absolute", 3, 2, 13, 400)
 BEST_LENGTH = 3.0
 
@@ -132,7 +132,9 @@ class Simulated:
         if spec.subspace.method in self.fail or spec.run_id in self.fail:
             raise RuntimeError("out of memory, say")
         self.made.append(spec)
-        score = self.score(spec)
+        score, stopped = self.score(spec), ""
+        if spec.stop_at is not None and score >= spec.stop_at:
+            score, stopped = 0.5 * (spec.stop_at + score), "crossed"  # somewhere on the way up
         if self.examples:
             right = round(score * self.examples)
             score = right / self.examples
@@ -143,7 +145,8 @@ class Simulated:
             file = Ledger(Path(setting.out)).run_folder(spec.run_id) / "eval.safetensors"
             save_file({"predictions": predictions, "labels": labels}, file)
         result = {
-            "run_id": spec.run_id, "status": "done", "reason": "", "d": spec.d or 1_000_000, "D": 1_000_000,
+            "run_id": spec.run_id, "status": "done", "reason": "", "stopped": stopped,
+            "d": spec.d or 1_000_000, "D": 1_000_000,
             "method": spec.subspace.method, "projection": spec.subspace.projection, "step_length": spec.step_length,
             "learning_rate": spec.learning_rate, "seed": spec.seed, "train_score": score, "eval_score": score,
             "select_score": score, "eval_loss": 0.5, "metric": "accuracy", "steps": 60, "best_step": 60,

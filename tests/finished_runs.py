@@ -17,7 +17,7 @@ from intdim.sweep import train_one
 from intdim.worker import JOBS
 from tests import cells, tiny
 
-TRAIN = TrainSpec(1, 30, 16, 1, 0.1, 1.0, 0.0, 0.9, 0.999, 1e-8, "float32", 1)
+TRAIN = TrainSpec(1, 30, 16, 1, 0.1, 1.0, 0.0, 0.9, 0.999, 1e-8, "float32", 1, 0)
 
 
 def rows(count: int, seed: int) -> pd.DataFrame:

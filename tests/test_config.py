@@ -36,7 +36,7 @@ KEYS = {
     "subspace": "exclude groups method scope",
     "search": "batch d_max d_min fraction grid_points max_runs name resamples seeds threshold",
     "train": "accumulation baseline_seeds batch_size beta1 beta2 clip epochs epsilon evaluations learning_rate "
-    "max_steps precision step_grid step_length warmup weight_decay",
+    "max_steps patience precision step_grid step_length warmup weight_decay",
     "launch": "checkpoint_seconds name slots threads",
 }
 AT_TOP = {
@@ -274,7 +274,8 @@ def test_precision_follows_the_device(monkeypatch) -> None:
         "subspace.method=sad", "train.step_length=0", "train.step_length=[]", "train.step_length=[3,-1]",
         "train.step_length=[3,3.0]", "train.learning_rate=[]", "train.epochs=0", "train.max_steps=-1",
         "train.batch_size=0", "train.accumulation=0", "train.warmup=1.5", "train.clip=-1", "train.beta1=1",
-        "train.epsilon=0", "train.precision=fp8", "train.baseline_seeds=0", "train.evaluations=0", "seed=-1",
+        "train.epsilon=0", "train.precision=fp8", "train.baseline_seeds=0", "train.evaluations=0",
+        "train.patience=-1", "seed=-1",
         "seed=0.5", "seed=true", "device=gpu", "model.random_init=maybe", "model.overrides=2",
         "model.overrides.a.b=2", "task.max_length=1", "task.selection=third", "task.source=web",
     ],

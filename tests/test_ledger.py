@@ -51,7 +51,7 @@ TASK = TaskSpec(
     "half",
 )
 SUBSPACE = SubspaceSpec("did", "one_hot", "global", "layer", ())
-TRAIN = TrainSpec(1.0, 0, 16, 1, 0.1, 1.0, 0.0, 0.9, 0.999, 1e-8, "float32", 1)
+TRAIN = TrainSpec(1.0, 0, 16, 1, 0.1, 1.0, 0.0, 0.9, 0.999, 1e-8, "float32", 1, 0)
 
 
 def run_spec(d: int = 8) -> RunSpec:

@@ -159,6 +159,23 @@ def test_resamples_can_be_left_out(out):
     assert verdict["d90_low"] == verdict["d90_low_seeds"]
 
 
+def test_a_bisection_stops_its_runs_at_the_bar_and_takes_their_scores_as_bounds(tmp_path):
+    """The same curve with every run to its end: the stopped ones leave an interval that agrees and that holds the
+    truth, which scores taken at their word would not."""
+    bisection = cells.cell(search=replace(cells.SEARCH, name="bisection", max_runs=36))
+    world = cells.Simulated()
+    (verdict,) = sweep(tmp_path / "bisection", world, bisection)
+    told = [spec for spec in world.made if spec.run_id in verdict["run_ids"]]
+    assert {spec.stop_at for spec in told} == {verdict["stop_at"]}
+    assert {spec.stop_at for spec in world.made if spec not in told} == {None}, "neither baseline nor step lengths"
+    assert 0 < len(verdict["stopped_run_ids"]) < len(told)
+    assert verdict["status"] == "found"
+    assert verdict["d90_low"] <= truth() <= verdict["d90_high"]
+    assert verdict["isotonic_d90"] is None, "there is no line to a lower bound"
+    (calm,) = sweep(tmp_path / "posterior", cells.Simulated())
+    assert (calm["stop_at"], calm["stopped_run_ids"]) == (None, [])
+
+
 def test_cells_of_a_grid_share_the_baseline(out):
     world = cells.Simulated()
     did, said = cells.cell(), cells.cell(subspace=SubspaceSpec("said", "one_hot", "global", "layer", ()))

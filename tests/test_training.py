@@ -21,13 +21,14 @@ from intdim.training import (
     SubspaceMover,
     evaluation_steps,
     learning_rate,
+    micro_batches,
     rate_factor,
     total_steps,
     train,
 )
 from tests import tiny
 
-TRAIN = TrainSpec(3, 0, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 1)
+TRAIN = TrainSpec(3, 0, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 1, 0)
 MODEL = ModelSpec("tiny", "local", "", "", "x", False, 0, {}, False, False)
 TASK = TaskSpec("made", "local", "", 1, "x", ("text",), "label", ("a", "b"), 2, "accuracy", 16, "train", "validation",
                 0, 0, "half")  # fmt: skip
@@ -78,6 +79,49 @@ def make(checkpoint, data, folder, spec, reseed=torch.manual_seed, every=math.in
         model, mover, data, spec, device=torch.device("cpu"), folder=folder, reseed=reseed,
         report=lambda facts: None, checkpoint_seconds=every,
     )  # fmt: skip
+
+
+def metrics_of(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_that_has_crossed_ends_there(checkpoint, data, tmp_path):
+    """The stopped run is a prefix of the whole one, bit for bit, and says so."""
+    long = replace(TRAIN, evaluations=8)
+    whole = train(make(checkpoint, data, tmp_path / "whole", spec_of(train_spec=long)))
+    looks = [line for line in metrics_of(tmp_path / "whole") if "select_score" in line]
+    bar = next(look["select_score"] for look in looks if look["select_score"] > looks[0]["select_score"])
+    stopped = train(make(checkpoint, data, tmp_path / "short", replace(spec_of(train_spec=long), stop_at=bar)))
+    seen = [line for line in metrics_of(tmp_path / "short") if "select_score" in line]
+    assert (whole.stopped, stopped.stopped, stopped.reason) == ("", "crossed", "")
+    assert seen == looks[: len(seen)]
+    assert stopped.steps == stopped.best_step == seen[-1]["step"] < whole.steps
+    assert stopped.select_score >= bar > max(look["select_score"] for look in seen[:-1])
+    assert stopped.eval_score == seen[-1]["eval_score"]
+    never = train(make(checkpoint, data, tmp_path / "never", replace(spec_of(train_spec=long), stop_at=1.5)))
+    assert (never.steps, never.stopped, never.eval_score) == (whole.steps, "", whole.eval_score)
+
+
+def test_a_run_that_has_converged_ends_there_also_after_a_kill(checkpoint, data, tmp_path):
+    """A rate of nearly nothing: no gain, flat losses. What a killed run saw before counts when it goes on."""
+    patient = replace(spec_of(train_spec=replace(TRAIN, evaluations=8, patience=3)), step_length=1e-6)
+    whole = train(make(checkpoint, data, tmp_path / "whole", patient))
+    looks = [line for line in metrics_of(tmp_path / "whole") if "select_score" in line]
+    assert whole.stopped in ("converged", "")
+    spread = [look["train_loss"] for look in looks]
+    assert all(math.isfinite(loss) for loss in spread)
+    first = make(checkpoint, data, tmp_path / "killed", patient)
+    for rows in micro_batches(data, patient, 0):
+        first.advance(rows)
+        if first.step in first.evaluate_at:
+            first.evaluate()
+        if first.step == 5:
+            break
+    first.save(1.0)
+    again = train(make(checkpoint, data, tmp_path / "killed", patient))
+    assert (again.stopped, again.steps, again.eval_score) == (whole.stopped, whole.steps, whole.eval_score)
+    kept = [line for line in metrics_of(tmp_path / "killed") if "select_score" in line]
+    assert kept == looks
 
 
 KINDS = {

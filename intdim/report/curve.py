@@ -12,7 +12,8 @@ ROW_COLUMNS = ("element", "d", "value", "low", "high", "seed", "run_id")
 def curve_rows(verdict: dict[str, Any], points: Rows, runs: Rows, baseline_runs: Rows, bounds: tuple[int, int]) -> Rows:
     """Return everything that the figure shows, one row per mark.
 
-    ``element`` is run, failed_run, collapsed_run, point_mean, curve (median; low and high of the band), baseline_run,
+    ``element`` is run, stopped_run (ended when it had crossed the bar: at least that score), failed_run,
+    collapsed_run, point_mean (where no run was stopped), curve (median; low and high of the band), baseline_run,
     baseline (mean; one standard deviation either way), threshold, other_threshold, chance, d90 (d; low and high are
     dimensions here) or range (low and high are d_min and d_max). A failed run has no score and is placed at chance.
     A collapsed run ended within two standard errors of chance though another run at its d came more than half of the
@@ -32,8 +33,12 @@ def curve_rows(verdict: dict[str, Any], points: Rows, runs: Rows, baseline_runs:
             element, value = "failed_run", floor
         elif chance is not None and baseline is not None and value <= chance + 2 * error:
             element = "collapsed_run" if best[run["d"]] > max((chance + baseline) / 2, chance + 4 * error) else "run"
+        if run.get("stopped") == "crossed" and element == "run":
+            element = "stopped_run"
         rows.append(_row(element, run["d"], value, seed=run["seed"], run_id=run["run_id"]))
-    rows += [_row("point_mean", p["d"], p["score_mean"]) for p in points if p["score_mean"] is not None]
+    bounded = {row["d"] for row in rows if row["element"] == "stopped_run"}
+    means = [point for point in points if point["score_mean"] is not None and point["d"] not in bounded]
+    rows += [_row("point_mean", point["d"], point["score_mean"]) for point in means]
     curve = verdict.get("curve") or {"d": [], "median": [], "low": [], "high": []}
     for d, median, low, high in zip(curve["d"], curve["median"], curve["low"], curve["high"], strict=True):
         rows.append(_row("curve", d, median, low, high))

@@ -121,6 +121,8 @@ def _marks(axes: Axes, rows: Rows, size: float) -> None:
     dot = 0.42 * size
     axes.plot(column("run", "d"), column("run", "value"), "o", markersize=dot, markerfacecolor=RUN, alpha=0.6,
               markeredgewidth=0, zorder=5)  # fmt: skip
+    axes.plot(column("stopped_run", "d"), column("stopped_run", "value"), "^", markersize=dot + 1.0, alpha=0.6,
+              markerfacecolor=RUN, markeredgewidth=0, zorder=5)  # fmt: skip
     for element in ("failed_run", "collapsed_run"):
         axes.plot(column(element, "d"), column(element, "value"), "x", markersize=dot + 1.4, color=RUN,
                   markeredgewidth=1.1, zorder=5)  # fmt: skip
@@ -189,6 +191,9 @@ def _legend(rows: Rows, width: float, size: float) -> tuple[list[Any], int]:
                 [], [], marker="o", linestyle="", color=RUN, alpha=0.6, markeredgewidth=0, markersize=dot, label="run"
             )
         )
+    if "stopped_run" in present:
+        keys.append(Line2D([], [], marker="^", linestyle="", color=RUN, alpha=0.6, markeredgewidth=0,
+                           markersize=dot + 1.0, label="run ended above the bar: at least this"))  # fmt: skip
     if present & {"failed_run", "collapsed_run"}:
         words = [word for word in ("failed", "collapsed") if f"{word}_run" in present]
         keys.append(

@@ -38,7 +38,7 @@ def make_search(name: str, **settings: Any) -> Search:
 
 
 def estimate(
-    points: Sequence[tuple[int, float]],
+    points: Sequence[tuple[int, float] | tuple[int, float, bool]],
     *,
     threshold: float,
     baseline: float,
@@ -50,12 +50,13 @@ def estimate(
     seeds: int = 1,
     shifts: Array | None = None,
 ) -> Verdict:
-    """Return the verdict of given (d, score) pairs for a threshold, without a search: say, the other kind of bar.
+    """Return the verdict of given (d, score) pairs for a threshold, without a search: say, the other kind of bar. A
+    third entry that is true makes the score a lower bound.
 
     ``seeds`` runs are wanted on each side of d90; ``seed`` is that of the search whose runs these are; ``shifts`` as
     in ``Search.verdict``.
     """
     evidence = Evidence(make_setting(d_min, d_max, threshold, baseline, chance, baseline_std), abs(int(seed)))
-    for d, score in points:
-        evidence.add(whole(d, "d"), number(score, f"the score at d={d}"))
+    for d, score, *at_least in points:
+        evidence.add(whole(d, "d"), number(score, f"the score at d={d}"), any(at_least))
     return judge(evidence, seeds, shifts=shifts)

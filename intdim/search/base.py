@@ -54,7 +54,7 @@ class Search:
         self.setting, self.seed = setting, int(seed)
         self.max_runs, self.seeds, self.grid_points = (int(value) for value in counts.values())
         self.evidence = Evidence(setting, abs(self.seed))
-        self._scores: dict[tuple[int, int], float] = {}
+        self._scores: dict[tuple[int, int], tuple[float, bool]] = {}
         self._pending: Counter[int] = Counter()
 
     # -- the door ----------------------------------------------------------------------------------------------------
@@ -70,8 +70,9 @@ class Search:
         self._pending.update(chosen)
         return chosen
 
-    def tell(self, d: int, score: float, seed: int = 0) -> None:
+    def tell(self, d: int, score: float, seed: int = 0, at_least: bool = False) -> None:
         """Record a score at ``d``; NaN records a failed run. A dimension that was not asked for counts as well.
+        ``at_least`` says that the run ended early, because it had crossed the bar: its score is a lower bound.
 
         A pair (d, seed) that was told before is another run while one at ``d`` is awaited; otherwise the same score
         is the same run told twice and changes nothing.
@@ -90,19 +91,19 @@ class Search:
                 "a number of at most 1, or NaN for a failed run",
                 "Give scores as shares, not percent.",
             )
-        known = self._scores.get((d, seed))
+        known, bound = self._scores.get((d, seed), (None, False))
         if known is not None and not self._pending[d]:
-            if known == score or (math.isnan(known) and math.isnan(score)):
+            if bound == bool(at_least) and (known == score or (math.isnan(known) and math.isnan(score))):
                 return
             raise UserError(
                 f"d={d} with seed={seed} was told as {known} and now as {score}",
                 "one score for each run",
                 "Give a further run a seed of its own.",
             )
-        self._scores[d, seed] = score
+        self._scores[d, seed] = score, bool(at_least)
         if self._pending[d]:
             self._pending[d] -= 1
-        self.evidence.add(d, score)
+        self.evidence.add(d, score, at_least)
 
     def verdict(self, threshold: float | None = None, shifts: Array | None = None) -> Verdict:
         """Return the verdict that the runs so far support, for this search's threshold or for another one.

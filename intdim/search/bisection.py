@@ -1,4 +1,7 @@
-"""``search=bisection``: binary search in log d; at each d the median of several seeds decides."""
+"""``search=bisection``: binary search in log d; at each d the median of several seeds decides.
+
+What decides is on which side of the bar a run is, so a run may end as soon as it has crossed.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,8 @@ class BisectionSearch(Search):
         return next((end for end in ends if len(self._told_at(end)) < self.seeds), None)
 
     def _told_at(self, d: int) -> list[float]:
-        return [score for at, score in self.points if at == d]
+        """Return the scores at ``d``; a run that stopped because it had crossed the bar reaches any."""
+        return [score for at, score in self.evidence.reached if at == d]
 
     def _reaches(self, scores: list[float]) -> bool:
         """True when the median reaches the bar; a failed run counts as one that does not."""

@@ -20,36 +20,39 @@ LAST_MOVES = 4  # Metropolis moves after the last step; half as many after the o
 
 @dataclass(frozen=True)
 class Cloud:
-    """Curves as prior quantiles ``cube`` (n, DIMENSIONS), given the scores ``y`` (k,) at log d ``x`` (k,)."""
+    """Curves as prior quantiles ``cube`` (n, DIMENSIONS), given the scores ``y`` (k,) at log d ``x`` (k,); ``bound``
+    (k,) says which scores are lower bounds."""
 
     setting: Setting
     seed: int
     cube: Array
     x: Array
     y: Array
+    bound: Array
 
     @classmethod
     def prior(cls, setting: Setting, seed: int, size: int) -> Cloud:
         """Return a cloud that has seen no score: a Latin hypercube."""
         chooser = np.random.default_rng([seed, 0])
         order = chooser.permuted(np.tile(np.arange(size), (DIMENSIONS, 1)), axis=1).T
-        return cls(setting, seed, (order + 0.5) / size, np.empty(0), np.empty(0))
+        return cls(setting, seed, (order + 0.5) / size, np.empty(0), np.empty(0), np.empty(0, dtype=bool))
 
     @property
     def curves(self) -> Curves:
         """The curves of the cloud."""
         return unpack(self.cube, self.setting)
 
-    def absorb(self, x: Array, y: Array, moves: int = LAST_MOVES) -> Cloud:
-        """Return the cloud that has also seen scores ``y`` (k,) at log d ``x`` (k,)."""
+    def absorb(self, x: Array, y: Array, bound: Array | None = None, moves: int = LAST_MOVES) -> Cloud:
+        """Return the cloud that has also seen scores ``y`` (k,), or lower bounds, at log d ``x`` (k,)."""
         chooser = np.random.default_rng([self.seed, len(self.y) + len(y)])
         every_x, every_y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
+        every_bound = np.concatenate([self.bound, np.zeros(len(y), dtype=bool) if bound is None else bound])
         seen = len(self.y)
         cube = self.cube
         size = len(cube)
 
         def weigh(points: Array) -> tuple[Array, Array]:
-            each = log_likelihood(unpack(points, self.setting), every_x, every_y, self.setting)
+            each = log_likelihood(unpack(points, self.setting), every_x, every_y, self.setting, every_bound)
             return each[:, :seen].sum(axis=1), each[:, seen:].sum(axis=1)
 
         old, new = weigh(cube)
@@ -69,7 +72,7 @@ class Cloud:
                 accepted = np.log(chooser.random(size)) < gain
                 cube = np.where(accepted[:, None], proposed, cube)
                 old, new = np.where(accepted, old_there, old), np.where(accepted, new_there, new)
-        return Cloud(self.setting, self.seed, cube, every_x, every_y)
+        return Cloud(self.setting, self.seed, cube, every_x, every_y, every_bound)
 
 
 def _step(new: Array, left: float) -> float:

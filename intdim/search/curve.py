@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 Array = np.ndarray
 DIMENSIONS = 12  # numbers that make a curve
@@ -123,8 +123,11 @@ def unpack(cube: Array, setting: Setting) -> Curves:
     )
 
 
-def log_likelihood(curves: Curves, x: Array, y: Array, setting: Setting) -> Array:
-    """Return the log-likelihood (n, k) of each score ``y`` (k,) at log d ``x`` (k,); NaN is a collapsed run."""
+def log_likelihood(curves: Curves, x: Array, y: Array, setting: Setting, bound: Array | None = None) -> Array:
+    """Return the log-likelihood (n, k) of each score ``y`` (k,) at log d ``x`` (k,); NaN is a collapsed run.
+
+    Where ``bound`` (k,) is true the run ended early and its score would have been at least ``y``: the likelihood is
+    the probability of that."""
     share = curves.share(x)
     mean = curves.floor[:, None] + (curves.ceiling - curves.floor)[:, None] * share
     spread = curves.noise[:, None] * (1.0 + curves.heavier[:, None] * (1.0 - share))
@@ -132,6 +135,9 @@ def log_likelihood(curves: Curves, x: Array, y: Array, setting: Setting) -> Arra
     score = np.where(failed, setting.chance, y)
     around = np.exp(-0.5 * ((score - mean) / spread) ** 2) / spread * 0.3989422804014327
     lost = curves.collapse[:, None] * lost_density(score, mean, setting)
+    if bound is not None and bound.any():
+        around = np.where(bound, ndtr((mean - score) / spread), around)
+        lost = np.where(bound, curves.collapse[:, None] * lost_beyond(score, mean, setting), lost)
     return np.log((1 - curves.collapse[:, None]) * np.where(failed, 0.0, around) + lost + 1e-300)
 
 
@@ -142,3 +148,14 @@ def lost_density(score: Array, mean: Array, setting: Setting) -> Array:
     at_chance = np.exp(-0.5 * ((score - setting.chance) / wide) ** 2) / wide * 0.3989422804014327
     room = np.maximum(mean - setting.chance, 0.0) + 0.1 * setting.gap
     return 0.6 * at_chance + 0.37 * (score < mean) / room + 0.03 / (1.5 * setting.gap)
+
+
+def lost_beyond(score: Array, mean: Array, setting: Setting) -> Array:
+    """Return the probability (n, k) that the score of a collapsed run is larger than ``score`` (k,): the integral of
+    ``lost_density``, whose share that lies anywhere begins at chance."""
+    wide = 0.05 * setting.gap + 0.01
+    at_chance = ndtr((setting.chance - score) / wide)
+    room = np.maximum(mean - setting.chance, 0.0) + 0.1 * setting.gap
+    below_mean = np.clip((mean - score) / room, 0.0, 1.0)
+    anywhere = np.clip(1.0 - (score - setting.chance) / (1.5 * setting.gap), 0.0, 1.0)
+    return 0.6 * at_chance + 0.37 * below_mean + 0.03 * anywhere

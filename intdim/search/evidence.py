@@ -46,27 +46,41 @@ class Evidence:
     def __init__(self, setting: Setting, seed: int) -> None:
         self.setting = setting
         self.points: list[tuple[int, float]] = []
+        self.bounds: list[bool] = []  # whether the score of each run is a lower bound
         self._settled = Cloud.prior(setting, seed, CLOUD)
         self._latest: Cloud | None = None
 
-    def add(self, d: int, score: float) -> None:
-        """Add a score at ``d``; NaN is a failed run."""
+    def add(self, d: int, score: float, at_least: bool = False) -> None:
+        """Add a score at ``d``, or a lower bound of one; NaN is a failed run."""
         self.points.append((d, score))
+        self.bounds.append(bool(at_least) and not math.isnan(score))
         self._latest = None
 
     @property
     def cloud(self) -> Cloud:
         """The posterior of the curve."""
         if self._latest is None:
-            x, y = self.x, self.y
+            x, y, bound = self.x, self.y, np.asarray(self.bounds, dtype=bool)
             while True:
                 seen = len(self._settled.y)
                 portion = 1 if seen < ONE_BY_ONE else seen // 6
                 if seen + portion > len(y):
                     break
-                self._settled = self._settled.absorb(x[seen : seen + portion], y[seen : seen + portion])
-            self._latest = self._settled if seen == len(y) else self._settled.absorb(x[seen:], y[seen:])
+                self._settled = self._settled.absorb(
+                    x[seen : seen + portion], y[seen : seen + portion], bound[seen : seen + portion]
+                )
+            self._latest = self._settled if seen == len(y) else self._settled.absorb(x[seen:], y[seen:], bound[seen:])
         return self._latest
+
+    @property
+    def reached(self) -> list[tuple[int, float]]:
+        """(d, score) of every run, inf where the score is a lower bound: the run had crossed the bar."""
+        return [(d, math.inf if b else score) for (d, score), b in zip(self.points, self.bounds, strict=True)]
+
+    @property
+    def bounded(self) -> set[int]:
+        """The dimensions at which a score is a lower bound."""
+        return {d for (d, _), bound in zip(self.points, self.bounds, strict=True) if bound}
 
     @property
     def x(self) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +35,10 @@ def by_dimension(points: Points) -> list[tuple[int, np.ndarray]]:
     return [(d, np.asarray([score for at, score in points if at == d and not math.isnan(score)])) for d in dims]
 
 
-def crossing_by_isotonic_fit(points: Points, threshold: float) -> float | None:
-    """Return the d at which the isotonic fit of the median scores reaches ``threshold``, log-linear in between;
-    None where it starts above or ends below."""
+def crossing_by_isotonic_fit(points: Points, threshold: float, bounded: Collection[int] = ()) -> float | None:
+    """Return the d at which the isotonic fit of the median scores reaches ``threshold``, log-linear in between; None
+    where it starts above or ends below, or where one of the two dimensions in between which it lies is ``bounded``:
+    has a lower bound among its scores, which is no place to draw a line to."""
     groups = by_dimension(points)
     if len(groups) < 2:
         return None
@@ -46,19 +47,23 @@ def crossing_by_isotonic_fit(points: Points, threshold: float) -> float | None:
     if fit[0] >= threshold or fit[-1] < threshold:
         return None
     place = int(np.argmax(fit >= threshold))
+    if groups[place][0] in bounded or groups[place - 1][0] in bounded:
+        return None
     share = (threshold - fit[place - 1]) / (fit[place] - fit[place - 1])
     return float(np.exp(x[place - 1] + share * (x[place] - x[place - 1])))
 
 
-def dips(points: Points, threshold: float) -> bool:
+def dips(points: Points, threshold: float, reached: Points | None = None) -> bool:
     """True when runs at a larger d are clearly below the threshold and those at a smaller d clearly above it.
+
+    ``reached`` are the same runs with inf in place of lower bounds: such a run is not below the threshold.
 
     Clearly: enough runs on each side within a narrow band of d, medians ``SIGMAS`` standard errors apart and each
     farther from the threshold than the noise, which is estimated from the replicates of all bands.
     """
-    bands = bands_of(points)
-    noise = _noise(bands)
-    for late in bands:
+    bands, upper = bands_of(points), bands_of(points if reached is None else reached)
+    noise = _noise(upper)
+    for late in upper:
         for early in bands:
             if early.d >= late.d or len(early.scores) < EARLY_RUNS or len(late.scores) < LATE_RUNS:
                 continue
@@ -69,16 +74,16 @@ def dips(points: Points, threshold: float) -> bool:
     return False
 
 
-def contradiction(points: Points, threshold: float) -> int | None:
+def contradiction(points: Points, threshold: float, reached: Points | None = None) -> int | None:
     """Return the d to look at again because scores seem to fall across the threshold, or None.
 
     A run below the bar at a larger d than runs above it has collapsed, or the curve dips; more runs there tell. They
-    are wanted until half of them reach the bar, or until ``dips`` can say.
+    are wanted until half of them reach the bar, or until ``dips`` can say. ``reached`` as there.
     """
-    bands = bands_of(points)
-    noise = _noise(bands)
+    bands, upper = bands_of(points), bands_of(points if reached is None else reached)
+    noise = _noise(upper)
     margin = 2 * max(noise, 2 * LEAST_NOISE)
-    for late in reversed(bands):
+    for late in reversed(upper):
         if late.median > threshold - margin or np.mean(late.scores >= threshold) >= 0.5:
             continue
         before = [band for band in bands if band.d < late.d and band.median > threshold + noise]
@@ -103,5 +108,6 @@ def bands_of(points: Points) -> list[Band]:
 
 
 def _noise(bands: Sequence[Band]) -> float:
-    spread = [float(np.var(band.scores, ddof=1)) for band in bands if len(band.scores) > 1]
+    exact = [band.scores[np.isfinite(band.scores)] for band in bands]
+    spread = [float(np.var(scores, ddof=1)) for scores in exact if len(scores) > 1]
     return max(LEAST_NOISE, math.sqrt(float(np.median(spread)))) if spread else LEAST_NOISE

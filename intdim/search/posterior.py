@@ -64,7 +64,7 @@ class PosteriorSearch(Search):
             if probability > LIKELY and self.evidence.near(end, 1.0) + awaited.count(int(dims[place])) < self.seeds:
                 return places == place
         looked = np.log(sorted(awaited)) if awaited else np.empty(0)
-        doubted = contradiction(self.points, self.setting.threshold)
+        doubted = contradiction(self.points, self.setting.threshold, self.evidence.reached)
         if doubted is not None and doubted not in awaited:
             return places == int(np.argmin(np.abs(x - math.log(doubted))))
         far = self._far(crossing)
@@ -115,7 +115,8 @@ class PosteriorSearch(Search):
         status = status_of(self.evidence, crossing, self.seeds, self.setting.threshold)
         if status == "not_monotone":
             return True
-        if contradiction(self.points, self.setting.threshold) is not None or self._far(crossing) is not None:
+        doubted = contradiction(self.points, self.setting.threshold, self.evidence.reached)
+        if doubted is not None or self._far(crossing) is not None:
             return False
         if status == "below_range":
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds

@@ -98,7 +98,7 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
         d90,
         (low, high),
         (low_seeds, high_seeds),
-        isotonic=crossing_by_isotonic_fit(points, bar),
+        isotonic=crossing_by_isotonic_fit(points, bar, evidence.bounded),
         curve=evidence.band(),
         ruler=0.0 if shifts is None else float(np.std(shifts)),
         limit="examples" if by_seeds != "budget_spent" else "runs",
@@ -129,7 +129,7 @@ def status_of(evidence: Evidence, crossing: Crossing, seeds: int, bar: float, ce
     """
     setting, tail = evidence.setting, (1 - LEVEL) / 2
     centre = crossing.median if centre is None else centre
-    if dips(evidence.points, bar):
+    if dips(evidence.points, bar, evidence.reached):
         return "not_monotone"
     if crossing.below > CENSORED and evidence.near(setting.low, NEAR) >= seeds:
         return "below_range"

@@ -176,3 +176,15 @@ def test_ticks_lie_inside_and_apart(low: float, high: float) -> None:
         if len(ticks) > 2:
             gaps = [math.log(b / a) / math.log(high / low) * inches for a, b in itertools.pairwise(ticks)]
             assert min(gaps) > 0.1
+
+
+def test_a_run_that_ended_at_the_bar_is_drawn_as_a_lower_bound():
+    verdict = {"status": "budget_spent", "d90": None, "chance": 0.5, "baseline_mean": 0.9}
+    runs = [
+        {"run_id": "a", "d": 10, "seed": 0, "status": "done", "stopped": "", "eval_score": 0.7},
+        {"run_id": "b", "d": 100, "seed": 0, "status": "done", "stopped": "crossed", "eval_score": 0.82},
+        {"run_id": "c", "d": 100, "seed": 1, "status": "done", "stopped": "converged", "eval_score": 0.8},
+    ]
+    points = [{"d": 10, "score_mean": 0.7}, {"d": 100, "score_mean": 0.81}]
+    marks = [(row["element"], row["d"]) for row in curve_rows(verdict, points, runs, [], (8, 1000)) if row["d"]]
+    assert marks == [("run", 10), ("stopped_run", 100), ("run", 100), ("point_mean", 10)]

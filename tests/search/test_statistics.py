@@ -56,6 +56,22 @@ def test_the_cloud_agrees_with_weighting_the_prior():
         assert np.mean(sampled <= expected) == pytest.approx(level, abs=0.05)
 
 
+def test_a_lower_bound_is_the_integral_of_the_scores_above_it():
+    """The likelihood of "at least y" falls with y by the density of y."""
+    setting = Setting(8, 65_536, 0.81, 0.9, 0.5, 0.0)
+    curves = unpack(np.random.default_rng(0).random((200, 12)), setting)
+    y = np.linspace(0.52, 0.9, 60_001)  # above chance: below it a little of a lost run's density is cut off
+    x = np.full_like(y, np.log(300.0))
+    density = np.exp(log_likelihood(curves, x, y, setting))
+    above = np.exp(log_likelihood(curves, x, y, setting, np.ones(len(y), dtype=bool)))
+    integral = (0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(y)).sum(axis=1)
+    assert above[:, 0] - above[:, -1] == pytest.approx(integral, abs=2e-3)
+    assert (np.diff(above, axis=1) <= 1e-12).all()
+    assert ((above > 0) & (above < 1)).all()
+    none = log_likelihood(curves, x[:3], y[:3], setting, np.zeros(3, dtype=bool))
+    assert (none == log_likelihood(curves, x[:3], y[:3], setting)).all()
+
+
 def test_a_clouds_crossing_is_where_its_curve_meets_the_bar():
     setting = Setting(8, 65_536, 0.81, 0.9, 0.5, 0.01)
     curves = Cloud.prior(setting, 0, 500).curves

@@ -151,6 +151,40 @@ def test_a_shared_error_of_the_bar_widens_and_never_moves():
     assert "evaluation" in lost.message
 
 
+def test_scores_that_are_lower_bounds_are_never_taken_as_exact():
+    """Runs above the bar that say only that they crossed it: as exact scores they would draw a plateau at the bar."""
+    curve, search = noisy(logistic(6.0), 0), make_search("bisection", **SETTING, max_runs=42)
+    counts = {}
+    while asked := search.ask(n=3):
+        for d in asked:
+            counts[d] = counts.get(d, 0) + 1
+            score = curve(d, counts[d])
+            search.tell(d, min(score, 0.812), seed=counts[d], at_least=score > 0.812)
+    verdict = search.verdict()
+    assert verdict.status == "found"
+    assert verdict.low <= crossing(logistic(6.0)) <= verdict.high
+    assert verdict.curve["median"][-1] > 0.85
+    assert verdict.isotonic is None
+    exact = make_search("bisection", **SETTING, max_runs=42)
+    for (d, score), bound in zip(search.points, search.evidence.bounds, strict=True):
+        exact.tell(d, score, seed=exact.verdict().runs) if not bound else exact.tell(d, 0.812, seed=len(exact.points))
+    assert exact.verdict().curve["median"][-1] < verdict.curve["median"][-1]
+    flagged = [(d, score, bound) for (d, score), bound in zip(search.points, search.evidence.bounds, strict=True)]
+    assert estimate(flagged, **SETTING, seeds=3).d90 == verdict.d90
+
+
+def test_a_crossed_run_counts_as_above_the_bar_and_not_as_a_dip():
+    search = make_search("bisection", **SETTING, seeds=1)
+    (middle,) = search.ask()
+    search.tell(middle, 0.80, at_least=True)  # its other half of the examples crossed
+    assert search.ask() < [middle]
+    early, late = [(100, 0.9)] * 3, [(5000, 0.7)] * 3
+    assert dips(early + late, 0.81)
+    assert not dips(early + late, 0.81, reached=early + [(5000, math.inf)] * 3)
+    with pytest.raises(UserError, match=r"0\.8"):
+        search.tell(middle, 0.80, at_least=False)
+
+
 def test_isotonic_crossing_is_log_linear():
     assert crossing_by_isotonic_fit([(10, 0.5), (1000, 0.7)], 0.6) == pytest.approx(100.0)
     assert crossing_by_isotonic_fit([(10, 0.5), (10, 0.5), (100, 0.65), (1000, 0.55)], 0.6) == pytest.approx(100.0)
