@@ -1,7 +1,8 @@
-"""Masked-LM pre-training on one machine: any BERT-like configuration, any corpus, checkpoints as Hugging Face folders.
+"""Masked-LM pre-training on one machine: any architecture, any corpus, checkpoints as Hugging Face folders.
 
 The recipe is BERT's (Devlin et al. 2019): 15 % of the tokens are masked anew each time a text is seen, and the pooler
-learns to tell whether the second segment belongs to the first. ``tasks/windows.py`` makes the batches. A checkpoint
+learns to tell whether the second segment belongs to the first (``tasks/windows.py``). Every other architecture, and a
+model that is gone on with, learns the masked tokens of packed windows alone (``tasks/packed.py``). A checkpoint
 folder is loadable by ``AutoModel``. Killed at any moment, the same call goes on from its last state and ends with the
 same weights, bit for bit on CPU: a step's batch and its dropout depend on (seed, step) alone.
 """
@@ -14,26 +15,33 @@ import json
 import math
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor, nn
-from transformers import BertConfig, BertForPreTraining, BertTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerBase
 
-from intdim import durable
+from intdim import durable, masked_lm
 from intdim.checkpoint import Checkpoint
 from intdim.errors import RunFailed, UserError
-from intdim.tasks.windows import Corpus, Windows, train_tokenizer
-from intdim.tasks.windows import read_corpus as read_corpus
+from intdim.ledger import Ledger
+from intdim.masked_lm import Start as Start
+from intdim.model_files import load_tokenizer, quiet
+from intdim.tasks.packed import Packed
+from intdim.tasks.texts import Corpus
+from intdim.tasks.texts import read_corpus as read_corpus
+from intdim.tasks.windows import Windows, train_tokenizer
 
 Report = Callable[[dict[str, Any]], None]
 REPORT_EVERY = 100  # steps between lines of metrics.jsonl
 STATE_EVERY = 60.0  # seconds between states to go on from
+HOW = ("device", "threads")  # of the configuration: how it runs, not what it is
+OURS = ("tokenizer", "final", "metrics.jsonl", "state.safetensors")  # and step-*
 
 
 @dataclass(frozen=True)
@@ -71,11 +79,13 @@ def run(
     seed_world: Callable[[int], None],
     report: Report = lambda facts: None,
     dtype: torch.dtype = torch.float32,
+    start: Start | None = None,
 ) -> dict[str, Any]:
     """Pre-train to the end (or on from the last state in ``out``); return the closing facts.
 
     ``out`` holds ``tokenizer/``, ``step-<k>/`` every ``checkpoint_every`` steps, ``final/``, ``metrics.jsonl``,
-    ``state.safetensors`` and ``pretrain.json`` (configuration and corpus fingerprint).
+    ``state.safetensors`` and ``pretrain.json`` (configuration and corpus fingerprint). Of the closing facts,
+    ``padding`` is the share of places that held no token.
 
     Args:
         corpus: what to learn from.
@@ -84,31 +94,71 @@ def run(
         seed_world: seeds torch's global generator; called before the weights are drawn and before each step.
         report: called with each line of ``metrics.jsonl``.
         dtype: how checkpoints store the weights; training itself keeps float32.
+        start: another architecture than BERT, or weights to go on from; its tokenizer then comes with them.
 
     Raises:
-        UserError: ``out`` cannot be written or holds another pre-training, or the corpus is too small.
-        RunFailed: the loss became infinite or NaN.
+        UserError: ``out`` cannot be written or holds something else, the corpus is too small for the vocabulary or a
+            batch, or the model cannot be had or cannot read a window; nothing is written.
+        RunFailed: the loss became infinite or NaN, or another process is pre-training in ``out``.
     """
     torch.set_num_threads(config.threads)
-    _claim(corpus, out, config)
-    tokenizer = _tokenizer(corpus, config, out / "tokenizer")
-    windows = Windows(
-        corpus,
-        tokenizer,
-        window=config.window,
-        batch_size=config.batch_size,
-        mask_fraction=config.mask_fraction,
-        seed=config.seed,
-    )
-    seed_world(config.seed)
-    model = make_model(config, len(tokenizer), windows.pad)
+    record = {"config": dataclasses.asdict(config), "corpus": corpus.name, "fingerprint": corpus.fingerprint}
+    record |= {"start": start.identity()} if start else {}
+    begun = _begun(out, record)
+    with tempfile.TemporaryDirectory(prefix="intdim-pretrain-") as scratch:
+        kept, made = out / "tokenizer", Path(scratch) / "tokenizer"
+        tokenizer = _read_tokenizer(kept, start) if begun and kept.exists() else _tokenizer(corpus, config, made, start)
+        batching = Packed if start else Windows
+        windows = batching(
+            corpus,
+            tokenizer,
+            window=config.window,
+            batch_size=config.batch_size,
+            mask_fraction=config.mask_fraction,
+            seed=config.seed,
+        )
+        if len(tokenizer) < config.vocab_size and not (start and start.folder):
+            raise UserError(
+                f"model.vocab_size={config.vocab_size}, but the corpus gives {len(tokenizer)} word pieces",
+                f"model.vocab_size at most {len(tokenizer)}",
+                f"Set model.vocab_size={len(tokenizer)}, or use a larger corpus.",
+            )
+        seed_world(config.seed)
+        shapes = dataclasses.asdict(config)
+        if start:
+            model = masked_lm.make_other(start, shapes, tokenizer)
+            longest = max(windows.pieces, key=len)
+            masked_lm.check_window(model, torch.from_numpy(longest).long()[None], config.window)
+        else:
+            model = masked_lm.make_bert(shapes, len(tokenizer), windows.pad)
+        if not begun:
+            _write_record(out, record)
+        if not kept.exists():
+            partial = kept.with_name(".tokenizer.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(made, partial)
+            os.replace(partial, kept)
+    with Ledger(out).claim(out, patience=0):
+        return _train(model, windows, out, config, seed_world, report, dtype)
+
+
+def _train(
+    model: nn.Module,
+    windows: Windows | Packed,
+    out: Path,
+    config: PretrainConfig,
+    seed_world: Callable[[int], None],
+    report: Report,
+    dtype: torch.dtype,
+) -> dict[str, Any]:
     nn.Module.to(model, config.device)
     optimiser = _optimiser(model, config)
     moving: dict[str, Tensor] = dict(model.named_parameters())
     checkpoint = Checkpoint(out / "state.safetensors", STATE_EVERY)
-    sums = {"masked_loss": 0.0, "next_loss": 0.0}
-    facts = checkpoint.restore(moving, optimiser) or {"step": 0, "seconds": 0.0, "sums": sums, "counted": 0}
+    first = {"step": 0, "seconds": 0.0, "sums": {}, "counted": 0, "tokens": 0, "places": 0}
+    facts = first | (checkpoint.restore(moving, optimiser) or {})
     step, sums, counted = int(facts["step"]), facts["sums"], int(facts["counted"])
+    tokens, places = int(facts["tokens"]), int(facts["places"])
     _keep_metrics(out / "metrics.jsonl", step)
     begun = time.monotonic() - facts["seconds"]
     model.train()
@@ -117,133 +167,125 @@ def run(
         seed_world(config.seed * 1_000_003 + step)
         losses = train_step(model, optimiser, batch, config, step)
         step, counted = step + 1, counted + 1
-        sums = {name: total + losses[name] for name, total in sums.items()}
-        if not math.isfinite(sum(losses.values())):
-            raise RunFailed(
-                f"the loss is {losses['masked_loss']} at step {step}; lower learning_rate and use another out"
-            )
+        tokens, places = tokens + int(made["attention_mask"].sum()), places + made["attention_mask"].size
+        sums = {name: sums.get(name, 0.0) + loss for name, loss in losses.items()}
         spent = time.monotonic() - begun
         if step % REPORT_EVERY == 0 or step == config.steps:
-            line = {"step": step, **{name: total / counted for name, total in sums.items()}, "seconds": round(spent, 1)}
+            line = {"step": step, **{name: total / counted for name, total in sums.items()}}
+            line |= {"tokens": tokens, "padding": _padding(tokens, places), "seconds": round(spent, 1)}
             with (out / "metrics.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             report(line | {"steps": config.steps})
-            sums, counted = dict.fromkeys(sums, 0.0), 0
+            sums, counted = {}, 0
         named = step % config.checkpoint_every == 0 or step == config.steps
+        part = masked_lm.saved_part(model)
         if named:
+            scale = config.embedding_scale if part is not model else 1.0  # a head tied to them would notice
+            stored = masked_lm.stored_weights(part, dtype, scale)
+            if not all(bool(value.isfinite().all()) for value in stored.values()):
+                raise RunFailed(f"a weight is too large for {dtype} at step {step}; use store=float32 and another out")
             folder = out / ("final" if step == config.steps else f"step-{step}")
-            save_folder(model, out / "tokenizer", folder, stored_weights(model.bert, dtype, config.embedding_scale))
+            masked_lm.save_folder(part, out / "tokenizer", folder, stored)
         if named or checkpoint.due():
             state = {"step": step, "seconds": spent, "sums": sums, "counted": counted}
-            checkpoint.save(moving, optimiser, state)
-    total = sum(weight.numel() for weight in model.bert.parameters())
-    return {"steps": step, "weights": total, "windows": len(windows.pieces), "folder": str(out / "final")}
-
-
-def make_model(config: PretrainConfig, vocabulary: int, pad: int) -> BertForPreTraining:
-    """Draw a BERT with a masked-LM head (tied to the embeddings) and a next-segment head."""
-    return BertForPreTraining(
-        BertConfig(
-            vocab_size=vocabulary,
-            hidden_size=config.hidden_size,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            intermediate_size=config.intermediate_size,
-            max_position_embeddings=config.max_positions,
-            pad_token_id=pad,
-        )
-    )
+            checkpoint.save(moving, optimiser, state | {"tokens": tokens, "places": places})
+    total = sum(weight.numel() for weight in masked_lm.saved_part(model).parameters())
+    closing = {"steps": step, "weights": total, "windows": len(windows.pieces), "padding": _padding(tokens, places)}
+    return closing | {"folder": str(out / "final")}
 
 
 def train_step(
-    model: BertForPreTraining,
+    model: nn.Module,
     optimiser: torch.optim.Optimizer,
     batch: dict[str, Tensor],
     config: PretrainConfig,
     step: int,
 ) -> dict[str, float]:
-    """Take one optimiser step at the rate of ``step`` (warm-up, then linear to 0); return the two losses before it."""
+    """Take one optimiser step at the rate of ``step`` (warm-up, then linear to 0); return the losses before it.
+
+    Raises:
+        RunFailed: a loss or the gradient is not finite; the weights are left as they were.
+    """
     kind = torch.device(config.device).type
     with torch.autocast(kind, dtype=torch.bfloat16, enabled=config.precision == "bf16"):
-        masked, follows = loss_of(model, batch)
-    (masked + follows).backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        losses = masked_lm.losses(model, batch)
+    sum(losses.values(), torch.zeros((), device=config.device)).backward()
+    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    values = {name: loss.item() for name, loss in losses.items()}
+    if not math.isfinite(sum(values.values()) + norm.item()):
+        raise RunFailed(
+            f"the loss is {values['masked_loss']} and the gradient's norm {norm.item()} at step {step + 1}; "
+            "lower learning_rate and use another out"
+        )
     rising = max(1, math.ceil(config.warmup * config.steps))
     factor = (step + 1) / rising if step < rising else (config.steps - step) / max(1, config.steps - rising)
     for group in optimiser.param_groups:
         group["lr"] = config.learning_rate * factor
     optimiser.step()
     optimiser.zero_grad()
-    return {"masked_loss": masked.item(), "next_loss": follows.item()}
+    return values
 
 
-def loss_of(model: BertForPreTraining, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return (masked-LM loss, next-segment loss); the vocabulary is scored at the masked places only."""
-    body = model.bert(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], token_type_ids=batch["token_type_ids"]
-    )
-    hidden = body.last_hidden_state[batch["rows"], batch["columns"]]
-    logits, follows = model.cls(hidden, body.pooler_output)
-    masked = nn.functional.cross_entropy(logits.float(), batch["tokens"])
-    return masked, nn.functional.cross_entropy(follows.float(), batch["other"])
+def _padding(tokens: int, places: int) -> float:
+    return round(1 - tokens / places, 4) if places else 0.0
 
 
-def stored_weights(body: nn.Module, dtype: torch.dtype, embedding_scale: float) -> dict[str, Tensor]:
-    """Return a BERT body's weights as a checkpoint holds them: in ``dtype``, the embeddings ``embedding_scale`` times.
-
-    The sum of word, position and segment embeddings goes straight into a LayerNorm, which undoes the factor: the
-    function is the same. What changes is fine-tuning. A step of a given length moves every weight alike, so it moves
-    embeddings less for their size when they are larger.
-    """
-    scaled = {name: embedding_scale if name.endswith("_embeddings.weight") else 1.0 for name in body.state_dict()}
-    return {name: (value.detach() * scaled[name]).to("cpu", dtype) for name, value in body.state_dict().items()}
-
-
-def save_folder(model: BertForPreTraining, tokenizer_folder: Path, folder: Path, stored: dict[str, Tensor]) -> None:
-    """Write body (the weights ``stored``) and tokenizer as a Hugging Face folder that is either whole or absent."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with _no_bars():
-        model.bert.save_pretrained(partial, state_dict=stored)
-    for file in sorted(tokenizer_folder.iterdir()):
-        if file.is_file():
-            shutil.copyfile(file, partial / file.name)
-    config = json.loads((partial / "config.json").read_text(encoding="utf-8"))
-    durable.write_json(partial / "config.json", config | {"dtype": "float32"})  # what it is to be loaded as
-    for file in partial.iterdir():
-        file.chmod(0o644)  # safetensors writes files that only their owner can read
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
-
-
-def _claim(corpus: Corpus, out: Path, config: PretrainConfig) -> None:
-    """Make ``out`` ours, or find that it is: the record in it must be the same."""
-    record = {"config": dataclasses.asdict(config), "corpus": corpus.name, "fingerprint": corpus.fingerprint}
-    kept = ("device", "threads")  # how it runs, not what it is
+def _begun(out: Path, record: dict[str, Any]) -> bool:
+    """Tell whether ``out`` holds this pre-training already; raise ``UserError`` where it holds something else."""
     try:
         known = durable.read_json(out / "pretrain.json")
-        if known is None:
-            durable.write_json(out / "pretrain.json", record)
-            return
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(
-            f"{out} cannot be written: {error.strerror}", "a writable folder", "Choose another out."
-        ) from None
+        there = [name for name in OURS if (out / name).exists()] + [entry.name for entry in out.glob("step-*")]
+    except OSError as error:
+        raise _unwritable(out, error) from None
     except ValueError:
-        known = {}
+        known, there = {}, []
+    if known is None and there:
+        raise UserError(
+            f"{out} holds {', '.join(there[:3])}, but no pre-training that could be gone on with",
+            "a new or empty folder, or one of an earlier `intdim pretrain`",
+            "Choose another out.",
+        )
+    if known is None:
+        return False
     known = known if isinstance(known, dict) else {}
-    known["config"] = known.get("config", {}) | {name: record["config"][name] for name in kept}
+    values = known.get("config")
+    values = values if isinstance(values, dict) else {}
+    known = known | {"config": values | {name: record["config"][name] for name in HOW}}
     if known != record:
-        raise UserError(f"{out} holds another pre-training", "the same configuration and corpus", "Choose another out.")
+        differs = [name for name, value in record["config"].items() if known["config"].get(name) != value]
+        differs += [name for name in ("corpus", "fingerprint", "start") if known.get(name) != record.get(name)]
+        raise UserError(
+            f"{out} holds another pre-training ({', '.join(differs[:4]) or 'its record is damaged'} differ)",
+            "the same configuration and corpus",
+            "Choose another out.",
+        )
+    return True
 
 
-def _tokenizer(corpus: Corpus, config: PretrainConfig, folder: Path) -> PreTrainedTokenizerBase:
-    if not folder.exists():
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        train_tokenizer(corpus, config.vocab_size, partial, config.max_positions)
-        os.replace(partial, folder)
-    return BertTokenizer.from_pretrained(folder)
+def _write_record(out: Path, record: dict[str, Any]) -> None:
+    try:
+        durable.write_json(out / "pretrain.json", record)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> UserError:
+    return UserError(f"{out} cannot be written: {error.strerror}", "a writable folder", "Choose another out.")
+
+
+def _tokenizer(corpus: Corpus, config: PretrainConfig, folder: Path, start: Start | None) -> PreTrainedTokenizerBase:
+    """Put the tokenizer into ``folder``: learnt from the corpus, or that of the weights to go on from."""
+    if start and start.folder:
+        with quiet():
+            load_tokenizer(Path(start.folder).expanduser()).save_pretrained(folder)
+        return _read_tokenizer(folder, start)
+    train_tokenizer(corpus, config.vocab_size, folder, config.max_positions, segments=start is None)
+    return _read_tokenizer(folder, start)
+
+
+def _read_tokenizer(folder: Path, start: Start | None) -> PreTrainedTokenizerBase:
+    with quiet():
+        return (AutoTokenizer if start and start.folder else BertTokenizer).from_pretrained(folder)
 
 
 def _optimiser(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
@@ -262,15 +304,3 @@ def _keep_metrics(file: Path, step: int) -> None:
                 if json.loads(line)["step"] <= step:
                     lines.append(line + "\n")
         durable.write_text(file, "".join(lines))
-
-
-@contextlib.contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep transformers' progress bars off the screen."""
-    bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if bars:
-            transformers.utils.logging.enable_progress_bar()

@@ -49,8 +49,9 @@ AT_TOP = {
     "bound": "codebook delta device dimensions finetune_steps levels max_runs offline out run seed",
     "export": "full levels out run to",
     "pretrain": "batch_size checkpoint_every corpus corpus.column corpus.name corpus.path corpus.unit device "
-    "embedding_scale learning_rate mask_fraction model model.heads model.hidden_size model.intermediate_size model.layers "
-    "model.max_positions model.vocab_size out precision seed steps store threads warmup weight_decay window",
+    "embedding_scale learning_rate mask_fraction model model.config model.heads model.hidden_size "
+    "model.intermediate_size model.layers model.max_positions model.path model.vocab_size out "
+    "precision seed steps store threads warmup weight_decay window",
 }
 
 

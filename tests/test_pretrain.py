@@ -21,6 +21,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from intdim import pretrain
 from intdim.errors import RunFailed, UserError
+from intdim.ledger import Ledger
 from intdim.models import load_model
 from intdim.pretrain import PretrainConfig, read_corpus, run
 from intdim.tasks.texts import Corpus
@@ -29,7 +30,7 @@ from intdim.tasks.windows import Windows, train_tokenizer
 ROOT = Path(__file__).parents[1]
 ASSETS = Path(pretrain.__file__).parent / "assets" / "tiny"
 SMALL = PretrainConfig(
-    vocab_size=200,
+    vocab_size=150,
     hidden_size=16,
     layers=1,
     heads=2,
@@ -66,7 +67,7 @@ def small_corpus(count: int = 240) -> Corpus:
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     corpus = small_corpus()
-    tokenizer = train_tokenizer(corpus, 200, tmp_path_factory.mktemp("tokenizer"), 32)
+    tokenizer = train_tokenizer(corpus, 150, tmp_path_factory.mktemp("tokenizer"), 32)
     return Windows(corpus, tokenizer, window=24, batch_size=8, mask_fraction=0.15, seed=3)
 
 
@@ -149,7 +150,7 @@ def test_the_vocabulary_is_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_the_tokenizer_lowers_and_makes_pairs(tmp_path: Path) -> None:
-    train_tokenizer(small_corpus(), 200, tmp_path, 32)
+    train_tokenizer(small_corpus(), 150, tmp_path, 32)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     made = tokenizer("Return the ARRAY", "of a table")
     tokens = tokenizer.convert_ids_to_tokens(made["input_ids"])
@@ -280,6 +281,25 @@ def test_an_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         run(small_corpus(), tmp_path / "file", SMALL, seed_world=torch.manual_seed)
+
+
+def test_an_out_with_files_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "final").mkdir()
+    (tmp_path / "final" / "mine").write_text("dear to me")
+    with pytest.raises(UserError, match="holds final, but no pre-training"):
+        run(small_corpus(), tmp_path, SMALL, seed_world=torch.manual_seed)
+    assert (tmp_path / "final" / "mine").read_text() == "dear to me"
+
+
+def test_a_vocabulary_that_the_corpus_does_not_give_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"at most \d+\nSet model.vocab_size=\d+"):
+        run(small_corpus(), tmp_path / "out", replace(SMALL, vocab_size=5000), seed_world=torch.manual_seed)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_do_not_write_into_one_out(tmp_path: Path) -> None:
+    with Ledger(tmp_path).claim(tmp_path), pytest.raises(RunFailed, match="another process"):
+        run(small_corpus(), tmp_path, SMALL, seed_world=torch.manual_seed)
 
 
 def test_a_corpus_below_one_batch_is_refused(tmp_path: Path) -> None:

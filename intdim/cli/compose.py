@@ -59,7 +59,7 @@ def cells(command: str, arguments: list[str], work: Callable[[list[DictConfig]],
         return 0
 
     with _scratch(overrides):
-        compose(command, f"intdim {command}", [*flags, *completed(overrides, flags)], task)
+        compose(command, f"intdim {command}", [*flags, *completed(overrides, flags, command)], task)
     return work(collected) if collected else 0
 
 

@@ -87,7 +87,7 @@ def check(overrides: list[str], command: str) -> None:
             raise UserError(f"{override!r} names no {key}", suggest("", choices(key)), own(key))
 
 
-def completed(overrides: list[str], flags: list[str]) -> list[str]:
+def completed(overrides: list[str], flags: list[str], command: str = "sweep") -> list[str]:
     """Return the overrides as Hydra wants them, with the choices that paths imply.
 
     ``model.path=`` without a model means model=local; ``task.path=`` without a task means the task that the folder
@@ -96,7 +96,7 @@ def completed(overrides: list[str], flags: list[str]) -> list[str]:
     typed = {key: value for key, _, value in (override.partition("=") for override in overrides)}
     grid = "-m" in flags or "--multirun" in flags
     made = []
-    if "model.path" in typed and "model" not in typed:
+    if "model.path" in typed and "model" not in typed and command != "pretrain":  # which has no group of models
         made.append("model=local")
     if "task.path" in typed and "task" not in typed:
         made.append(f"task={_task_of(typed['task.path'], grid)}")

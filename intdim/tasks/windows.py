@@ -31,8 +31,12 @@ BEGINNING = (8, 32)  # tokens of the text that stand beside a title: about a sum
 Segments = tuple[np.ndarray, np.ndarray, int]
 
 
-def train_tokenizer(corpus: Corpus, vocab_size: int, folder: Path, max_positions: int) -> PreTrainedTokenizerBase:
+def train_tokenizer(
+    corpus: Corpus, vocab_size: int, folder: Path, max_positions: int, segments: bool = True
+) -> PreTrainedTokenizerBase:
     """Learn a lower-cased WordPiece vocabulary, save it as a Hugging Face tokenizer in ``folder`` and return it.
+
+    Without ``segments`` it does not tell a model which segment a token belongs to.
 
     The same corpus gives the same vocabulary: the learner numbers its first pieces in the order of a hash table that
     differs from process to process, and ties between merges are broken by those numbers. So every piece of one
@@ -55,7 +59,10 @@ def train_tokenizer(corpus: Corpus, vocab_size: int, folder: Path, max_positions
         show_progress=False,
     )
     made = BertWordPieceTokenizer(learner.get_vocab(with_added_tokens=True), lowercase=True)
-    tokenizer = BertTokenizer(tokenizer_object=made._tokenizer, do_lower_case=True, model_max_length=max_positions)
+    inputs: dict[str, Any] = {} if segments else {"model_input_names": ["input_ids", "attention_mask"]}
+    tokenizer = BertTokenizer(
+        tokenizer_object=made._tokenizer, do_lower_case=True, model_max_length=max_positions, **inputs
+    )
     tokenizer.save_pretrained(folder)
     return tokenizer
 
@@ -85,7 +92,7 @@ class Windows:
         heads: list[int] = []  # tokens of the title at the beginning of a window
         origins: list[str] = []
         for title, text, source in zip(
-            _ids(tokenizer, corpus.titles), _ids(tokenizer, corpus.texts), corpus.sources, strict=True
+            token_ids(tokenizer, corpus.titles), token_ids(tokenizer, corpus.texts), corpus.sources, strict=True
         ):
             title = title[: window // 2]
             whole = title + text
@@ -183,7 +190,7 @@ def hide(
     plain: np.ndarray,
     fraction: float,
     mask: int,
-    others: Sequence[int],
+    others: Sequence[int] | np.ndarray,
     chooser: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Hide some of the tokens in ``ids`` (N, L), in place; return ``rows``, ``columns``, ``tokens`` (K,): the K >= 1
@@ -203,6 +210,7 @@ def hide(
     }
 
 
-def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
+    """Return the tokens of each text, without special ones."""
     made: Any = tokenizer(texts, add_special_tokens=False, truncation=False, verbose=False)
     return made["input_ids"]
