@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -201,6 +202,43 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path: Path, monkeypatch:
         ).read_bytes()
     assert lines(whole) == lines(broken)
     assert [line["step"] for line in lines(whole)] == [3, 6, 9, 12]
+
+
+def killed_at_write(number: int, out: Path) -> bool:
+    """Pre-train in a child that dies by SIGKILL just before its n-th rename or fsync; False where it ended before."""
+    child = os.fork()
+    if child == 0:
+        calls = 0
+
+        def dying(real: Callable[..., None]) -> Callable[..., None]:
+            def call(*arguments: object) -> None:
+                nonlocal calls
+                calls += 1
+                if calls == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                real(*arguments)
+
+            return call
+
+        os.replace, os.fsync = dying(os.replace), dying(os.fsync)
+        run(small_corpus(), out, replace(SMALL, steps=6, checkpoint_every=2), seed_world=torch.manual_seed)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def test_killed_at_any_write_it_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    short = replace(SMALL, steps=6, checkpoint_every=2)
+    run(small_corpus(), tmp_path / "whole", short, seed_world=torch.manual_seed)
+    kills = 0
+    for number in (1, 3, 4, 5, 6, 8, 9, 11, 14):
+        kills += killed_at_write(number, tmp_path / "broken")
+    assert kills >= 6
+    run(small_corpus(), tmp_path / "broken", short, seed_world=torch.manual_seed)
+    for name in ("step-2", "step-4", "final"):
+        for file in (tmp_path / "whole" / name).iterdir():
+            assert file.read_bytes() == (tmp_path / "broken" / name / file.name).read_bytes(), (name, file.name)
+    assert lines(tmp_path / "whole") == lines(tmp_path / "broken")
+    assert not list((tmp_path / "broken").glob(".*.tmp")), "what a killed writer left is cleared"
 
 
 def test_a_finished_run_takes_no_step_again(tmp_path: Path) -> None:
