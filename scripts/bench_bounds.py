@@ -134,7 +134,8 @@ def certificates(out: Path, words: list[str], results: Path) -> int:
     from intdim.execute import versions  # brings torch
 
     machine = {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
-    write_json(results, {"words": words, "machine": machine, "rows": rows})
+    kept = [{name: value for name, value in row.items() if name != "said"} for row in rows]
+    write_json(results, {"words": words, "machine": machine, "rows": kept})
     return 0
 
 
