@@ -235,7 +235,7 @@ class Run:
             lr=self.rate,
             betas=(train.beta1, train.beta2),
             eps=train.epsilon,
-            foreach=device.type == "cuda",
+            fused=True,
         )
         self.total, self.per_epoch = total_steps(train, len(data.train.labels))
         self.evaluate_at = set(evaluation_steps(train, len(data.train.labels)))
