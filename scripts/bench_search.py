@@ -7,11 +7,16 @@ Draws curves from seven families over d from 8 to 10^6, with seed noise of 0.2 t
 methods see the same curves. Prints, for each method and family, the error factor of d90, how often the 90 % interval
 covers, how often d90 was found, the runs spent, and how often a censored curve (d90 outside the range) was called
 found. Writes scripts/results/search.json with machine and versions.
+
+``--ruler 0.015`` gives every curve a shared error of the bar against all its scores, normal with a standard deviation
+between a third of that and that, as a finite evaluation split does; the search is handed that distribution, and the
+coverage of the interval by the seeds alone stands beside.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -62,6 +67,7 @@ class Curve:
     baseline_se: float
     threshold: float
     truth: float  # log d90, -inf or inf when censored
+    ruler: float = 0.0  # standard deviation of the shared error that is in the threshold
 
     def score(self, d: int, chooser: np.random.Generator) -> float:
         share = float(self.share(np.array([math.log(d)]))[0])
@@ -147,6 +153,12 @@ def draw(family: str, chooser: np.random.Generator) -> Curve:
         )
 
 
+def blurred(curve: Curve, largest: float, chooser: np.random.Generator) -> Curve:
+    """Return the curve with a shared error in its bar; the truth stays."""
+    ruler = largest * math.exp(chooser.uniform(math.log(1 / 3), 0.0))
+    return dataclasses.replace(curve, threshold=curve.threshold + ruler * chooser.standard_normal(), ruler=ruler)
+
+
 def measure(curve: Curve, name: str, number: int, runs: int, batch: int) -> dict[str, Any]:
     """Search one curve; return what came out. The score of the k-th run depends on the curve, d and k alone."""
     settings = {"max_runs": runs} | METHODS[name]
@@ -168,20 +180,26 @@ def measure(curve: Curve, name: str, number: int, runs: int, batch: int) -> dict
             counts[d] = counts.get(d, 0) + 1
             search.tell(d, curve.score(d, np.random.default_rng([number, d, counts[d]])), seed=counts[d])
             spent += 1
-    verdict = search.verdict()
+    shifts = curve.ruler * np.random.default_rng([number, 0]).standard_normal(400) if curve.ruler else None
+    verdict = search.verdict(shifts=shifts)
     row = {
         "family": curve.family,
         "status": verdict.status,
         "runs": spent,
         "error": None,
         "covers": None,
+        "covers_by_seeds": None,
         "width": None,
+        "limit": verdict.limit,
     }
     if verdict.d90 is None or verdict.low is None or verdict.high is None or not math.isfinite(curve.truth):
         return row
     return row | {
         "error": abs(math.log(verdict.d90) - curve.truth),
         "covers": math.log(verdict.low) <= curve.truth <= math.log(verdict.high),
+        "covers_by_seeds": math.log(verdict.low_seeds or verdict.low)
+        <= curve.truth
+        <= math.log(verdict.high_seeds or verdict.high),
         "width": math.log(verdict.high / verdict.low),
     }
 
@@ -198,6 +216,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "p90_error": float(np.exp(np.quantile(errors, 0.9))),
         "coverage": covered / len(found) if found else None,
         "coverage_95": list(share_interval(covered, len(found), 0.95)) if found else None,
+        "coverage_by_seeds": sum(row["covers_by_seeds"] for row in found) / len(found) if found else None,
+        "limited_by_examples": sum(row["limit"] == "examples" for row in rows) / len(rows),
         "half_width": float(np.exp(np.median([row["width"] for row in found]) / 2)) if found else None,
         "runs": float(np.mean([row["runs"] for row in rows])),
         "statuses": dict(Counter(sorted(row["status"] for row in rows))),
@@ -220,6 +240,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=12, help="budget of the posterior")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ruler", type=float, default=0.0, help="largest shared error of the bar, in scores")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -228,6 +249,10 @@ def main() -> None:
     kinds = [families[k % len(families)] for k in range(options.curves)]
     kinds += [CENSORED[k % len(CENSORED)] for k in range(options.curves // 4)]
     curves = [draw(kind, np.random.default_rng([options.seed, k])) for k, kind in enumerate(kinds)]
+    if options.ruler:
+        curves = [
+            blurred(curve, options.ruler, np.random.default_rng([options.seed, k, 1])) for k, curve in enumerate(curves)
+        ]
     print(f"{'method, family':26s} {'n':>5s} {'found':>6s}  median  p90      covers, 95 % of it   half   runs")
     tables: dict[str, Any] = {}
     for name in options.methods.split(","):
@@ -252,13 +277,18 @@ def main() -> None:
         }
         table["seconds_per_search"] = (time.process_time() - begun) / len(rows)
         print(f"  censored: called found {false} of {len(outside)}; {json.dumps(table['censored']['statuses'])}")
+        if options.ruler and table["all"]["found"]:
+            share = table["all"]["limited_by_examples"]
+            print(f"  by the seeds alone {table['all']['coverage_by_seeds']:.2f}; {share:.2f} limited by the examples")
         print(f"  inside: {table['all']['statuses']}; {table['seconds_per_search']:.2f} s of CPU a search", flush=True)
         tables[name] = table
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system()}
     versions = {"python": sys.version.split()[0], "numpy": np.__version__, "scipy": scipy.__version__}
     arguments = {"curves": options.curves, "runs": options.runs, "batch": options.batch, "seed": options.seed}
+    arguments |= {"ruler": options.ruler}
     known = json.loads(options.out.read_text()) if options.out.exists() else {"tables": {}}
-    known["tables"][f"runs={options.runs} batch={options.batch}"] = {"arguments": arguments, "methods": tables}
+    label = f"runs={options.runs} batch={options.batch}" + (f" ruler={options.ruler:g}" if options.ruler else "")
+    known["tables"][label] = {"arguments": arguments, "methods": tables}
     write_json(options.out, known | {"machine": machine, "versions": versions})
 
 

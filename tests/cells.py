@@ -152,5 +152,6 @@ class Simulated:
             "select_score": score, "eval_loss": 0.5, "metric": "accuracy", "steps": 60, "best_step": 60,
             "seconds": 1.0, "peak_memory_bytes": 1,
         }  # fmt: skip
+        result |= {key: None for key, value in result.items() if value != value}  # as a worker says that it failed
         Ledger(Path(setting.out)).write_result(spec.run_id, result)
         return result

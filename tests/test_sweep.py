@@ -151,6 +151,48 @@ def test_an_evaluation_split_that_is_too_small_is_named(out):
     assert verdict["limit"] == "examples"
 
 
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"d_min": 100, "d_max": 100}, "above_range"),
+        ({"d_min": 60_000, "d_max": 60_000}, "below_range"),
+        ({"max_runs": 2}, "budget_spent"),
+        ({"seeds": 1}, "found"),
+    ],
+)
+def test_odd_searches_end_in_an_honest_verdict(out, changes, status):
+    (verdict,) = sweep(out, cells.Simulated(), cells.cell(search=replace(cells.SEARCH, **changes)))
+    assert verdict["status"] == status
+    assert (verdict["d90"] is not None) == (status == "found")
+
+
+def test_a_curve_that_falls_with_d_has_no_d90(out):
+    world = cells.Simulated()
+    rising = world.score
+    world.score = lambda spec: rising(spec) if spec.subspace.method == "full" else 1.4 - rising(spec)
+    (verdict,) = sweep(out, world, cells.cell(step_lengths=(3.0,)))
+    assert (verdict["status"], verdict["d90"]) == ("not_monotone", None)
+
+
+def test_a_constant_score_has_no_d90(out):
+    world = cells.Simulated()
+    rising = world.score
+    world.score = lambda spec: rising(spec) if spec.subspace.method == "full" else 0.7
+    (verdict,) = sweep(out, world)
+    assert (verdict["status"], verdict["d90"]) == ("above_range", None)
+
+
+def test_runs_that_all_fail_say_nothing_about_d90(out):
+    world = cells.Simulated()
+    rising = world.score
+    world.score = lambda spec: rising(spec) if spec.subspace.method == "full" else math.nan
+    (verdict,) = sweep(out, world)
+    assert (verdict["status"], verdict["d90"], verdict["d90_low"], verdict["d90_high"]) == (
+        "budget_spent", None, None, None,
+    )  # fmt: skip
+    assert "gave a score" in verdict["message"]
+
+
 def test_resamples_can_be_left_out(out):
     world = cells.Simulated()
     world.examples = 600

@@ -15,7 +15,8 @@ def curve_rows(verdict: dict[str, Any], points: Rows, runs: Rows, baseline_runs:
     ``element`` is run, stopped_run (ended when it had crossed the bar: at least that score), failed_run,
     collapsed_run, point_mean (where no run was stopped), curve (median; low and high of the band), baseline_run,
     baseline (mean; one standard deviation either way), threshold, other_threshold, chance, d90 (d; low and high are
-    dimensions here) or range (low and high are d_min and d_max). A failed run has no score and is placed at chance.
+    dimensions here), d90_seeds (the interval without the error of the evaluation examples) or range (low and high are
+    d_min and d_max). A failed run has no score and is placed at chance.
     A collapsed run ended within two standard errors of chance though another run at its d came more than half of the
     way from chance to the baseline, and more than four standard errors.
     """
@@ -58,6 +59,9 @@ def curve_rows(verdict: dict[str, Any], points: Rows, runs: Rows, baseline_runs:
     d90 = verdict["d90"] if verdict["status"] == "found" else None
     if d90 is not None or (low is not None and high is not None):
         rows.append(_row("d90", d90, verdict.get("threshold"), low, high))
+        inner = verdict.get("d90_low_seeds"), verdict.get("d90_high_seeds")
+        if None not in inner and inner != (low, high):
+            rows.append(_row("d90_seeds", None, verdict.get("threshold"), *inner))
     return [*rows, _row("range", None, None, *bounds)]
 
 

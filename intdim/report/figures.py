@@ -43,6 +43,7 @@ def _draw(verdict: dict[str, Any], rows: Rows, width: float) -> Figure:
     bounds = next((row["low"], row["high"]) for row in rows if row["element"] == "range")
     heading = [(text, size + 1, "bold", INK) for text in _wrapped(_title(verdict), width, size + 1, "bold")]
     heading += [(text, size, "normal", CHANCE) for text in _wrapped(_subtitle(verdict), width, size)]
+    heading += [(text, size, "normal", CHANCE) for text in _wrapped(_chosen(verdict), width, size) if text]
     heading += [(text, size, "bold", D90) for text in _wrapped(verdict_line(verdict, bounds), width, size, "bold")]
     labels = _labels(verdict, rows)
     keys, columns = _legend(rows, width, size)
@@ -104,6 +105,8 @@ def _marks(axes: Axes, rows: Rows, size: float) -> None:
             axes.axvspan(row["low"], row["high"], color=D90, alpha=0.16, linewidth=0, zorder=1)
         if row["d"] is not None:
             axes.axvline(row["d"], color=D90, linewidth=1.2, zorder=3)
+    for row in by.get("d90_seeds", []):
+        axes.axvspan(row["low"], row["high"], color=D90, alpha=0.16, linewidth=0, zorder=1)
     for row in by.get("baseline", []):
         axes.axhspan(row["low"], row["high"], color=BASELINE, alpha=0.16, linewidth=0, zorder=1)
         axes.axhline(row["value"], color=BASELINE, linewidth=1.0, zorder=2)
@@ -152,6 +155,17 @@ def _title(verdict: dict[str, Any]) -> str:
 
 def _subtitle(verdict: dict[str, Any]) -> str:
     return f"{subspace_words(verdict)} · D = {whole(verdict['D'])}"
+
+
+def _chosen(verdict: dict[str, Any]) -> str:
+    """Return what was run: the search, its runs, and the step lengths that were located."""
+    words = f"search={verdict['search']}, {len(verdict['run_ids'])} runs" if verdict.get("search") else ""
+    lengths = sorted(((verdict.get("step_lengths") or {}).get("known") or {}).values())
+    if lengths:
+        words += f" · located step lengths {lengths[0]:g}" + (
+            f" to {lengths[-1]:g}" if lengths[-1] > lengths[0] else ""
+        )
+    return words
 
 
 def _wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
@@ -207,7 +221,10 @@ def _legend(rows: Rows, width: float, size: float) -> tuple[list[Any], int]:
     d90 = [row for row in rows if row["element"] == "d90"]
     if d90:
         label = "interval of d90" if d90[0]["d"] is None else "d90 and interval"
-        keys.append(Patch(facecolor=D90, alpha=0.35, label=label))
+        inner = "d90_seeds" in present
+        keys.append(Patch(facecolor=D90, alpha=0.2 if inner else 0.35, label=label))
+        if inner:
+            keys.append(Patch(facecolor=D90, alpha=0.4, label="by the seeds alone"))
     if "baseline_run" in present:
         keys.append(Line2D([], [], marker="_", linestyle="", color=BASELINE, markersize=size, label="baseline run"))
     return keys, _columns([str(key.get_label()) for key in keys], width, size)

@@ -49,7 +49,11 @@ def verdict_line(verdict: Mapping[str, Any], bounds: tuple[int, int]) -> str:
     if status == "found":
         line = f"d90 = {d90_cell(verdict, bounds)}"
         if ends:
-            line += f" ({100 * (verdict.get('level') or 0.9):g} % interval {whole(ends[0])} to {whole(ends[1])})"
+            low, high = verdict.get("d90_low_seeds"), verdict.get("d90_high_seeds")
+            line += f" ({100 * (verdict.get('level') or 0.9):g} % interval {whole(ends[0])} to {whole(ends[1])}"
+            if low is not None and high is not None and (low, high) != ends:
+                line += f"; by the seeds alone {whole(low)} to {whole(high)}"
+            line += ")"
     elif status in ("below_range", "above_range"):
         reached = "reached already at the smallest d" if status == "below_range" else "not reached at the largest d"
         line = f"d90 {d90_cell(verdict, bounds)} (threshold {reached})"

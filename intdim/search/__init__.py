@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from intdim.errors import UserError, suggest
-from intdim.search.base import Search, make_setting, number, whole
+from intdim.search.base import Search, errors, make_setting, number, whole
 from intdim.search.bisection import BisectionSearch
 from intdim.search.curve import Array
 from intdim.search.evidence import Evidence
@@ -59,4 +59,4 @@ def estimate(
     evidence = Evidence(make_setting(d_min, d_max, threshold, baseline, chance, baseline_std), abs(int(seed)))
     for d, score, *at_least in points:
         evidence.add(whole(d, "d"), number(score, f"the score at d={d}"), any(at_least))
-    return judge(evidence, seeds, shifts=shifts)
+    return judge(evidence, seeds, shifts=None if shifts is None else errors(shifts))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import numpy as np
+
 from intdim.errors import UserError
 from intdim.search.curve import Array, Setting
 from intdim.search.evidence import Evidence
@@ -82,6 +84,7 @@ class Search:
                 is told again with another score although no further run at ``d`` was asked for.
         """
         d, score = whole(d, "d"), number(score, f"the score at d={d}")
+        seed = whole(seed, "seed")
         low, high = self.setting.d_min, self.setting.d_max
         if not low <= d <= high:
             raise UserError(f"d={d} is outside the search", f"{low} <= d <= {high}", "Tell what was asked.")
@@ -110,7 +113,8 @@ class Search:
 
         ``shifts`` (any number,) are equally likely errors of the bar against all scores, which widen the interval.
         """
-        return judge(self.evidence, self.seeds, threshold, shifts)
+        bar = None if threshold is None else number(threshold, "threshold")
+        return judge(self.evidence, self.seeds, bar, None if shifts is None else errors(shifts))
 
     # -- for the kinds of search -------------------------------------------------------------------------------------
 
@@ -156,6 +160,17 @@ def whole(value: object, name: str) -> int:
     if isinstance(value, bool) or not math.isfinite(made) or int(made) != made:
         raise UserError(f"{name}={value!r}", f"{name} is a whole number", "Round it.")
     return int(made)
+
+
+def errors(shifts: object) -> Array:
+    """Return shifts of the bar as an array; raise ``UserError`` where they are not a list of finite numbers."""
+    try:
+        made = np.asarray(shifts, dtype=float)
+    except (TypeError, ValueError):
+        made = np.empty(0)
+    if made.ndim != 1 or not len(made) or not np.isfinite(made).all():
+        raise UserError("the shifts of the bar are not a list of numbers", "finite numbers, at least one", "")
+    return made
 
 
 def number(value: object, name: str) -> float:

@@ -24,6 +24,7 @@ MESSAGES = {
     "not_monotone": "The scores fall again with growing d across the bar, so no single d90 describes them.",
     "no_baseline": "Full fine-tuning does not beat the majority class, so there is no bar to reach.",
     "budget_spent": "{runs} runs do not tell d90 well enough{sofar}.",
+    "no_scores": "None of {runs} runs gave a score, so nothing is known about d90.",
     "ruler": "The evaluation split is too small for d90: which examples it holds moves the bar by ±{ruler} against "
     "the scores{sofar}. More runs cannot mend that, more evaluation examples can.",
 }
@@ -81,6 +82,8 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
         return _make("no_baseline", setting, bar, len(points))
     if not points:
         return _make("budget_spent", setting, bar, 0)
+    if all(math.isnan(score) for _, score in points):  # failed runs are no evidence about d90
+        return _make("budget_spent", setting, bar, len(points), words="no_scores")
     alone = whole = evidence.crossing(bar)
     if shifts is not None:
         whole = evidence.crossing(bar, shifts)
@@ -153,6 +156,7 @@ def _make(
     curve: dict[str, list[float]] | None = None,
     ruler: float = 0.0,
     limit: str = "runs",
+    words: str = "",
 ) -> Verdict:
     (low, high), (low_seeds, high_seeds) = ends, seeds_ends
     if low is not None and high is not None:
@@ -161,7 +165,7 @@ def _make(
         so_far = f"; so far it is {'above' if low is not None else 'below'} {round(low or high or 0):,}"
     else:
         so_far = ""
-    words = {
+    values = {
         "d90": f"{round(d90 or 0):,}",
         "low": f"{round(low or 0):,}",
         "high": f"{round(high or 0):,}",
@@ -172,7 +176,9 @@ def _make(
         "sofar": so_far,
         "ruler": f"{ruler:.3f}",
     }
-    message = MESSAGES["ruler" if status == "budget_spent" and limit == "examples" else status].format(**words)
+    if status == "budget_spent" and limit == "examples":
+        words = "ruler"
+    message = MESSAGES[words or status].format(**values)
     if status == "found" and ruler and low_seeds is not None and high_seeds is not None:
         message = message.removesuffix(".") + f" ({round(low_seeds):,} to {round(high_seeds):,} by the seeds alone)."
     missing = limit if status == "budget_spent" else None

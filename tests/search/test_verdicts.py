@@ -76,8 +76,9 @@ def test_failed_runs_are_no_evidence_of_a_high_d90():
 def test_only_failed_runs_give_no_number(name):
     search = make_search(name, **SETTING, max_runs=12)
     drive(search, lambda d, k: math.nan)
-    assert search.verdict().d90 is None
-    assert search.verdict().status == "budget_spent"
+    verdict = search.verdict()
+    assert (verdict.status, verdict.d90, verdict.low, verdict.high) == ("budget_spent", None, None, None)
+    assert "gave a score" in verdict.message
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 0.81, 0.9, 1.0, -0.3])
@@ -220,6 +221,29 @@ def test_tells_that_make_no_sense(name, d, score):
     with pytest.raises(UserError):
         search.tell(d, score)
     assert search.verdict().runs == 0
+
+
+@pytest.mark.parametrize("seed", ["x", None, 1.5, [1]])
+def test_a_seed_that_is_no_whole_number(name, seed):
+    with pytest.raises(UserError, match="seed"):
+        make_search(name, **SETTING).tell(100, 0.5, seed=seed)
+
+
+@pytest.mark.parametrize("shifts", [[], [math.nan], "wide", [[0.1]], [math.inf]])
+def test_shifts_that_make_no_sense(name, shifts):
+    search = make_search(name, **SETTING)
+    search.tell(100, 0.5)
+    with pytest.raises(UserError, match="shifts"):
+        search.verdict(shifts=shifts)
+    with pytest.raises(UserError, match="shifts"):
+        estimate([(100, 0.5)], **SETTING, shifts=shifts)
+
+
+def test_one_seed_on_each_side_is_a_decision_of_the_users(name):
+    _, verdict = answer(name, logistic(6.0), seeds=1)
+    assert verdict.status == "found"
+    assert verdict.low < crossing(logistic(6.0)) * 1.1
+    assert verdict.high > crossing(logistic(6.0)) / 1.1
 
 
 def test_a_run_told_twice_is_one_run(name):
