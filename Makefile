@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine: `make sweep` and `make test`.
 # make sweep ARGS="model=roberta-base task=mrpc"     real work
+# make paper                                         the paper in miniature, offline, and its report
 # make lint                                          format, lint, types, import rules
 
 VENV := .venv
@@ -9,10 +10,14 @@ ARGS ?=
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: sweep test lint install clean
+.PHONY: sweep paper test lint install clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/intdim sweep $(ARGS)
+
+paper: $(VENV)/.installed
+	$(BIN)/intdim sweep experiment=mini out=outputs/mini offline=true $(ARGS)
+	$(BIN)/intdim report out=outputs/mini
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 $(ARGS)

@@ -16,7 +16,7 @@ from intdim.errors import UserError, suggest
 
 # Hydra's flags that take a value; the rest take none.
 VALUED = {"--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c"}
-GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch", "experiment")
+GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch", "trajectory", "experiment")
 PATHS = ("out", "model.path", "task.path", "corpus.path", "run", "to")
 OPEN = "model.overrides."  # a table of the user's own keys
 

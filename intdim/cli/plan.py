@@ -10,6 +10,7 @@ from rich.table import Table
 
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
+from intdim.cli.trajectory import along_trajectory
 from intdim.cli.view import duration, make_view
 from intdim.config import cell_request, refuse_full, runtime_request
 
@@ -28,6 +29,7 @@ def show(made: list[DictConfig]) -> int:
 
     view = make_view(runtime.out)
     with view:
+        requests = along_trajectory(made, requests, runtime, view, train=False)
         plans = plan_cells(requests, runtime, view, make_launcher(made, runtime))
     for plan in plans:
         Console(highlight=False).print(_table(plan))

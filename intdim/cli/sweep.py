@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
+from intdim.cli.trajectory import along_trajectory
 from intdim.cli.view import make_view
 from intdim.config import cell_request, refuse_full, runtime_request
 
@@ -26,6 +27,7 @@ def measure(made: list[DictConfig]) -> int:
 
     view = make_view(runtime.out)
     with view:
+        requests = along_trajectory(made, requests, runtime, view, train=True)
         verdicts = run_cells(requests, runtime, view, make_launcher(made, runtime))
     from intdim.report import write_curve
 

@@ -27,8 +27,8 @@ WIDE = 6.0  # inches, the text width of a page
 
 def report(out: Path, name: str = "latest", sweeps: list[str] | None = None) -> Path:
     """Write ``out/reports/<name>/`` and return it: d90.csv, d90.tex, d90.parquet, points.csv, runs.csv, index.html,
-    published.csv where a published d90 has a counterpart, and ``figures/``, where every figure (PDF and PNG at 6
-    inches, PDF at 3.3) stands beside the CSV it was drawn from.
+    published.csv where a published d90 has a counterpart, correlations.csv where models are compared, and
+    ``figures/``, where every figure (PDF and PNG at 6 inches, PDF at 3.3) stands beside the CSV it was drawn from.
 
     The folder is made beside its place and swapped in whole, so that a killed report leaves the one before it.
 
@@ -107,6 +107,7 @@ def _fill(folder: Path, out: Path, records: list[SweepRecord], unfinished: list[
     from intdim.report.published import COLUMNS as PUBLISHED_COLUMNS
     from intdim.report.published import comparisons
     from intdim.report.tables import d90_table, latex_table, points_table, runs_table
+    from intdim.report.trends import write_trends
     from intdim.report.typeset import csv_text, render
 
     d90 = d90_table(records)
@@ -140,9 +141,10 @@ def _fill(folder: Path, out: Path, records: list[SweepRecord], unfinished: list[
             write_bytes(folder / "figures" / file, data)
             if file.endswith(".png"):
                 pictures["d90"] = data
-    write_text(
-        folder / "index.html", page(records, unfinished, pictures, {r.sweep_id: _stem(r) for r in records}, compared)
-    )
+    widths = {".png": WIDE, ".pdf": WIDE, "-narrow.pdf": NARROW}
+    trends = write_trends(folder, out, records, widths, render)
+    stems = {record.sweep_id: _stem(record) for record in records}
+    write_text(folder / "index.html", page(records, unfinished, pictures, stems, compared, trends))
 
 
 def _stem(record: SweepRecord) -> str:

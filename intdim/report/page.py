@@ -46,6 +46,7 @@ def page(
     pictures: dict[str, bytes],
     stems: dict[str, str],
     compared: Sequence[Mapping[str, Any]] = (),
+    trends: str = "",
 ) -> str:
     """Return the page as HTML.
 
@@ -55,6 +56,7 @@ def page(
         pictures: PNG bytes by sweep id, and under ``d90`` the comparison where there is one.
         stems: file names under ``figures/`` by sweep id, without ending.
         compared: what ``published.comparisons`` made of the sweeps.
+        trends: the part about updates, size, score and gap, as HTML.
     """
     count = _count(len(records), "sweep")
     parts = [
@@ -77,13 +79,14 @@ def page(
         )
     if "d90" in pictures:
         parts.append(
-            _picture(pictures["d90"], "d90 of every sweep with its interval; the table above has the numbers.", "d90")
+            picture(pictures["d90"], "d90 of every sweep with its interval; the table above has the numbers.", "d90")
         )
     parts.append(_published(compared) if compared else "")
     parts.append("</section>")
+    parts.append(trends)
     parts += [_section(record, pictures.get(record.sweep_id), stems[record.sweep_id]) for record in records]
     parts.append(f'<section aria-labelledby="method-title"><h2 id="method-title">What d90 means</h2>{_METHOD}')
-    parts.append(_table(("status", "meaning"), MEANINGS.items(), "What each status means") + "</section>")
+    parts.append(table(("status", "meaning"), MEANINGS.items(), "What each status means") + "</section>")
     parts.append("</main>\n</body>\n</html>\n")
     return "\n".join(parts)
 
@@ -115,7 +118,7 @@ def _summary(records: list[SweepRecord]) -> str:
                 _kind(verdict, verdict), second, _baseline(verdict), whole(verdict["D"]), verdict["runs"],
             )
         )  # fmt: skip
-    return _table(head, rows, "d90 of each sweep")
+    return table(head, rows, "d90 of each sweep")
 
 
 def _published(compared: Sequence[Mapping[str, Any]]) -> str:
@@ -134,12 +137,12 @@ def _published(compared: Sequence[Mapping[str, Any]]) -> str:
         for row in compared
     ]
     head = ("cell", "ours", "d90", "interval", "published", "ratio", "published inside", "where")
-    return _table(head, rows, "Beside published values") + (
+    return table(head, rows, "Beside published values") + (
         "<p class='note'>The papers print no intervals and do not say scope, step lengths or seeds.</p>"
     )
 
 
-def _section(record: SweepRecord, picture: bytes | None, stem: str) -> str:
+def _section(record: SweepRecord, drawn: bytes | None, stem: str) -> str:
     verdict, bounds, spec = record.verdict, record.range, record.spec
     title = f"{verdict['model']} on {verdict['task']}"
     parts = [f'<section id="{escape(record.sweep_id)}" aria-label="{escape(title)}"><h2>{escape(title)}</h2>']
@@ -147,14 +150,14 @@ def _section(record: SweepRecord, picture: bytes | None, stem: str) -> str:
     parts.append(f"<p class='answer'>{escape(verdict_line(verdict, bounds))}</p>")
     if verdict.get("message"):
         parts.append(f"<p>{escape(str(verdict['message']))}</p>")
-    if picture:
+    if drawn:
         words = f"{verdict['metric']} against d for {title}: {verdict_line(verdict, bounds)}. Table of points below."
-        parts.append(_picture(picture, words, stem))
+        parts.append(picture(drawn, words, stem))
     thresholds = [(verdict, "asked for")]
     if verdict.get("other"):
         thresholds.append((verdict["other"], "from the same runs"))
     parts.append(
-        _table(
+        table(
             ("threshold", "score to reach", "d90", "interval", "status", ""),
             [
                 (
@@ -183,9 +186,9 @@ def _section(record: SweepRecord, picture: bytes | None, stem: str) -> str:
         ("time of all runs", f"{verdict['seconds']:,.0f} s" if verdict.get("seconds") is not None else "–"),
         ("sweep", record.sweep_id),
     ]
-    parts.append(_table(("fact", "value"), facts, "Facts"))
+    parts.append(table(("fact", "value"), facts, "Facts"))
     parts.append(
-        _table(
+        table(
             ("d", "mean score", "standard deviation", "runs", "step length"),
             [
                 (
@@ -204,7 +207,7 @@ def _section(record: SweepRecord, picture: bytes | None, stem: str) -> str:
     failed = [run for run in everything if run.get("status") == "failed"]
     if failed:
         rows = [(whole(run["d"]), run["seed"], run.get("reason") or "–", run["run_id"]) for run in failed]
-        parts.append(_table(("d", "seed", "reason", "run"), rows, "Failed runs"))
+        parts.append(table(("d", "seed", "reason", "run"), rows, "Failed runs"))
     evidence = {
         "step lengths": verdict.get("step_lengths"),
         "learning rates of the baseline": verdict.get("learning_rates"),
@@ -225,7 +228,8 @@ class _Link:
         self.html = f'<a href="{escape(target)}">{escape(text)}</a>'
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[Any]], caption: str) -> str:
+def table(head: Iterable[str], rows: Iterable[Iterable[Any]], caption: str) -> str:
+    """Return rows as an HTML table that can be scrolled; the first cell of a row is its heading."""
     columns = "".join(f'<th scope="col">{escape(str(word))}</th>' for word in head)
     body = ""
     for row in rows:
@@ -242,7 +246,8 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[Any]], caption: str) -> 
     )
 
 
-def _picture(data: bytes, words: str, stem: str) -> str:
+def picture(data: bytes, words: str, stem: str) -> str:
+    """Return a PNG inside the page, described by ``words``, with links to its PDF and CSV."""
     source = base64.b64encode(data).decode("ascii")
     files = ", ".join(
         f'<a href="figures/{escape(stem)}{end}">{kind}</a>' for end, kind in ((".pdf", "PDF"), (".csv", "CSV"))
