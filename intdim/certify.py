@@ -23,8 +23,9 @@ from intdim.launch import Launcher
 from intdim.ledger import Ledger
 from intdim.pool import Workers, error_of, workers
 from intdim.request import BoundRequest, CellRequest, RuntimeRequest
+from intdim.single import single_run
 from intdim.spec import Prepared, RunSpec, Runtime, digest, to_dict
-from intdim.sweep import Driver, Silent, View, prepare_cells, single_run
+from intdim.sweep import Driver, Silent, View, prepare_cells
 
 BOUND_VERSION = 2  # raised by hand when the same run and request would give another certificate
 COLUMNS = ("d", "seed", "step_length", "bits", "train_error", "certificate", "quantisation", "run_id", "bound_id")

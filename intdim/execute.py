@@ -30,10 +30,11 @@ from intdim.errors import RunFailed, UserError
 from intdim.kernels import native
 from intdim.ledger import FULL, Ledger
 from intdim.models import load_model
+from intdim.movers import FullMover, Mover, SubspaceMover
 from intdim.spec import RunSpec, Runtime, derive_seed, from_dict, to_dict
 from intdim.subspace import Subspace
 from intdim.tasks.stored import TaskData, load_task
-from intdim.training import FullMover, Mover, Outcome, Run, SubspaceMover, micro_batches, train
+from intdim.training import Outcome, Run, micro_batches, train
 
 Report = Callable[[dict[str, Any]], None]
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy", "scipy", "scikit-learn", "safetensors")

@@ -1,6 +1,6 @@
 """How one cell is measured, as a program: it yields the runs it needs next and receives their results in that order.
 
-The program owns every decision (baseline, step lengths, search, verdict) and runs nothing, so what it decides depends
+The program owns every decision (baseline, step lengths, search) and runs nothing, so what it decides depends
 on results alone: not on which run ended first, nor on kills, nor on how many slots there are.
 """
 
@@ -12,10 +12,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from intdim.ruler import Answers, bar_shifts, chance_answer, changes
-from intdim.search import Verdict, estimate, make_search
+from intdim.ruler import Answers
+from intdim.search import Search, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 from intdim.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best
 from intdim.stopping import CROSSED
@@ -52,7 +50,7 @@ class Baseline:
 
 @dataclass
 class Measurement:
-    """What a cell has learnt so far; the driver shows it, the verdict is made of it."""
+    """What a cell has learnt so far; the driver shows it, its record is made of it."""
 
     spec: SweepSpec
     facts: Facts
@@ -60,7 +58,7 @@ class Measurement:
     lengths: StepLengths = field(default_factory=lambda: StepLengths(()))
     results: dict[str, Result] = field(default_factory=dict)  # every run of this cell by run_id
     told: list[Result] = field(default_factory=list)  # the runs the search was told of, in order
-    verdict: dict[str, Any] | None = None
+    search: Search | None = None  # told of all its runs, once the program has ended
     stop_at: float | None = None  # the selection score at which the runs of a bisection end
     answers: Callable[[str], Answers | None] = lambda run_id: None  # of a finished run
 
@@ -108,7 +106,7 @@ class Measurement:
     # -- the program -------------------------------------------------------------------------------------------------
 
     def program(self) -> Wanted:
-        """Yield the runs needed next, receive their results; ends when ``verdict`` is set."""
+        """Yield the runs needed next, receive their results; ends when ``search`` is set."""
         yield from self.measure_baseline()
         assert self.baseline is not None
         search_spec = self.spec.search
@@ -137,8 +135,7 @@ class Measurement:
                 search.tell(result["d"], score_of(result), seed=result["seed"], at_least=crossed(result))
                 self.told.append(result)
             asked = search.ask(n=search_spec.batch)
-        ruler = self.ruler()
-        self.verdict = self.verdict_dict(search.verdict(shifts=ruler.get(search_spec.threshold)), ruler)
+        self.search = search
 
     def measure_baseline(self) -> Wanted:
         """Find the best learning rate on the selection half with the first seed, then take the other seeds."""
@@ -211,8 +208,6 @@ class Measurement:
         """Return the lengths to try after a failure at ``d``; none where the user gave a single length."""
         return self.lengths.neighbours(d) if len(self.spec.step_lengths) > 1 else []
 
-    # -- the verdict -------------------------------------------------------------------------------------------------
-
     def threshold(self, kind: str, baseline: float | None = None) -> float:
         """Return the score to reach: a share of the baseline (by default its mean score), or of its gain over the
         majority class."""
@@ -220,147 +215,6 @@ class Measurement:
         fraction, chance = self.spec.search.fraction, self.facts.chance
         mean = self.baseline.mean if baseline is None else baseline
         return fraction * mean if kind == "absolute" else chance + fraction * (mean - chance)
-
-    def points(self) -> list[dict[str, Any]]:
-        """Return the rows of points.csv: all told runs at one d, reduced; a failed run has no score."""
-        rows = []
-        for d in sorted({result["d"] for result in self.told}):
-            here = [result for result in self.told if result["d"] == d]
-            scores = [score_of(result) for result in here if math.isfinite(score_of(result))]
-            lengths = sorted({result["step_length"] for result in here})
-            rows.append(
-                {
-                    "d": d,
-                    "score_mean": statistics.fmean(scores) if scores else math.nan,
-                    "score_std": statistics.stdev(scores) if len(scores) > 1 else math.nan,
-                    "seeds": len(here),
-                    "step_length": " ".join(f"{length:g}" for length in lengths),
-                    "run_ids": " ".join(result["run_id"] for result in here),
-                }
-            )
-        return rows
-
-    def ruler(self) -> dict[str, np.ndarray]:
-        """Return, for each kind of threshold, its changes against the curve when other evaluation examples are drawn,
-        (resamples,); empty where that was not asked for, or no run near the bar or of the baseline kept its answers.
-        """
-        assert self.baseline is not None
-        spec, count = self.spec, self.spec.search.resamples
-        told = {result["run_id"]: score_of(result) for result in self.told}
-        full = {run_id: score_of(self.results[run_id]) for run_id in self.baseline.run_ids}
-        kept = {run_id: self.answers(run_id) for run_id in (told | full if count else {})}
-        good = {
-            run_id: answers
-            for run_id, answers in kept.items()
-            if answers is not None and answers.belongs_to((told | full)[run_id], spec.task.metric)
-        }
-        inside, whole = [one for one in told if one in good], [one for one in full if one in good]
-        if not inside or not whole:
-            return {}
-        labels = good[whole[0]].labels
-        predictions = [good[run_id].predictions for run_id in inside + whole]
-        constant = chance_answer(spec.task.metric, labels, self.facts.chance)
-        seed = derive_seed(spec.seed, "ruler")
-        moved = changes(spec.task.metric, labels, predictions + ([] if constant is None else [constant]), count, seed)
-        runs, baseline = moved[: len(inside)], moved[len(inside) : len(predictions)].mean(axis=0)
-        chance = moved[-1] if constant is not None else np.zeros(count)
-        share, scores = spec.search.fraction, np.array([told[run_id] for run_id in inside])
-        bars = {"absolute": share * baseline, "above_chance": (1 - share) * chance + share * baseline}
-        gap = self.baseline.mean - self.facts.chance
-        return {kind: bar_shifts(bar, runs, scores, self.threshold(kind), gap) for kind, bar in bars.items()}
-
-    def verdict_dict(self, verdict: Verdict, ruler: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Return the content of verdict.json."""
-        assert self.baseline is not None
-        spec, search, facts, baseline = self.spec, self.spec.search, self.facts, self.baseline
-        other_kind = "above_chance" if search.threshold == "absolute" else "absolute"
-        other = estimate(
-            [(result["d"], score_of(result), crossed(result)) for result in self.told],
-            threshold=self.threshold(other_kind),
-            baseline=baseline.mean,
-            chance=facts.chance,
-            d_min=search.d_min,
-            d_max=search.d_max,
-            baseline_std=baseline.std / math.sqrt(len(baseline.scores)),
-            seed=derive_seed(spec.seed, "search"),
-            shifts=ruler.get(other_kind),
-        )
-        trivial = self.threshold(search.threshold) <= facts.chance + facts.chance_se
-        message = verdict.message
-        if trivial:
-            message += (
-                f" This bar is trivially easy: always answering the majority class scores {facts.chance:.3f} "
-                f"± {facts.chance_se:.3f}; read the above_chance verdict instead."
-            )
-        said = spec.subspace.method == "said"
-        return {
-            "sweep_id": spec.sweep_id,
-            "model": spec.model.name,
-            "task": spec.task.name,
-            "projection": spec.subspace.projection,
-            "method": spec.subspace.method,
-            "scope": spec.subspace.scope,
-            "groups": spec.subspace.groups if said else "none",
-            "status": verdict.status,
-            "d90": _plain(verdict.d90),
-            "d90_low": _plain(verdict.low),
-            "d90_high": _plain(verdict.high),
-            "level": verdict.level,
-            "threshold": self.threshold(search.threshold),
-            "threshold_kind": search.threshold,
-            "fraction": search.fraction,
-            "chance": facts.chance,
-            "baseline_mean": baseline.mean,
-            "baseline_std": baseline.std,
-            "baseline_seeds": len(baseline.scores),
-            "metric": spec.task.metric,
-            "D": facts.D,
-            "m": facts.groups[spec.subspace.groups] if said else 0,
-            "runs": len(self.results),
-            "seconds": round(sum(result["seconds"] for result in self.results.values()), 3),
-            "run_ids": [result["run_id"] for result in self.told],
-            "message": message,
-            "trivial": trivial,
-            "other": {
-                "threshold_kind": other_kind,
-                "threshold": self.threshold(other_kind),
-                "status": other.status,
-                "d90": _plain(other.d90),
-                "d90_low": _plain(other.low),
-                "d90_high": _plain(other.high),
-                "message": other.message,
-                "d90_low_seeds": _plain(other.low_seeds),
-                "d90_high_seeds": _plain(other.high_seeds),
-                "ruler_std": round_rate6(other.ruler) if ruler else None,
-                "limit": other.limit,
-            },
-            "d90_low_seeds": _plain(verdict.low_seeds),
-            "d90_high_seeds": _plain(verdict.high_seeds),
-            "ruler_std": round_rate6(verdict.ruler) if ruler else None,
-            "limit": verdict.limit,
-            "resamples": search.resamples if ruler else 0,
-            "isotonic_d90": _plain(verdict.isotonic),
-            "curve": _curve(verdict),
-            "chance_se": facts.chance_se,
-            "d_min": search.d_min,
-            "d_max": search.d_max,
-            "search": search.name,
-            "selection": spec.task.selection,
-            "train_examples": facts.train_examples,
-            "eval_examples": facts.eval_examples,
-            "learning_rate": baseline.learning_rate,
-            "learning_rates": {
-                f"{rate:g}": None if math.isnan(score) else score for rate, score in sorted(baseline.tried.items())
-            },
-            "step_lengths": self.lengths.to_dict(),
-            "baseline_scores": baseline.scores,
-            "stop_at": self.stop_at,
-            "stopped_run_ids": [result["run_id"] for result in self.told if crossed(result)],
-            "baseline_run_ids": baseline.run_ids,
-            "other_run_ids": sorted(
-                set(self.results) - {result["run_id"] for result in self.told} - set(baseline.run_ids)
-            ),
-        }
 
 
 def check_dimensions(spec: SweepSpec, facts: Facts) -> list[str]:
@@ -418,21 +272,6 @@ def _number(value: float) -> float:
 
 def _above(score: float, level: float) -> bool:
     return _number(score) > level
-
-
-def _plain(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else round_rate6(value)
-
-
-def round_rate6(value: float) -> float:
-    """Round to six significant digits: more would be noise in a record."""
-    return float(f"{value:.6g}")
-
-
-def _curve(verdict: Verdict) -> dict[str, list[float]] | None:
-    if verdict.curve is None:
-        return None
-    return {name: [round_rate6(float(value)) for value in values] for name, values in verdict.curve.items()}
 
 
 __all__ = ["Baseline", "Measurement", "check_dimensions", "crossed", "expected_runs", "score_of", "select_score_of"]

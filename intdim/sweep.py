@@ -7,7 +7,6 @@ ledger, and a run that was under way goes on from its checkpoint.
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,13 +17,13 @@ from intdim import prepared as remembered
 from intdim.errors import Interrupted, RunFailed, UserError
 from intdim.launch import Event, Launcher
 from intdim.ledger import Ledger
-from intdim.measure import Measurement, Result, Wanted, check_dimensions, expected_runs
+from intdim.measure import Measurement, Result, Wanted, check_dimensions
 from intdim.pool import LOST_LIMIT, Workers, error_of, how_died, workers
+from intdim.record import points, verdict_dict
 from intdim.request import CellRequest, RuntimeRequest
 from intdim.ruler import Answers, read_answers
-from intdim.spec import Prepared, RunSpec, SubspaceSpec, SweepSpec, derive_seed, from_dict, to_dict
+from intdim.spec import Prepared, RunSpec, SweepSpec, from_dict, to_dict
 
-PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
 LARGE = 10_000_000  # weights from which a model is searched over the paper's range
 AUTO_RANGES = {False: (8, 65_536), True: (100, 4_000_000)}  # d_min, d_max where the user gave none
 
@@ -107,6 +106,20 @@ def resolve(cells: list[CellRequest], pool: Workers, view: View) -> list[tuple[S
             "Change search.d_min or search.d_max, choose coarser subspace.groups, or exclude fewer parameters.",
         )
     return made
+
+
+def fetch(cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None) -> list[dict[str, Any]]:
+    """Bring models and tasks to this machine and prepare them, so that later runs need no network."""
+    shown = view or Silent()
+    fetched = []
+    with workers(runtime) as pool:
+        for cell in cells:
+            start = time.monotonic()
+            shown.event("note", text=f"fetching {cell.model.name} and {cell.task.name}")
+            prepared = from_dict(Prepared, pool.ask("prepare", {"cell": to_dict(cell)}))
+            remembered.store(cell, prepared)
+            fetched.append(to_dict(prepared.facts) | {"seconds": time.monotonic() - start})
+    return fetched
 
 
 # -- the driver ----------------------------------------------------------------------------------------------------
@@ -227,11 +240,9 @@ class Driver:
 
     def finish(self, cell: Cell) -> None:
         """Write a cell's verdict."""
-        measurement = cell.measurement
-        assert measurement.verdict is not None
-        measurement.verdict["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES}
-        self.ledger.write_sweep(cell.spec.sweep_id, cell.spec, measurement.verdict, measurement.points())
-        self.view.event("verdict", cell=cell.spec, verdict=measurement.verdict)
+        verdict = verdict_dict(cell.measurement)
+        self.ledger.write_sweep(cell.spec.sweep_id, cell.spec, verdict, points(cell.measurement))
+        self.view.event("verdict", cell=cell.spec, verdict=verdict)
 
 
 def fit_memory(pool: Workers, cells: list[tuple[SweepSpec, Prepared]], view: View) -> None:
@@ -291,146 +302,3 @@ def run_cells(
             raise RunFailed("; ".join(sorted({cell.failed for cell in failed})) + f". Kept: {ledger.out}")
     verdicts = {spec.sweep_id: known[spec.sweep_id] or ledger.verdict(spec.sweep_id) for spec, _ in made}
     return [dict(verdicts[spec.sweep_id] or {}) for spec, _ in made]
-
-
-# -- the other commands --------------------------------------------------------------------------------------------
-
-
-def plan_cells(
-    cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None, launcher: Launcher | None = None
-) -> list[dict[str, Any]]:
-    """Say what a sweep of each cell would run, from a few timed steps; nothing is written to ``out``."""
-    shown = view or Silent()
-    ledger = Ledger(Path(runtime.out))
-    ledger.check()
-    plans = []
-    with workers(runtime, launcher) as pool:
-        made = resolve(cells, pool, shown)
-        pool.find_device()
-        fit_memory(pool, made, shown)
-        for spec, prepared in made:
-            cell = Measurement(spec, prepared.facts)
-            middle = round((spec.search.d_min * spec.search.d_max) ** 0.5)
-            timed = {
-                "full": cell.full_run(sorted(spec.learning_rates)[0], 0),
-                "inside": cell.inside_run(middle, sorted(spec.step_lengths)[0], 0, "run"),
-            }
-            shown.event("note", text=f"timing {spec.model.name} on {spec.task.name}")
-            setting = to_dict(pool.runtime_for(prepared))
-            jobs = {
-                name: ("time", {"spec": to_dict(run), "runtime": setting, "steps": 8}) for name, run in timed.items()
-            }
-            costs = pool.ask_all(jobs)
-            runs = expected_runs(spec)
-            seconds = {name: run_seconds(cost) for name, cost in costs.items()}
-            inside = runs["locating"] + runs["search"]
-            work = runs["baseline"] * seconds["full"] + inside * seconds["inside"]
-            plans.append(
-                {
-                    "sweep_id": spec.sweep_id,
-                    "model": spec.model.name,
-                    "task": spec.task.name,
-                    "projection": spec.subspace.projection,
-                    "method": spec.subspace.method,
-                    "scope": spec.subspace.scope,
-                    "D": prepared.facts.D,
-                    "groups": prepared.facts.groups,
-                    "m": prepared.facts.groups[spec.subspace.groups] if spec.subspace.method == "said" else 0,
-                    "d_min": spec.search.d_min,
-                    "d_max": spec.search.d_max,
-                    "train_examples": prepared.facts.train_examples,
-                    "eval_examples": prepared.facts.eval_examples,
-                    "chance": prepared.facts.chance,
-                    "runs": runs,
-                    "steps_per_run": costs["full"]["total_steps"],
-                    "step_seconds": {name: cost["step_seconds"] for name, cost in costs.items()},
-                    "run_seconds": seconds,
-                    "peak_memory_bytes": {name: cost["peak_memory_bytes"] for name, cost in costs.items()},
-                    "slots": pool.slots,
-                    "threads": pool.threads,
-                    "device": pool.device,
-                    "seconds": work / pool.slots,
-                    "known": ledger.verdict(spec.sweep_id) is not None,
-                }
-            )
-    return plans
-
-
-def run_seconds(cost: dict[str, Any]) -> float:
-    """Return what a run takes by a timed job: building, steps, evaluations and the training score."""
-    evaluations = (cost["evaluations"] + 1) * cost["evaluate_seconds"]
-    return cost["start_seconds"] + cost["total_steps"] * cost["step_seconds"] + evaluations
-
-
-def train_one(
-    cell: CellRequest,
-    d: int,
-    step_length: float,
-    learning_rate: float,
-    runtime: RuntimeRequest,
-    view: View | None = None,
-    launcher: Launcher | None = None,
-) -> dict[str, Any]:
-    """Make one run at ``d`` (0 for ``subspace=full``), or return its result if it exists; adds ``folder``."""
-    shown = view or Silent()
-    ledger = Ledger(Path(runtime.out))
-    ledger.check()
-    with workers(runtime, launcher) as pool:
-        try:
-            prepared = prepare_cells([cell], pool, shown)[0]
-            run = single_run(cell, prepared, d, step_length, learning_rate)
-            driver = Driver(pool, ledger, shown)
-            if ledger.result(run.run_id) is None:
-                pool.find_device()
-                ledger.open()
-            driver.want(run, prepared)
-            while driver.flying:
-                for event in pool.launcher.poll(0.5):
-                    if event.kind == "failed":
-                        raise error_of(event)
-                    driver.take(event, [])
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted; the run goes on from its checkpoint") from None
-        if run.run_id not in driver.results:
-            raise RunFailed(f"run {run.run_id} failed. Kept: {ledger.run_folder(run.run_id)}")
-    return driver.results[run.run_id] | {"folder": str(ledger.run_folder(run.run_id))}
-
-
-def single_run(cell: CellRequest, prepared: Prepared, d: int, step_length: float, learning_rate: float) -> RunSpec:
-    """Return the typed run of ``intdim train``; raises ``UserError`` for a d that cannot be."""
-    facts, subspace = prepared.facts, cell.subspace
-    if subspace.method == "full":
-        subspace, d, step_length = SubspaceSpec("full", "none", "none", "none", subspace.exclude), 0, 0.0
-    else:
-        learning_rate = 0.0
-        m = facts.groups[subspace.groups] if subspace.method == "said" else 0
-        if not m < d <= facts.D:
-            raise UserError(
-                f"d={d} does not fit: D={facts.D} parameters are inside the subspace and m={m} scales are counted in d",
-                f"{m + 1} <= d <= {facts.D}",
-                "Choose another d, coarser subspace.groups, or exclude fewer parameters.",
-            )
-    return RunSpec(
-        model=prepared.model,
-        task=prepared.task,
-        subspace=subspace,
-        train=cell.train,
-        d=d,
-        step_length=step_length,
-        learning_rate=learning_rate,
-        seed=derive_seed(cell.seed, "train", d),
-    )
-
-
-def fetch(cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None) -> list[dict[str, Any]]:
-    """Bring models and tasks to this machine and prepare them, so that later runs need no network."""
-    shown = view or Silent()
-    fetched = []
-    with workers(runtime) as pool:
-        for cell in cells:
-            start = time.monotonic()
-            shown.event("note", text=f"fetching {cell.model.name} and {cell.task.name}")
-            prepared = from_dict(Prepared, pool.ask("prepare", {"cell": to_dict(cell)}))
-            remembered.store(cell, prepared)
-            fetched.append(to_dict(prepared.facts) | {"seconds": time.monotonic() - start})
-    return fetched

@@ -16,84 +16,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from intdim import durable
 from intdim.checkpoint import Checkpoint, load_tensors, save_tensors
-from intdim.parameters import ParameterTable
+from intdim.movers import Mover
 from intdim.spec import RunSpec, TrainSpec
 from intdim.stopping import Look, stop_reason
-from intdim.subspace import Subspace
 from intdim.tasks import batches, metrics
 from intdim.tasks.stored import Split, TaskData
 
 TRAIN_SCORE_EXAMPLES = 1024  # the training score is read on this many examples: a standard error of 1.6 points at most
-
-
-class Mover(Protocol):
-    """What moves during a run: coordinates of a subspace, or all weights."""
-
-    d: int
-
-    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Return AdamW's parameter groups."""
-        ...
-
-    def write(self) -> None:
-        """Put the trained values into the model's weights."""
-        ...
-
-    def read_grad(self) -> None:
-        """Bring the weights' gradients to what is trained."""
-        ...
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return what is trained, by name."""
-        ...
-
-
-class SubspaceMover:
-    """Trains z and, for SAID, the scales; no weight decay on either."""
-
-    def __init__(self, subspace: Subspace) -> None:
-        self.subspace, self.d = subspace, subspace.d
-        self.write, self.read_grad = subspace.write, subspace.read_grad
-
-    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        return [{"params": list(self.subspace.parameters()), "weight_decay": 0.0}]
-
-    def tensors(self) -> dict[str, Tensor]:
-        return dict(self.subspace.state_dict())
-
-
-class FullMover:
-    """Trains every weight that is not excluded; weight decay on matrices alone, as is usual for transformers."""
-
-    def __init__(self, model: nn.Module, exclude: tuple[str, ...]) -> None:
-        self.table = ParameterTable.of(model, exclude=exclude)
-        inside = {entry.name for entry in self.table.entries}
-        self.weights = {name: weight for name, weight in model.named_parameters() if name in inside}
-        for name, weight in model.named_parameters():
-            weight.requires_grad_(name in inside)
-        self.d = self.table.D
-
-    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        matrices = [weight for weight in self.weights.values() if weight.ndim > 1]
-        vectors = [weight for weight in self.weights.values() if weight.ndim <= 1]
-        split = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        return [group for group in split if group["params"]]
-
-    def write(self) -> None:
-        """Nothing to do: the optimiser moved the weights themselves."""
-
-    def read_grad(self) -> None:
-        """Nothing to do: the gradients are where the optimiser looks."""
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {name: weight.detach() for name, weight in self.weights.items()}
 
 
 @dataclass

@@ -31,8 +31,9 @@ from intdim.config import Checked, cell_request, runtime_request
 from intdim.durable import write_json
 from intdim.pool import Workers
 from intdim.request import CellRequest, RuntimeRequest
+from intdim.single import single_run
 from intdim.spec import to_dict
-from intdim.sweep import Silent, prepare_cells, single_run
+from intdim.sweep import Silent, prepare_cells
 
 RESULTS = Path(__file__).parent / "results" / "slots.json"
 

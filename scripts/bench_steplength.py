@@ -33,8 +33,9 @@ from intdim.errors import UserError
 from intdim.ledger import Ledger
 from intdim.pool import workers
 from intdim.request import CellRequest
+from intdim.single import single_run
 from intdim.spec import Prepared, RunSpec, to_dict
-from intdim.sweep import Silent, prepare_cells, single_run
+from intdim.sweep import Silent, prepare_cells
 
 RESULTS = Path(__file__).parent / "results" / "steplength.json"
 KEPT = 0.9

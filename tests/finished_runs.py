@@ -12,8 +12,8 @@ import pandas as pd
 from intdim.finished import FinishedRun, find_run
 from intdim.launch import InProcess
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
+from intdim.single import train_one
 from intdim.spec import SubspaceSpec, TrainSpec
-from intdim.sweep import train_one
 from intdim.worker import JOBS
 from tests import cells, tiny
 

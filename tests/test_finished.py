@@ -10,8 +10,8 @@ import pytest
 
 from intdim.errors import UserError
 from intdim.finished import find_run
+from intdim.single import train_one
 from intdim.spec import SubspaceSpec
-from intdim.sweep import train_one
 from tests import finished_runs
 
 

@@ -12,8 +12,10 @@ from intdim import prepared as remembered
 from intdim.errors import Interrupted, RunFailed, UserError
 from intdim.ledger import Ledger
 from intdim.measure import expected_runs
+from intdim.planning import plan_cells
+from intdim.single import train_one
 from intdim.spec import SearchSpec, SubspaceSpec
-from intdim.sweep import plan_cells, run_cells, sweep_spec, train_one
+from intdim.sweep import run_cells, sweep_spec
 from tests import cells
 
 COLUMNS = [

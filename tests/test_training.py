@@ -12,13 +12,12 @@ import torch
 
 from intdim.checkpoint import load_tensors
 from intdim.models import load_model
+from intdim.movers import FullMover, SubspaceMover
 from intdim.spec import ModelSpec, RunSpec, SubspaceSpec, TaskSpec, TrainSpec
 from intdim.subspace import Subspace
 from intdim.tasks.stored import Split, TaskData
 from intdim.training import (
-    FullMover,
     Run,
-    SubspaceMover,
     evaluation_steps,
     learning_rate,
     micro_batches,

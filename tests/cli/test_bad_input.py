@@ -100,8 +100,8 @@ def _nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     def begun(*arguments: object, **named: object) -> None:
         raise AssertionError("the command began to work")
 
-    for where in ("run_cells", "plan_cells", "train_one", "fetch"):
-        monkeypatch.setattr(f"intdim.sweep.{where}", begun)
+    for where in ("sweep.run_cells", "sweep.fetch", "planning.plan_cells", "single.train_one"):
+        monkeypatch.setattr(f"intdim.{where}", begun)
     monkeypatch.setattr("intdim.pretrain.run", begun)
 
 

@@ -1,0 +1,73 @@
+"""What moves during a run: the coordinates of a subspace, or all weights."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from intdim.parameters import ParameterTable
+from intdim.subspace import Subspace
+
+
+class Mover(Protocol):
+    """What moves during a run: coordinates of a subspace, or all weights."""
+
+    d: int
+
+    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Return AdamW's parameter groups."""
+        ...
+
+    def write(self) -> None:
+        """Put the trained values into the model's weights."""
+        ...
+
+    def read_grad(self) -> None:
+        """Bring the weights' gradients to what is trained."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what is trained, by name."""
+        ...
+
+
+class SubspaceMover:
+    """Trains z and, for SAID, the scales; no weight decay on either."""
+
+    def __init__(self, subspace: Subspace) -> None:
+        self.subspace, self.d = subspace, subspace.d
+        self.write, self.read_grad = subspace.write, subspace.read_grad
+
+    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        return [{"params": list(self.subspace.parameters()), "weight_decay": 0.0}]
+
+    def tensors(self) -> dict[str, Tensor]:
+        return dict(self.subspace.state_dict())
+
+
+class FullMover:
+    """Trains every weight that is not excluded; weight decay on matrices alone, as is usual for transformers."""
+
+    def __init__(self, model: nn.Module, exclude: tuple[str, ...]) -> None:
+        self.table = ParameterTable.of(model, exclude=exclude)
+        inside = {entry.name for entry in self.table.entries}
+        self.weights = {name: weight for name, weight in model.named_parameters() if name in inside}
+        for name, weight in model.named_parameters():
+            weight.requires_grad_(name in inside)
+        self.d = self.table.D
+
+    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        matrices = [weight for weight in self.weights.values() if weight.ndim > 1]
+        vectors = [weight for weight in self.weights.values() if weight.ndim <= 1]
+        split = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        return [group for group in split if group["params"]]
+
+    def write(self) -> None:
+        """Nothing to do: the optimiser moved the weights themselves."""
+
+    def read_grad(self) -> None:
+        """Nothing to do: the gradients are where the optimiser looks."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: weight.detach() for name, weight in self.weights.items()}
