@@ -189,7 +189,7 @@ def test_a_killed_driver_leaves_no_pretraining_behind(tmp_path: Path) -> None:
     [
         ("trajectory.along=x", "one of trajectory.sizes: s, m, l"),
         ("trajectory.heads=[2]", "1 trajectory.heads for 3 sizes"),
-        ("trajectory.heads=[2,4,5]", "hidden_size=144, heads=5"),
+        ("trajectory.heads=[2,4,5]", "hidden_size=128, heads=5"),
         ("trajectory.checkpoints=[5,3]", "rising whole numbers below"),
         ("trajectory.checkpoints=[9000]", "rising whole numbers below"),
         ("trajectory.checkpoints=[2.5]", "are whole numbers"),
