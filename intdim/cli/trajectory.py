@@ -103,10 +103,15 @@ def trajectory_request(cfg: DictConfig) -> TrajectoryRequest | None:
 
 
 def _wholes(check: Checked, key: str) -> tuple[int, ...]:
-    if not check.texts(key):
-        return ()
-    numbers = check.reals(key)
-    if any(number != math.floor(number) for number in numbers):
-        check.fault(f"{key}=[{', '.join(f'{number:g}' for number in numbers)}]", f"{key} are whole numbers")
-        return ()
-    return tuple(int(number) for number in numbers)
+    """Return a list of whole numbers of at least 1, which may repeat; an empty one is no fault here."""
+    words, made = check.texts(key), []
+    for word in words:
+        try:
+            number = float(word)
+        except ValueError:
+            number = math.nan
+        if not (number >= 1 and number < math.inf and number == math.floor(number)):
+            check.fault(f"{key}=[{', '.join(words)}]", f"{key} are whole numbers of at least 1")
+            return ()
+        made.append(int(number))
+    return tuple(made)
