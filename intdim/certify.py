@@ -109,7 +109,7 @@ def refuse_regression(spec: RunSpec) -> None:
 def plan(cell: CellRequest, prepared: Prepared, search: SearchRequest) -> list[int]:
     """Return the dimensions a cell's search begins with, after a look at whether each can be had."""
     facts = prepared.facts
-    m = facts.groups[cell.subspace.groups] if cell.subspace.method == "said" else 0
+    m = facts.scales(cell.subspace)
     most = min(facts.D, max(m + 1, facts.train_examples // AFFORD))
     ladder = [FIRST * FACTOR**k + m for k in range(40) if FIRST * FACTOR**k + m <= most] or [max(1, min(most, FIRST))]
     dimensions = sorted(set(search.dimensions or ladder))
@@ -178,7 +178,7 @@ class Searcher:
         if not good:
             return {}
         best = min(good, key=_value)
-        m = prepared.facts.groups[cell.subspace.groups] if cell.subspace.method == "said" else 0
+        m = prepared.facts.scales(cell.subspace)
         near = [m + (best["d"] - m) // 2, m + 2 * (best["d"] - m)]
         new = [d for d in near if m < d <= prepared.facts.D and d not in tried]
         return {d: [best["step_length"]] for d in new[: max(0, left)]}

@@ -313,6 +313,7 @@ def _write(
         "majority_error_eval": shares["evaluation"],
         "eval_error": errors / len(rows),
         "eval_examples": len(rows),
+        "selection": spec.task.selection,
         "eval_bound": share_upper(errors, len(rows), math.log(delta)),
     }
     gap = relative_gap(1.0 - q, 1.0 - certificate["eval_error"])

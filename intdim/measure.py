@@ -224,7 +224,7 @@ def check_dimensions(spec: SweepSpec, facts: Facts) -> list[str]:
         wrong.append(f"search.d_max={search.d_max} exceeds D={facts.D}, the parameters inside the subspace")
     if search.d_min > min(search.d_max, facts.D):
         wrong.append(f"search.d_min={search.d_min} exceeds {min(search.d_max, facts.D)}")
-    m = facts.groups[spec.subspace.groups] if spec.subspace.method == "said" else 0
+    m = facts.scales(spec.subspace)
     if m and search.d_min <= m:
         wrong.append(
             f"search.d_min={search.d_min} leaves nothing for z: "

@@ -53,7 +53,7 @@ def plan_cells(
                     "scope": spec.subspace.scope,
                     "D": prepared.facts.D,
                     "groups": prepared.facts.groups,
-                    "m": prepared.facts.groups[spec.subspace.groups] if spec.subspace.method == "said" else 0,
+                    "m": prepared.facts.scales(spec.subspace),
                     "d_min": spec.search.d_min,
                     "d_max": spec.search.d_max,
                     "train_examples": prepared.facts.train_examples,

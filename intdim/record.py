@@ -66,7 +66,7 @@ def verdict_dict(measurement: Measurement) -> dict[str, Any]:
         "baseline_seeds": len(baseline.scores),
         "metric": spec.task.metric,
         "D": facts.D,
-        "m": facts.groups[spec.subspace.groups] if said else 0,
+        "m": facts.scales(spec.subspace),
         "runs": len(measurement.results),
         "seconds": round(sum(result["seconds"] for result in measurement.results.values()), 3),
         "run_ids": [result["run_id"] for result in measurement.told],

@@ -55,7 +55,7 @@ def single_run(cell: CellRequest, prepared: Prepared, d: int, step_length: float
         subspace, d, step_length = SubspaceSpec("full", "none", "none", "none", subspace.exclude), 0, 0.0
     else:
         learning_rate = 0.0
-        m = facts.groups[subspace.groups] if subspace.method == "said" else 0
+        m = facts.scales(subspace)
         if not m < d <= facts.D:
             raise UserError(
                 f"d={d} does not fit: D={facts.D} parameters are inside the subspace and m={m} scales are counted in d",

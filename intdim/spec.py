@@ -14,7 +14,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-STREAM_VERSION = 1  # raised by hand when the random numbers behind a projection change
+STREAM_VERSION = 2  # raised by hand when the random numbers behind a projection change
 TRAINING_VERSION = 3  # raised by hand when the training loop would give other numbers for the same RunSpec
 LAYOUT_VERSION = 1  # raised by hand when the files under ``out`` change shape
 
@@ -182,6 +182,10 @@ class Facts:
     tokens_per_example: float
     model_folder: str
     task_folder: str
+
+    def scales(self, subspace: SubspaceSpec) -> int:
+        """Return m, the scales that are counted in d: none unless the method is SAID."""
+        return self.groups[subspace.groups] if subspace.method == "said" else 0
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def sweep_spec(cell: CellRequest, prepared: Prepared) -> SweepSpec:
     """Return the typed, complete sweep of a cell; ends of the range that the user left open are chosen here."""
     search, facts = cell.search, prepared.facts
     low, high = AUTO_RANGES[facts.D > LARGE]
-    m = facts.groups[cell.subspace.groups] if cell.subspace.method == "said" else 0
+    m = facts.scales(cell.subspace)
     d_max = search.d_max or min(high, facts.D)
     d_min = search.d_min or min(max(low, m + 1), d_max)
     return SweepSpec(

@@ -3,8 +3,8 @@
     python scripts/bench_projections.py --D 22713986 --d 1000 --threads 2
 
 First every projection is compared with its definition and put through the dot test, in float64; if one fails, no time
-is printed and the status is 1. Then each repeat times a copy of D floats and both products of every contender, one
-after the other, so that what else the machine does falls on all of them alike. ``--d`` takes a list. Contenders are the
+is printed and the status is 1. Then each repeat times a copy of D floats and both products of every contender at every
+d of the list ``--d``, one after the other, so that what else the machine does falls on all alike. Contenders are the
 projections, and ``butterfly``: a padded Fastfood with one addition and one subtraction per stage over the whole array,
 the usual way to write it, kept here as the yardstick. Peak memory is that of a fresh process that makes P and both
 products. Writes scripts/results/projections.json with machine, versions and load. Quartiles that lie far apart say that
@@ -109,7 +109,7 @@ def faults(names: list[str], D: int, d: int, device: torch.device) -> list[str]:
                     if not error < GATE:
                         found.append(f"{name}: {product} at D={rows}, d={columns} is off by {error:.1e}")
             found += dot_fault(name, P, z, g, image)
-        if name != "dense" or D * d <= DENSE_LIMIT:
+        if name != "dense" or affordable(D, d):
             z, g = vectors(D, d, torch.float64, device)
             P, image = make(name, D, d, device), torch.empty_like(g)
             P.matvec(z, out=image)
@@ -134,33 +134,58 @@ def seconds(action: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def measure(names: list[str], D: int, d: int, device: torch.device, repeats: int) -> dict[str, Any]:
-    """Return the copy and a row per contender: seconds as quartiles, multiples of the copy, state."""
-    z, g = vectors(D, d, torch.float32, device)
-    out, made = torch.empty_like(g), {name: make(name, D, d, device) for name in names}
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    copies = []
+def measure(
+    names: list[str], D: int, dimensions: list[int], device: torch.device, repeats: int
+) -> list[dict[str, Any]]:
+    """Return for each d the copy and a row per contender: seconds as quartiles, multiples of the copy, state."""
+    inputs = {d: vectors(D, d, torch.float32, device) for d in dimensions}
+    out = torch.empty(D, device=device)
+    made = {
+        (d, name): make(name, D, d, device) for d in dimensions for name in names if name != "dense" or affordable(D, d)
+    }
+    taken: dict[tuple[int, str], list[tuple[float, float]]] = {key: [] for key in made}
+    copies: dict[int, list[float]] = {d: [] for d in dimensions}
     for repeat in range(repeats + 1):
-        for name, P in made.items():
-            copy = seconds(lambda: out.copy_(g), device)
-            forth = seconds(lambda P=P: P.matvec(z, out=out), device)
-            back = seconds(lambda P=P: P.rmatvec(g), device)
+        for (d, name), P in made.items():
+            z, g = inputs[d]
+            copy = seconds(lambda g=g: out.copy_(g), device)
+            forth = seconds(lambda P=P, z=z: P.matvec(z, out=out), device)
+            back = seconds(lambda P=P, g=g: P.rmatvec(g), device)
             if repeat:  # the first one warms up
-                copies.append(copy)
-                taken[name].append((forth, back))
-    copy = statistics.median(copies)
-    rows = {}
-    for name, pairs in taken.items():
-        both = quartiles([forth + back for forth, back in pairs])
-        rows[name] = {
-            "matvec_seconds": quartiles([forth for forth, _ in pairs]),
-            "rmatvec_seconds": quartiles([back for _, back in pairs]),
-            "both_seconds": both,
-            "both_in_copies": both[1] / copy,
-            "both_ns_per_weight": 1e9 * both[1] / D,
-            "state_bytes_per_weight": made[name].state_bytes / D,
-        }
-    return {"D": D, "d": d, "copy_seconds": quartiles(copies), "projections": rows}
+                copies[d].append(copy)
+                taken[d, name].append((forth, back))
+    tables = []
+    for d in dimensions:
+        copy, rows = statistics.median(copies[d]), {}
+        for name in (name for other, name in made if other == d):
+            pairs = taken[d, name]
+            both = quartiles([forth + back for forth, back in pairs])
+            rows[name] = {
+                "matvec_seconds": quartiles([forth for forth, _ in pairs]),
+                "rmatvec_seconds": quartiles([back for _, back in pairs]),
+                "both_seconds": both,
+                "both_in_copies": both[1] / copy,
+                "both_ns_per_weight": 1e9 * both[1] / D,
+                "state_bytes_per_weight": made[d, name].state_bytes / D,
+            }
+        tables.append({"D": D, "d": d, "copy_seconds": quartiles(copies[d]), "projections": rows})
+    return tables
+
+
+def affordable(D: int, d: int) -> bool:
+    """Return whether ``dense`` takes no longer than a benchmark should."""
+    return D * d <= DENSE_LIMIT
+
+
+def flatness(tables: list[dict[str, Any]]) -> dict[str, float]:
+    """Return for each contender that was measured at every d the dearest d's time over the cheapest one's."""
+    times = [{name: row["both_seconds"][1] for name, row in table["projections"].items()} for table in tables]
+    every = set(times[0]).intersection(*times)
+    return {
+        name: max(time[name] for time in times) / min(time[name] for time in times)
+        for name in times[0]
+        if name in every
+    }
 
 
 def quartiles(values: list[float]) -> list[float]:
@@ -220,26 +245,29 @@ def main() -> int:
     if wrong:
         print("\n".join(["No figures: the products are wrong.", *wrong]), file=sys.stderr)
         return 1
-    facts, tables = machine(options.device), []
-    for d in dimensions:
-        able = [name for name in names if name != "dense" or options.D * d <= DENSE_LIMIT]
-        table = measure(able, options.D, d, options.device, options.repeats)
+    facts = machine(options.device)
+    tables = measure(names, options.D, dimensions, options.device, options.repeats)
+    for table in tables:
         low, copy, high = (1e3 * value for value in table["copy_seconds"])
         print(
-            f"D={options.D} d={d}, {options.threads} threads: copy of D floats {copy:.1f} ms ({low:.1f} to {high:.1f})"
+            f"D={options.D} d={table['d']}, {options.threads} threads: "
+            f"copy of D floats {copy:.1f} ms ({low:.1f} to {high:.1f})"
         )
         print(f"{'':16s} {'copies':>7s} {'quartiles':>15s} {'ns/weight':>10s} {'state B/w':>10s} {'peak MiB':>9s}")
         for name, row in table["projections"].items():
-            row["peak_bytes"] = fresh_peak(name, options.D, d, options.device, options.threads)
+            row["peak_bytes"] = fresh_peak(name, options.D, table["d"], options.device, options.threads)
             edges = " to ".join(f"{1e3 * value / copy:.1f}" for value in row["both_seconds"][::2])
             print(
                 f"{name:16s} {row['both_in_copies']:7.1f} {edges:>15s} {row['both_ns_per_weight']:10.2f} "
                 f"{row['state_bytes_per_weight']:10.2f} {row['peak_bytes'] / 2**20:9.0f}",
                 flush=True,
             )
-        tables.append(table)
+    flat = flatness(tables)
+    if len(tables) > 1:
+        words = ", ".join(f"{name} {ratio:.2f}" for name, ratio in flat.items())
+        print(f"d={min(dimensions)} to {max(dimensions)}, dearest over cheapest: {words}")
     arguments = {"D": options.D, "d": dimensions, "threads": options.threads, "repeats": options.repeats}
-    write_json(options.out, {"arguments": arguments, "machine": facts, "tables": tables})
+    write_json(options.out, {"arguments": arguments, "machine": facts, "tables": tables, "flatness": flat})
     return 0
 
 

@@ -178,6 +178,7 @@ def statement(one: dict[str, Any]) -> list[str]:
     lines.append(
         f"  training error {one['train_error']:.4f} quantised, {one['train_error_unquantised']:.4f} before; on "
         f"{one['eval_examples']:,} held-out examples {one['eval_error']:.4f}"
+        + (", which also chose the step: a little too low" if one.get("selection") == "same" else "")
     )
     gap = "–" if one["relative_gap"] is None else f"{one['relative_gap']:.3f}"
     lines.append(f"  relative gap of the coded model {gap}; sqrt(d / n) is {one['trend']:.3f}, a trend and no bound")

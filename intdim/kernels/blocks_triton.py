@@ -5,6 +5,8 @@ memory sees theta_0 once and theta once (8 bytes per weight in float32), or the 
 Gaussians are made from counters. Larger blocks are cut in parts of 2^13: one kernel walks the distances below that, a
 second one the others, so each transform costs one more pass over a scratch buffer.
 
+Block k serves section k mod sections of the coordinates (``projections/sections.py``).
+
 Butterflies walk the distances 1, 2, 4, ... in float32, as in C and in torch, so ``orthogonal`` has the same bits
 everywhere. An adjoint adds block k into lane k mod lanes in the order of k, then the lanes: no atomic additions. A GPU
 needs more lanes than a processor, so sums differ from the processor's in rounding.
@@ -43,13 +45,14 @@ def hadamard(x, SIZE: tl.constexpr, STEPS: tl.constexpr, WIDTH: tl.constexpr):
 
 @triton.jit
 def _matvec_whole(
-    out, base, image, z, rows, sign_key, second_key, order, offset, starts, factors, segments,
+    out, base, image, z, rows, sections, sign_key, second_key, order, offset, starts, factors, segments,
     SIZE: tl.constexpr, STEPS: tl.constexpr, GAUSSIAN: tl.constexpr,
     HAS_BASE: tl.constexpr, HAS_IMAGE: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
     place = tl.arange(0, SIZE)
     row = tl.program_id(0).to(tl.int64) * SIZE + place
-    x = hadamard(tl.load(z + place) * random_signs(sign_key, row), SIZE, STEPS, 1)
+    served = (tl.program_id(0) % sections).to(tl.int64) * SIZE
+    x = hadamard(tl.load(z + served + place) * random_signs(sign_key, row), SIZE, STEPS, 1)
     if GAUSSIAN:
         x = tl.gather(x, tl.load(order + place), 0) * random_normals(second_key, row)
     else:
@@ -141,21 +144,19 @@ def _add_blocks(sums, source, first, count, lanes, SIZE: tl.constexpr, BLOCK: tl
     tl.store(at, total)
 
 
-def lanes_for(blocks: int, size: int) -> int:
-    """Return in how many lanes a GPU adds up ``blocks`` blocks of ``size`` numbers."""
-    return max(1, min(blocks, max(16, LANES_HOLD // size)))
+def lanes_for(blocks: int, size: int, sections: int = 1) -> int:
+    """Return in how many lanes a GPU adds up ``blocks`` blocks of ``size`` numbers, a multiple of ``sections``."""
+    return sections * max(1, min(-(-blocks // sections), max(16, LANES_HOLD // size) // sections))
 
 
-def matvec(
-    to: Destination, z: Tensor, rows: int, size: int, sign_key: int, middle_key: int, order: Tensor | None
-) -> None:
+def matvec(to: Destination, padded: Tensor, rows: int, sign_key: int, middle_key: int, order: Tensor | None) -> None:
     """Write (H M H B) z for ``rows`` rows into ``to``.
 
     Args:
         to: float32 or bfloat16; computed in float32, rounded at the end.
-        z: scaled, padded with zeros to ``size``, float32.
+        padded: z dealt into sections, scaled, padded with zeros, float32, shape ``(sections, n)``; n is a power of two
+            from 64 to 2^22, and at most 2^15 where there are several sections.
         rows: D of this piece.
-        size: n, a power of two from 64 to 2^22.
         sign_key: stream of B.
         middle_key: stream of the Gaussians where there is an ``order`` (int32, place i takes number ``order[i]``),
             of the second signs otherwise.
@@ -164,14 +165,15 @@ def matvec(
     Raises:
         UserError: a block larger than the kernels take.
     """
-    check(size)
+    (sections, size), z = padded.shape, padded
+    check(size, sections)
     if not rows:
         return
     out, flags, where = _destination(to)
     blocks, gaussian = -(-rows // size), order is not None
     if size <= LARGEST_WHOLE:
         _matvec_whole[(blocks,)](
-            out, *where, z, rows, sign_key, middle_key, order if gaussian else z, *_segments(to, z),
+            out, *where, z, rows, sections, sign_key, middle_key, order if gaussian else z, *_segments(to, z),
             SIZE=size, STEPS=_steps(size), GAUSSIAN=gaussian, **flags, num_warps=_warps(size),
         )  # fmt: skip
         return
@@ -198,26 +200,29 @@ def matvec(
 def rmatvec(
     source: Gradient,
     rows: int,
+    sections: int,
     size: int,
     sign_key: int,
     middle_key: int,
     inverse: Tensor | None,
     lanes: int | None = None,
 ) -> Tensor:
-    """Return the sum over blocks of (B H M^T H) S g, shape ``(size,)``, float32; ``inverse`` is that of Pi.
+    """Return the sum over the blocks of each section of (B H M^T H) S g, shape ``(sections, size)``, float32.
+
+    ``inverse`` is that of Pi, ``lanes`` a multiple of ``sections``.
 
     Raises:
         UserError: a block larger than the kernels take.
     """
-    check(size)
+    check(size, sections)
     g = source.g
     like = torch.empty(0, dtype=torch.float32, device=g.device)
     blocks, gaussian = -(-rows // size), inverse is not None
     if not rows:
-        return like.new_zeros(size)
-    lanes = lanes_for(blocks, size) if lanes is None else lanes
+        return like.new_zeros(sections, size)
+    lanes = lanes_for(blocks, size, sections) if lanes is None else lanes
     scaled = source.scaling is not None
-    total, segments = like.new_empty(size), _segments(source, g)
+    total, segments = like.new_empty(sections, size), _segments(source, g)
     if size <= LARGEST_WHOLE:
         sums = like.new_empty(lanes * size)
         _rmatvec_whole[(lanes,)](
@@ -244,16 +249,18 @@ def rmatvec(
                 )
             _far[(columns,)](b, b, b, a, row, rows, sign_key, *segments, FORM=1, **wide)
             _add_blocks[(min(lanes, blocks), size // 1024)](sums, b, first, count, lanes, SIZE=size, BLOCK=1024)
-    add_lanes[(triton.cdiv(size, 256),)](total, sums, size, lanes, BLOCK=256)
+    length = sections * size
+    add_lanes[(triton.cdiv(length, 256),)](total, sums, length, lanes // sections, BLOCK=256)
     return total
 
 
-def check(size: int) -> None:
+def check(size: int, sections: int = 1) -> None:
     """Raise UserError where a block is larger than the kernels take."""
+    assert sections == 1 or size <= LARGEST_WHOLE
     if size > LARGEST_BLOCK:
         raise UserError(
-            f"A block of {size} coordinates is too large for the GPU kernels.",
-            f"d is at most {LARGEST_BLOCK} for fastfood and orthogonal on a GPU.",
+            f"A block of {size} coordinates, which d needs where D is hardly larger, is too large for the GPU kernels.",
+            f"Blocks have at most {LARGEST_BLOCK} coordinates there.",
             "Lower search.d_max, or use projection=one_hot.",
         )
 

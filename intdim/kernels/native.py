@@ -42,9 +42,9 @@ logger = logging.getLogger(__name__)
 POINTER, WHOLE, WORD, INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_int
 SEGMENTS = [POINTER, POINTER, WHOLE, WHOLE]  # starts, factors, how many, offset
 SIGNATURES = {
-    "blocks_matvec": [POINTER] * 4 + [WHOLE] * 2 + [WORD] * 2 + [POINTER] * 2 + [*SEGMENTS, INT, POINTER, INT],
+    "blocks_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [POINTER] * 2 + [*SEGMENTS, INT, POINTER, INT],
     "blocks_rmatvec": [POINTER] * 2
-    + [WHOLE] * 2
+    + [WHOLE] * 3
     + [WORD] * 2
     + [POINTER] * 2
     + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
@@ -172,7 +172,24 @@ def _agrees(made: ctypes.CDLL) -> bool:
     z = torch.arange(-100, 412, dtype=torch.float32) / 7
     out, scratch = torch.empty(512), torch.empty(2 * (512 + APART))
     made.intdim_blocks_matvec(
-        out.data_ptr(), None, None, z.data_ptr(), 512, 512, 3, 4, None, None, None, None, 0, 0, 0, scratch.data_ptr(), 1
+        out.data_ptr(),
+        None,
+        None,
+        z.data_ptr(),
+        512,
+        512,
+        1,
+        3,
+        4,
+        None,
+        None,
+        None,
+        None,
+        0,
+        0,
+        0,
+        scratch.data_ptr(),
+        1,
     )
     inner = butterflies.transform((z * streams.signs(3, 0, 512)).view(512, 1))
     return torch.equal(out, butterflies.transform(inner * streams.signs(4, 0, 512)[:, None]).view(-1))

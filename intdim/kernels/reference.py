@@ -15,6 +15,8 @@ from torch import Tensor
 
 from intdim.kernels import streams
 
+LARGEST_BLOCK = 4096
+
 
 def hadamard(size: int) -> Tensor:
     """Return H, entries ``(-1)^popcount(i & j)``, shape ``(size, size)``, for a power of two."""
@@ -61,12 +63,17 @@ def sparse(D: int, d: int, seed: int) -> Tensor:
     return P
 
 
-def fastfood(D: int, d: int, seed: int) -> Tensor:
-    """Stacked blocks H G Pi H B of at least 256 rows; B and G fresh in every block, Pi shared."""
-    size = max(256, 1 << (d - 1).bit_length())
+def fastfood(D: int, d: int, seed: int, largest_block: int = LARGEST_BLOCK) -> Tensor:
+    """Stacked blocks H G Pi H B of at least 256 rows, each for one section; B and G fresh in every block, Pi shared."""
+    count, size = sections(D, d, largest_block)
     order = streams.permutation(streams.stream_key(seed, "fastfood", "permutation"), size)
-    blocks = [_fastfood_block("fastfood", size, d, order, start, seed) for start in range(0, D, size)]
-    return torch.cat(blocks)[:D] / math.sqrt(size * D)
+    P, starts = torch.zeros(D, d, dtype=torch.float64), range(0, D, size)
+    for block, start in enumerate(starts):
+        served = range(block % count, d, count)
+        made = _fastfood_block("fastfood", size, len(served), order, start, seed)
+        rows = sum(min(size, D - other) for other in starts[block % count :: count])
+        P[start : start + size, served] = made[: D - start] / math.sqrt(size * rows)
+    return P
 
 
 def fastfood_padded(D: int, d: int, seed: int) -> Tensor:
@@ -85,19 +92,32 @@ def _fastfood_block(name: str, size: int, d: int, order: Tensor, start: int, see
     return (H * G) @ (H[order, :d] @ B)
 
 
-def orthogonal(D: int, d: int, seed: int) -> Tensor:
-    """Blocks H B1 H B2 of at least 256 rows; what is left over joins the last block, with Hartley's matrix."""
-    size = max(256, 1 << (d - 1).bit_length())
+def orthogonal(D: int, d: int, seed: int, largest_block: int = LARGEST_BLOCK) -> Tensor:
+    """Blocks H B1 H B2 of at least 256 rows, each for one section; what is left over joins the last block, with
+    Hartley's matrix."""
+    count, size = sections(D, d, largest_block)
     if d > D:
         return _two_signs(hadamard(size), 0, seed)[:D, :d] / math.sqrt(size * D)
-    pieces, start = [], 0
-    while D - start == size or D - start >= 2 * size:
-        pieces.append(_two_signs(hadamard(size), start, seed)[:, :d] * math.sqrt(size / D) / size)
-        start += size
-    if start < D:
-        rows = D - start
-        pieces.append(_two_signs(hartley(rows), start, seed)[:, :d] * math.sqrt(rows / D) / rows)
-    return torch.cat(pieces)
+    lengths = [size] * max(1, D // size)
+    lengths[-1] += D - sum(lengths)
+    P, start = torch.zeros(D, d, dtype=torch.float64), 0
+    for block, rows in enumerate(lengths):
+        served = range(block % count, d, count)
+        H = hadamard(size) if rows == size else hartley(rows)
+        share = rows / sum(lengths[block % count :: count])
+        P[start : start + rows, served] = _two_signs(H, start, seed)[:, : len(served)] * math.sqrt(share) / rows
+        start += rows
+    return P
+
+
+def sections(D: int, d: int, largest: int) -> tuple[int, int]:
+    """Return how many sections d coordinates are dealt into, and the size of blocks: coordinate j is in section j mod
+    count, block k serves section k mod count."""
+    for count in (-(-d // largest), 1):
+        size = max(256, 1 << (-(-d // count) - 1).bit_length())
+        if D // size >= count:
+            break
+    return count, size
 
 
 def _two_signs(H: Tensor, start: int, seed: int) -> Tensor:
@@ -119,15 +139,23 @@ def one_hot(D: int, d: int, seed: int) -> Tensor:
     return P / P.norm(dim=0) if d <= D else P * math.sqrt(d / D)
 
 
-def kronecker(D: int, d: int, seed: int) -> Tensor:
-    """Q1 (x) Q2 on the first d columns, its missing rows filled up, then shuffled within hands of about 2^16 rows."""
+def kronecker(D: int, d: int, seed: int, side: int = 16, columns: int = 256) -> Tensor:
+    """Q1 (x) Q2 on the first d columns, its missing rows filled up, then shuffled within hands of about 2^16 rows.
+
+    Q2 has at most ``side`` columns if that is possible; Q1 is a direct sum of parts with at most ``columns``.
+    """
     side2 = math.isqrt(D) if d <= D else math.isqrt(d - 1) + 1
     side1 = D // side2 if d <= D else side2
     core = side1 * side2
     inner = min(d, core)
-    d2 = min(side2, math.isqrt(inner - 1) + 1)
+    d2 = max(min(side, side2, math.isqrt(inner - 1) + 1), -(-inner // side1))
     d1 = -(-inner // d2)
-    Q1, Q2 = (_orthonormal(*shape, seed) for shape in (("Q1", side1, d1), ("Q2", side2, d2)))
+    Q1, Q2 = torch.zeros(side1, d1, dtype=torch.float64), _orthonormal("Q2", side2, d2, seed)
+    parts, used = -(-d1 // columns), 0
+    for part in range(parts):
+        rows, taken = range(part, side1, parts), range(part, d1, parts)
+        Q1[part::parts, part::parts] = _orthonormal("Q1", len(rows), len(taken), seed, used)
+        used += len(rows) * len(taken)
     P = torch.zeros(max(D, core), d, dtype=torch.float64)
     P[:core, :inner] = torch.kron(Q1, Q2)[:, :inner]
     for extra in range(inner, d):
@@ -146,10 +174,11 @@ def kronecker(D: int, d: int, seed: int) -> Tensor:
     return P if d <= D else P[:D] * math.sqrt(core / D)
 
 
-def _orthonormal(part: str, rows: int, columns: int, seed: int) -> Tensor:
-    """Orthonormalise Gaussian columns one after the other (Gram and Schmidt, twice), which fixes every sign."""
+def _orthonormal(part: str, rows: int, columns: int, seed: int, start: int = 0) -> Tensor:
+    """Orthonormalise columns of Gaussians, numbers ``start`` and following, one after the other (Gram and Schmidt,
+    twice), which fixes every sign."""
     key = streams.stream_key(seed, "kronecker", part)
-    columns_left = streams.gaussians(key, 0, rows * columns).view(rows, columns)
+    columns_left = streams.gaussians(key, start, rows * columns).view(rows, columns)
     Q = torch.zeros(rows, columns, dtype=torch.float64)
     for j in range(columns):
         column = columns_left[:, j]

@@ -1,9 +1,10 @@
 """Stacked square blocks H M H B, which fastfood and orthogonal share, compiled or in torch.
 
-Block k holds rows k n to (k + 1) n of P; the last block may be cut. It is H M_k H B_k restricted to its first d
-columns, where B_k are the signs k n to (k + 1) n of one stream and M_k, the *middle*, is a second diagonal of signs or
-a permutation followed by a diagonal of Gaussians. Torch works on several blocks at once, few enough to stay in the
-cache, in the layout ``(n, blocks)``. Both add in the same order and give the same bits.
+Block k holds rows k n to (k + 1) n of P; the last block may be cut. It is H M_k H B_k restricted to as many columns as
+its section has coordinates (``sections.py``), where B_k are the signs k n to (k + 1) n of one stream and M_k, the
+*middle*, is a second diagonal of signs or a permutation followed by a diagonal of Gaussians. Torch works on several
+blocks at once, few enough to stay in the cache, in the layout ``(n, blocks)``. Both add in the same order and give the
+same bits.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from intdim.kernels.butterflies import transform
 from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.signs import flip, pack_signs
 from intdim.kernels.streams import MASK64
+from intdim.projections.base import work_dtype
+from intdim.projections.sections import Sections
 
 
 class SignedBlocks:
@@ -25,8 +28,7 @@ class SignedBlocks:
 
     Args:
         rows: how many rows; the last block is cut if they are no multiple of n.
-        columns: d, at most ``size``.
-        size: n, a power of two, at least 64.
+        sections: which coordinates a block serves, and n, a power of two, at least 64.
         sign_key: stream of B.
         middle_key: stream of the Gaussians where there is an ``order``, else of the second signs.
         order: Pi as int32, shape ``(n,)``: place i takes number ``order[i]``; or None.
@@ -37,39 +39,37 @@ class SignedBlocks:
     def __init__(
         self,
         rows: int,
-        columns: int,
-        size: int,
+        sections: Sections,
         sign_key: int,
         middle_key: int,
         order: Tensor | None,
         device: torch.device,
         elements_at_once: int,
     ) -> None:
-        self.rows, self.columns, self.size, self.sign_key = rows, columns, size, sign_key
+        self.rows, self.sections, self.size, self.sign_key = rows, sections, sections.size, sign_key
         self.middle_key, self.order = middle_key, order
         self._inverse = None if order is None else torch.argsort(order).int()
         self.device, self.elements_at_once = device, elements_at_once
-        self.blocks = -(-rows // size)
-        self.lanes = lanes(self.blocks, size)
-        self.chunks = chunks(self.blocks, self.lanes, elements_at_once // size)
+        self.blocks = -(-rows // self.size)
+        self.lanes = lanes(self.blocks, self.size, sections.count)
+        self.chunks = chunks(self.blocks, self.lanes, elements_at_once // self.size)
         self._float32 = torch.empty(0, dtype=torch.float32, device=device)  # what the kernels compute in
         self._packed: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
 
-    def matvec(self, z: Tensor, to: Destination) -> None:
-        """Write all rows of (H M H B) z into ``to``; ``z`` has ``columns`` entries."""
-        padded = z.new_zeros(self.size)
-        padded[: self.columns] = z
+    def matvec(self, padded: Tensor, to: Destination) -> None:
+        """Write all rows of (H M H B) z into ``to``; ``padded`` is ``sections.spread`` of z."""
         if native.takes(padded, to.out, to.base, to.image):
             native.matvec("blocks", to, padded, self.rows, self._sizes(self.order), 2 * self.size)
             return
         if gpu.takes(padded, to.out, to.base, to.image):
             from intdim.kernels import blocks_triton
 
-            blocks_triton.matvec(to, padded, self.rows, self.size, self.sign_key, self.middle_key, self.order)
+            blocks_triton.matvec(to, padded, self.rows, self.sign_key, self.middle_key, self.order)
             return
         for first, count in self.chunks:
             signs, second = self._signs(first, count)
-            values = padded.repeat(count, 1)
+            served = torch.arange(first, first + count, device=self.device) % self.sections.count
+            values = padded.index_select(0, served)
             rows = transform(turned(flip(values, signs, out=values)))
             if second is not None:
                 flip(rows, second, out=rows)
@@ -78,7 +78,7 @@ class SignedBlocks:
             rows = transform(rows)
             start = first * self.size
             stop = min(start + count * self.size, self.rows)
-            room = to.room(start, stop, z)
+            room = to.room(start, stop, padded)
             if room.numel() == rows.numel():
                 room.view(count, self.size).copy_(rows.t())
             else:
@@ -86,39 +86,39 @@ class SignedBlocks:
             to.put(start, room)
 
     def rmatvec(self, source: Gradient) -> Tensor:
-        """Return the sum over blocks of (B H M^T H) S g, shape ``(columns,)``."""
+        """Return the sum over the blocks of each section of (B H M^T H) S g, shape ``(sections, size)``."""
+        count = self.sections.count
         if not self.rows:
-            return source.g.new_zeros(self.columns)
+            return source.g.new_zeros(count, self.size, dtype=work_dtype(source.g.dtype))
         if native.takes(source.g):
             sizes, room = self._sizes(self._inverse), 2 * self.size
-            total = native.rmatvec("blocks", source, self.rows, sizes, self.size, self.lanes, room)
-            return total[: self.columns]
+            length, in_turn = count * self.size, self.lanes // count
+            return native.rmatvec("blocks", source, self.rows, sizes, length, in_turn, room).view(count, self.size)
         if gpu.takes(self._float32, source.g):
             from intdim.kernels import blocks_triton
 
             keys = self.sign_key, self.middle_key
-            return blocks_triton.rmatvec(source, self.rows, self.size, *keys, self._inverse)[: self.columns]
+            return blocks_triton.rmatvec(source, self.rows, count, self.size, *keys, self._inverse)
         sums = source.g.new_zeros(self.lanes, self.size)
-        for first, count in self.chunks:
-            signs, second = self._signs(first, count)
+        for first, blocks in self.chunks:
+            signs, second = self._signs(first, blocks)
             start = first * self.size
-            piece = source.take(start, min(start + count * self.size, self.rows))
-            if piece.numel() < count * self.size:
-                piece = torch.cat([piece, piece.new_zeros(count * self.size - piece.numel())])
-            rows = transform(turned(piece.view(count, self.size)))
+            piece = source.take(start, min(start + blocks * self.size, self.rows))
+            if piece.numel() < blocks * self.size:
+                piece = torch.cat([piece, piece.new_zeros(blocks * self.size - piece.numel())])
+            rows = transform(turned(piece.view(blocks, self.size)))
             if second is not None:
                 flip(rows, second, out=rows)
             elif self._inverse is not None:
-                rows = rows.mul_(self._weights(first, count)).index_select(0, self._inverse)
+                rows = rows.mul_(self._weights(first, blocks)).index_select(0, self._inverse)
             values = turned(transform(rows))
             lane = first % self.lanes
-            sums[lane : lane + count] += flip(values, signs, out=values)
-        total = add_lanes(sums)
-        return total[: self.columns]
+            sums[lane : lane + blocks] += flip(values, signs, out=values)
+        return add_lanes(sums.view(-1, count, self.size))
 
     def _sizes(self, order: Tensor | None) -> tuple[object, ...]:
         keys = self.sign_key & MASK64, self.middle_key & MASK64
-        return self.size, *keys, None if order is None else self.gaussians, order
+        return self.size, self.sections.count, *keys, None if order is None else self.gaussians, order
 
     @cached_property
     def gaussians(self) -> Tensor:

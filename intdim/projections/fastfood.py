@@ -8,22 +8,24 @@ import torch
 from torch import Tensor
 
 from intdim.kernels import streams
-from intdim.kernels.butterflies import block_size
 from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 from intdim.projections.blocks import SignedBlocks
+from intdim.projections.sections import LARGEST_BLOCK, deal
 
 
 class Fastfood(Projection):
-    """P = (n D)^(-1/2) stack_k(H G_k Pi H B_k), n = block_size(d), cut to D rows and d columns.
+    """P = (n D)^(-1/2) stack_k(H G_k Pi H B_k), n = block_size(d), cut to D rows and d columns, for d up to 4096.
+
+    More coordinates are dealt into sections of at most 4096 (``sections.py``). Each is such a matrix over the rows of
+    its own blocks, D_c in number and in the place of D.
 
     Signs B_k and Gaussians G_k are fresh in every block; the permutation Pi is one for all blocks. Given Pi the
     blocks are independent, so sharing it changes no expectation, and it saves a table of D indices. The Gaussians
     are the stream's, rounded to float32: that is part of the definition, so P is the same in float64.
 
     Every entry has variance 1/D, hence columns of unit length in expectation; their squared length has a standard
-    deviation of about sqrt(2 / D). State: 4 bytes per weight (G), and in torch one bit (B); on a
-    GPU none.
+    deviation of about sqrt(2 / D). State: 4 bytes per weight (G), and in torch one bit (B); on a GPU none.
     """
 
     name = "fastfood"
@@ -37,19 +39,23 @@ class Fastfood(Projection):
         seed: int = 0,
         device: torch.device | str = "cpu",
         elements_at_once: int = ELEMENTS_AT_ONCE,
+        largest_block: int = LARGEST_BLOCK,
     ) -> None:
         super().__init__(D, d, seed, device, elements_at_once)
-        self.size = block_size(d)
-        self._scale = 1 / math.sqrt(self.size * D)
+        self.sections = deal(D, d, largest_block)
+        size = self.sections.size
+        self._scales = torch.tensor(
+            [1 / math.sqrt(size * rows) for rows in self.sections.rows(D)], device=self.device, dtype=torch.float64
+        )
         sign_key, permutation_key, gaussian_key = (
             streams.stream_key(seed, self.name, part) for part in ("signs", "permutation", "gaussians")
         )
-        order = streams.permutation(permutation_key, self.size, self.device).int()
+        order = streams.permutation(permutation_key, size, self.device).int()
         keys = sign_key, gaussian_key
-        self._blocks = SignedBlocks(D, d, self.size, *keys, order, self.device, elements_at_once)
+        self._blocks = SignedBlocks(D, self.sections, *keys, order, self.device, elements_at_once)
 
     def _write(self, z: Tensor, to: Destination) -> None:
-        self._blocks.matvec(z * self._scale, to)
+        self._blocks.matvec(self.sections.spread(z, self._scales), to)
 
     def _read(self, source: Gradient) -> Tensor:
-        return self._blocks.rmatvec(source) * self._scale
+        return self.sections.gather(self._blocks.rmatvec(source), self._scales)

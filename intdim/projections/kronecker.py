@@ -14,15 +14,21 @@ from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 HAND = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in cache
+LARGEST_SIDE = 16  # columns of Q2
+MOST_COLUMNS = 256  # of a part of Q1
 RUN, ROWS_AT_ONCE, STRIP = 1024, 5, 512  # as in kernels/c/hands.c
 
 
 class Kronecker(Projection):
     """P = Pi (Q1 (x) Q2) on the first d columns, with exactly orthonormal columns for every D >= d.
 
-    Q1 is D1 x d1 and Q2 is D2 x d2, with D2 = floor(sqrt(D)), D1 = floor(D / D2), d1 d2 >= d, both about sqrt(d):
-    the orthonormal factors of Gaussian matrices, the diagonal of R being positive so that they are unique. With z
-    written as a d1 x d2 matrix Z, the rows of (Q1 (x) Q2) z are the entries of Q1 Z Q2^T.
+    Q1 is D1 x d1 and Q2 is D2 x d2, with D2 = floor(sqrt(D)), D1 = floor(D / D2), d1 d2 >= d: the orthonormal factors
+    of Gaussian matrices, the diagonal of R being positive so that they are unique. With z written as a d1 x d2 matrix
+    Z, the rows of (Q1 (x) Q2) z are the entries of Q1 Z Q2^T.
+
+    A product costs D d2 multiplications, so d2 is about sqrt(d) up to 16 and stays there (unless D1 d2 would fall short
+    of d). Where d1 is beyond 256, Q1 is a direct sum of C orthonormal parts of at most 256 columns: rows r and columns
+    j with r = j = c modulo C are part c, all else is zero.
 
     D1 D2 falls short of D by fewer than D2 rows. If d > D1 D2, the missing coordinates get one of these rows each.
     The other rows are twins of as many rows at the end of the product, both divided by sqrt(2): the columns keep
@@ -31,7 +37,8 @@ class Kronecker(Projection):
     Pi shuffles weights within *hands* of R whole rows of the D1 x D2 matrix, R = floor(2^16 / D2): one permutation
     for all hands but the last, and one for the last (which has at least one row, and the rows that were missing).
 
-    State: 12 bytes per entry of Q1 and Q2 (float64 and float32), 4 per weight of a hand, 16 per weight of the last.
+    State: 12 bytes per entry of Q1's parts and Q2 (float64 and float32), 4 per weight of a hand, 16 per weight of the
+    last.
 
     A piece with D < d (see ``Projection``) is the first D rows of a square P, times sqrt(D1 D2 / D).
     """
@@ -46,6 +53,8 @@ class Kronecker(Projection):
         seed: int = 0,
         device: torch.device | str = "cpu",
         elements_at_once: int = ELEMENTS_AT_ONCE,
+        side: int = LARGEST_SIDE,
+        columns: int = MOST_COLUMNS,
     ) -> None:
         super().__init__(D, d, seed, device, elements_at_once)
         self.D2 = math.isqrt(D) if d <= D else math.isqrt(d - 1) + 1
@@ -54,10 +63,16 @@ class Kronecker(Projection):
         missing = max(0, D - core)
         self.extra = max(0, d - core)
         self.twins = missing - self.extra
-        self.d2 = min(self.D2, math.isqrt(d - self.extra - 1) + 1)
-        self.d1 = -(-(d - self.extra) // self.d2)
-        q1, q2 = self._orthonormal("Q1", self.D1, self.d1), self._orthonormal("Q2", self.D2, self.d2)
-        self._factors = {torch.float64: (q1, q2), torch.float32: (q1.float(), q2.float())}
+        inner = d - self.extra
+        self.d2 = max(min(side, self.D2, math.isqrt(inner - 1) + 1), -(-inner // self.D1))
+        self.d1 = -(-inner // self.d2)
+        self.parts, used, q1 = -(-self.d1 // columns), 0, []
+        for part in range(self.parts):
+            shape = len(range(part, self.D1, self.parts)), len(range(part, self.d1, self.parts))
+            q1.append(self._orthonormal("Q1", *shape, used))
+            used += shape[0] * shape[1]
+        q2 = self._orthonormal("Q2", self.D2, self.d2)
+        self._factors = {torch.float64: (q1, q2), torch.float32: ([part.float() for part in q1], q2.float())}
         self._scale = 1.0 if d <= D else math.sqrt(core / D)
         rows_per_hand = max(1, HAND // self.D2)
         self._hands = (self.D1 - 1) // rows_per_hand
@@ -68,9 +83,9 @@ class Kronecker(Projection):
             self._order, self._inverse = self._order.to(torch.uint16), self._inverse.to(torch.uint16)
         self._last_order, self._last_inverse = self._permutation("last hand", self._last)
 
-    def _orthonormal(self, part: str, rows: int, columns: int) -> Tensor:
+    def _orthonormal(self, part: str, rows: int, columns: int, start: int = 0) -> Tensor:
         key = streams.stream_key(self.seed, self.name, part)
-        q, r = torch.linalg.qr(streams.gaussians(key, 0, rows * columns).view(rows, columns))
+        q, r = torch.linalg.qr(streams.gaussians(key, start, rows * columns).view(rows, columns))
         return (q * torch.where(r.diagonal() < 0, -1.0, 1.0)).contiguous().to(self.device)
 
     def _permutation(self, part: str, size: int) -> tuple[Tensor, Tensor]:
@@ -97,7 +112,9 @@ class Kronecker(Projection):
         q1, q2 = self._factors[z.dtype]
         square = z.new_zeros(self.d1 * self.d2)
         square[: self.d - self.extra] = z[: self.d - self.extra]
-        left = q1 @ square.view(self.d1, self.d2)
+        square, left = square.view(self.d1, self.d2), z.new_empty(self.D1, self.d2)
+        for number, part in enumerate(q1):
+            left[number :: self.parts] = part @ square[number :: self.parts]
         rows, whole = self._hand // self.D2, self._hands * self._hand
         if self._order.dtype == torch.uint16 and native.takes(left, to.out, to.base, to.image):
             panel = 2 * native.width()
@@ -123,8 +140,10 @@ class Kronecker(Projection):
         twins += values[core + self.extra :]
         twins *= math.sqrt(0.5)
         last = torch.mm(values[:core].view(-1, self.D2), q2)
-        square = (q1.t() @ torch.cat([self._left(source, q2), last])).view(-1)
-        return torch.cat([square[: self.d - self.extra], values[core : core + self.extra]])
+        left, square = torch.cat([self._left(source, q2), last]), last.new_empty(self.d1, self.d2)
+        for number, part in enumerate(q1):
+            square[number :: self.parts] = part.t() @ left[number :: self.parts]
+        return torch.cat([square.view(-1)[: self.d - self.extra], values[core : core + self.extra]])
 
     def _left(self, source: Gradient, q2: Tensor) -> Tensor:
         """Return G Q2 for the rows of all hands but the last, G being S g unshuffled."""

@@ -14,6 +14,10 @@ from intdim.kernels.streams import MASK64
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 SHORTEST_STRETCH = 1024
+LONG_STRETCH = (
+    1 << 15
+)  # from here on an adjoint has one lane, which threads share by place: more would cost d numbers each
+RUN = 4096  # as in kernels/c/cyclic.c
 
 
 class OneHot(Projection):
@@ -49,7 +53,7 @@ class OneHot(Projection):
         self._shift_key = streams.stream_key(seed, self.name, "shifts")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
         stretches = -(-D // self.stretch)
-        self._lanes = lanes(stretches, self.stretch)
+        self._lanes = lanes(stretches, self.stretch) if self.stretch < LONG_STRETCH else 1
         self.chunks = chunks(stretches, self._lanes, elements_at_once // self.stretch)
         self._packed: dict[int, tuple[Tensor, Tensor]] = {}
         rest = D - self.full * self.stretch
@@ -62,7 +66,7 @@ class OneHot(Projection):
         z = z * self._lengths.to(z.dtype)
         twice = z.repeat(self.stretch // self.d + 1)
         if native.takes(twice, to.out, to.base, to.image):
-            native.matvec("cyclic", to, twice, self.D, self._sizes(), self.stretch)
+            native.matvec("cyclic", to, twice, self.D, self._sizes(), RUN)
             return
         if gpu.takes(twice, to.out, to.base, to.image):
             from intdim.kernels import one_hot_triton
@@ -80,7 +84,7 @@ class OneHot(Projection):
     def _read(self, source: Gradient) -> Tensor:
         length = self.stretch
         if native.takes(source.g):
-            total = native.rmatvec("cyclic", source, self.D, self._sizes(), length, self._lanes, length)
+            total = native.rmatvec("cyclic", source, self.D, self._sizes(), length, self._lanes, max(length, RUN))
         elif gpu.takes(self._lengths.float(), source.g):
             from intdim.kernels import one_hot_triton
 

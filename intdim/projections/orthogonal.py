@@ -8,21 +8,24 @@ import torch
 from torch import Tensor
 
 from intdim.kernels import streams
-from intdim.kernels.butterflies import block_size
 from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.hadamard import hartley
 from intdim.kernels.signs import flip, pack_signs
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 from intdim.projections.blocks import SignedBlocks
+from intdim.projections.sections import LARGEST_BLOCK, deal
 
 
 class Orthogonal(Projection):
     """P = stack of sqrt(n_k / D) Q_k, where the n_k rows of Q_k have exactly orthonormal columns.
 
-    All blocks but the last have n = block_size(d) rows and Q_k = H B1_k H B2_k / n with Hadamard matrices. A
-    Hadamard block that is cut is no longer orthogonal, so the last block takes all rows that are left, between n and
-    2n - 1 of them (or all D, if D < n), and uses the Hartley matrix, which exists for every size, in the place of
-    Hadamard's: Q = H B1 H B2 / rows. If D is a multiple of n there is no Hartley block.
+    For d up to 4096, all blocks but the last have n = block_size(d) rows and Q_k = H B1_k H B2_k / n with Hadamard
+    matrices. A Hadamard block that is cut is no longer orthogonal, so the last block takes all rows that are left,
+    between n and 2n - 1 of them (or all D, if D < n), and uses the Hartley matrix, which exists for every size, in the
+    place of Hadamard's: Q = H B1 H B2 / rows. If D is a multiple of n there is no Hartley block.
+
+    More coordinates are dealt into sections of at most 4096 (``sections.py``). Each is such a matrix over the rows of
+    its own blocks, D_c in number and in the place of D; the last block belongs to the section whose turn it is.
 
     Signs of row i are numbers i of the two streams, in every block. State: none in C, where signs are made on the way;
     2 bits per weight in torch.
@@ -41,36 +44,45 @@ class Orthogonal(Projection):
         seed: int = 0,
         device: torch.device | str = "cpu",
         elements_at_once: int = ELEMENTS_AT_ONCE,
+        largest_block: int = LARGEST_BLOCK,
     ) -> None:
         super().__init__(D, d, seed, device, elements_at_once)
-        self.size = block_size(d)
-        if d > D or D % self.size == 0:
+        self.sections = deal(D, d, largest_block)
+        size, count = self.sections.size, self.sections.count
+        if d > D or D % size == 0:
             self.tail = 0
         else:
-            self.tail = D % self.size + (self.size if self.size < D else 0)
+            self.tail = D % size + (size if size < D else 0)
         body = D - self.tail
+        self._of_tail = slice(body // size % count, None, count)  # the coordinates that the last block serves
+        rows = self.sections.rows(body)
+        rows[body // size % count] += self.tail
         first_key = streams.stream_key(seed, self.name, "first signs")
         second_key = streams.stream_key(seed, self.name, "second signs")
-        self._blocks = SignedBlocks(body, d, self.size, first_key, second_key, None, self.device, elements_at_once)
+        self._blocks = SignedBlocks(body, self.sections, first_key, second_key, None, self.device, elements_at_once)
         self._tail_first, self._tail_second = (
             pack_signs(streams.sign_bits(key, body, self.tail, self.device)) for key in (first_key, second_key)
         )
-        self._scale = math.sqrt(self.size / D) / self.size
-        self._tail_scale = 1 / math.sqrt(self.tail * D) if self.tail else 0.0
+        self._scales = torch.tensor(
+            [math.sqrt(size / number) / size for number in rows], device=self.device, dtype=torch.float64
+        )
+        self._tail_scale = 1 / math.sqrt(self.tail * rows[body // size % count]) if self.tail else 0.0
 
     def _write(self, z: Tensor, to: Destination) -> None:
         body = self.D - self.tail
-        self._blocks.matvec(z * self._scale, to.part(0, body))
+        self._blocks.matvec(self.sections.spread(z, self._scales), to.part(0, body))
         if self.tail:
+            served = z[self._of_tail] * self._tail_scale
             padded = z.new_zeros(self.tail)
-            padded[: self.d] = z * self._tail_scale
+            padded[: served.numel()] = served
             inner = hartley(flip(padded, self._tail_first))
             to.put(body, hartley(flip(inner, self._tail_second)))
 
     def _read(self, source: Gradient) -> Tensor:
         body = self.D - self.tail
-        total = self._blocks.rmatvec(source.part(0, body)) * self._scale
+        total = self.sections.gather(self._blocks.rmatvec(source.part(0, body)), self._scales)
         if self.tail:
             inner = flip(hartley(source.take(body, self.D).to(total.dtype)), self._tail_second)
-            total += flip(hartley(inner), self._tail_first)[: self.d] * self._tail_scale
+            served = total[self._of_tail]
+            served += flip(hartley(inner), self._tail_first)[: served.numel()] * self._tail_scale
         return total

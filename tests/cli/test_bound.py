@@ -20,7 +20,7 @@ FOUND: dict[str, Any] = {
     "candidates": 25, "train_error": 0.27, "train_error_unquantised": 0.29, "occam_binomial": 0.38, "occam_kl": 0.382,
     "occam_hoeffding": 0.39, "catoni": 0.4, "form": "occam_binomial", "certificate": 0.38, "beats_majority": True,
     "majority_error_train": 0.5, "majority_error_eval": 0.49, "eval_error": 0.28, "eval_examples": 627,
-    "eval_bound": 0.31, "relative_gap": 0.036, "trend": 0.143, "folder": "out/bounds/x",
+    "selection": "half", "eval_bound": 0.31, "relative_gap": 0.036, "trend": 0.143, "folder": "out/bounds/x",
 }  # fmt: skip
 
 
@@ -48,6 +48,11 @@ def test_a_certificate_says_what_it_is_and_which_form_it_has() -> None:
 def test_it_says_whether_theta_0_may_have_seen_the_training_sample(changes: dict[str, Any], said: str) -> None:
     lines = statement(FOUND | changes)
     assert said in lines[-1]
+
+
+def test_it_says_so_when_the_held_out_examples_chose_the_step() -> None:
+    assert "which also chose the step" not in "\n".join(statement(FOUND))
+    assert "0.2800, which also chose the step" in "\n".join(statement(FOUND | {"selection": "same"}))
 
 
 def test_it_says_so_when_the_majority_class_is_as_good_and_why() -> None:

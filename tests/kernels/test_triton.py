@@ -10,7 +10,7 @@ import torch
 from intdim.errors import UserError
 from intdim.kernels import gpu, native, reference, streams
 from intdim.kernels.flow import Destination, Gradient, Scaling
-from intdim.projections import make_projection, make_stacked
+from intdim.projections import PROJECTIONS, make_projection, make_stacked
 
 from .test_native import normal, products
 
@@ -71,8 +71,18 @@ def test_same_lanes_same_bits(kind, monkeypatch, request):
     expected = blocks.rmatvec(source)
     request.getfixturevalue("by_triton")
     keys = blocks.sign_key, blocks.middle_key
-    total = blocks_triton.rmatvec(source, blocks.rows, blocks.size, *keys, blocks._inverse, lanes=blocks.lanes)
-    assert torch.equal(total[:40], expected)
+    total = blocks_triton.rmatvec(source, blocks.rows, 1, blocks.size, *keys, blocks._inverse, lanes=blocks.lanes)
+    assert torch.equal(total, expected)
+
+
+@pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
+@pytest.mark.parametrize(("D", "d"), [(512, 65), (1281, 320), (5000, 300)])
+def test_several_sections(kind, D, d, by_triton):
+    P = PROJECTIONS[kind](D, d, 5, DEVICE, largest_block=64)  # type: ignore[call-arg]
+    definition = reference.DEFINITIONS[kind](D, d, 5, 64)  # type: ignore[call-arg]
+    z, g = normal(d, "z"), normal(D, "g")
+    assert closeness(P.matvec(z.to(DEVICE)).cpu(), definition @ z.double()) < 1e-6
+    assert closeness(P.rmatvec(g.to(DEVICE)).cpu(), definition.t() @ g.double()) < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])

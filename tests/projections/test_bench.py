@@ -43,6 +43,10 @@ def test_right_products_give_figures(bench, monkeypatch, tmp_path, capsys):
             assert 0 < low <= middle <= high
             assert row["both_in_copies"] == pytest.approx(middle / table["copy_seconds"][1])
             assert told.count(f"\n{name} ") == 2
+    both = [
+        [table["projections"][name]["both_seconds"][1] for table in record["tables"]] for name in record["flatness"]
+    ]
+    assert list(record["flatness"].values()) == pytest.approx([max(times) / min(times) for times in both])
     assert {"cores", "torch", "load"} <= set(record["machine"])
 
 

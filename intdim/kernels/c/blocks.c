@@ -141,11 +141,12 @@ static void permuted_transform(const float *from, float *to, int64_t n, const in
     TRANSFORM(to, n, coming(weights + n + j), gathered(from, order + j + WIDTH * i) * LOAD(weights + j + WIDTH * i));
 }
 
-/* P z; x is z, scaled and padded to n. scratch: 2 (n + APART) numbers for each thread. */
+/* P z; x is z, dealt into sections, scaled and padded to n in each: block k serves section k mod sections.
+ * scratch: 2 (n + APART) numbers for each thread. */
 void intdim_blocks_matvec(float *out, const float *base, float *image, const float *x, int64_t rows, int64_t n,
-                          uint64_t sign_key, uint64_t second_key, const float *gaussians, const int32_t *order,
-                          const int64_t *starts, const float *factors, int64_t count, int64_t offset, int stream,
-                          float *scratch, int threads) {
+                          int64_t sections, uint64_t sign_key, uint64_t second_key, const float *gaussians,
+                          const int32_t *order, const int64_t *starts, const float *factors, int64_t count,
+                          int64_t offset, int stream, float *scratch, int threads) {
     destination to = {out, base, image, {starts, factors, count}, offset, stream};
     int64_t blocks = (rows + n - 1) / n;
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -153,7 +154,7 @@ void intdim_blocks_matvec(float *out, const float *base, float *image, const flo
         float *a = scratch + 2 * (n + APART) * t, *b = a + n + APART;
         for (int64_t k = blocks * t / threads; k < blocks * (t + 1) / threads; k++) {
             int64_t row = k * n;
-            signed_transform(x, a, n, sign_key, row);
+            signed_transform(x + k % sections * n, a, n, sign_key, row);
             if (gaussians)
                 permuted_transform(a, b, n, order, gaussians + row);
             else
@@ -164,18 +165,20 @@ void intdim_blocks_matvec(float *out, const float *base, float *image, const flo
     }
 }
 
-/* total (n numbers): the sum over blocks of B H M^T H s g. Block k is added into lane k mod lanes. */
-void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n, uint64_t sign_key,
+/* total (n numbers for each section): the sum over its blocks of B H M^T H s g. A section has lanes lanes; block k is
+ * added into number k mod (sections lanes) of all. */
+void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n, int64_t sections, uint64_t sign_key,
                            uint64_t second_key, const float *gaussians, const int32_t *order, const int64_t *starts,
                            const float *factors, int64_t count, int64_t offset, int64_t lanes, float *sums,
                            float *scratch, int threads) {
     gradient source = {g, {starts, factors, count}, offset};
-    int64_t blocks = (rows + n - 1) / n;
+    int64_t blocks = (rows + n - 1) / n, all = sections * lanes;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
         float *a = scratch + 2 * (n + APART) * t, *b = a + n + APART;
-        int64_t first = lanes * t / threads, last = lanes * (t + 1) / threads;
-        for (int64_t round = 0; round < blocks; round += lanes)
+        int64_t first = all * t / threads, last = all * (t + 1) / threads;
+        memset(sums + first * n, 0, (size_t)((last - first) * n) * sizeof(float));
+        for (int64_t round = 0; round < blocks; round += all)
             for (int64_t lane = first; lane < last && round + lane < blocks; lane++) {
                 int64_t row = (round + lane) * n, length = smaller(n, rows - row);
                 float *sum = sums + lane * n;
@@ -192,7 +195,6 @@ void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n
                     gathered_transform(a, b, n, order, g + row + n);
                 } else
                     signed_transform(b, b, n, second_key, row);
-                if (round == 0) memset(sum, 0, (size_t)n * sizeof(float));
                 for (int64_t j = 0; j < n; j += 64) {
                     uint64_t signs = random_word(sign_key, (uint64_t)(row + j) >> 6);
                     for (int i = 0; i < IN_WORD; i++)
@@ -200,5 +202,5 @@ void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n
                 }
             }
     }
-    add_lanes(total, sums, n, lanes);
+    add_lanes(total, sums, sections * n, lanes);
 }

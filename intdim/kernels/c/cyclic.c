@@ -2,19 +2,20 @@
 
 #include "common.h"
 
-/* P z; twice is z, scaled and repeated to d + stretch numbers. scratch: one stretch for each thread. */
+enum { RUN = 4096 }; /* weights that are worked on at a time */
+
+/* P z; twice is z, scaled and repeated to d + stretch numbers. scratch: RUN numbers for each thread. */
 void intdim_cyclic_matvec(float *out, const float *base, float *image, const float *twice, int64_t rows, int64_t d,
                           int64_t stretch, uint64_t sign_key, uint64_t shift_key, const int64_t *starts,
                           const float *factors, int64_t count, int64_t offset, int stream, float *scratch,
                           int threads) {
     destination to = {out, base, image, {starts, factors, count}, offset, stream};
-    int64_t stretches = (rows + stretch - 1) / stretch;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
-        float *own = scratch + (stretch + APART) * t;
-        for (int64_t k = stretches * t / threads; k < stretches * (t + 1) / threads; k++) {
-            int64_t row = k * stretch, length = smaller(stretch, rows - row), j = 0;
-            const float *from = twice + random_below(shift_key, (uint64_t)k, (uint64_t)d);
+        float *own = scratch + (RUN + APART) * t;
+        for (int64_t row = rows * t / threads, last = rows * (t + 1) / threads; row < last;) {
+            int64_t k = row / stretch, length = smaller(RUN, smaller(last, (k + 1) * stretch) - row), j = 0;
+            const float *from = twice + random_below(shift_key, (uint64_t)k, (uint64_t)d) + (row - k * stretch);
             for (; j + 64 <= length; j += 64) {
                 uint64_t signs = sign_word(sign_key, (uint64_t)(row + j));
                 for (int i = 0; i < IN_WORD; i++)
@@ -23,6 +24,7 @@ void intdim_cyclic_matvec(float *out, const float *base, float *image, const flo
             uint64_t signs = j < length ? sign_word(sign_key, (uint64_t)(row + j)) : 0;
             for (; j < length; j++, signs >>= 1) own[j] = flipped_one(from[j], signs);
             put(&to, own, row, length);
+            row += length;
         }
         settle();
     }
@@ -40,12 +42,36 @@ INLINE void add_flipped(float *sum, const float *value, int64_t count, uint64_t 
     for (; j < count; j++, signs >>= 1) sum[j] += flipped_one(value[j], signs);
 }
 
-/* total (one stretch): place p collects what coordinate p mod d gets. Stretch k is added into lane k mod lanes. */
+/* Places first to last of total, from all stretches in order: what one lane does, for as many threads as there are. */
+static void collect(float *total, const gradient *source, int64_t rows, int64_t d, int64_t stretch, uint64_t sign_key,
+                    uint64_t shift_key, int64_t first, int64_t last, float *own) {
+    memset(total + first, 0, (size_t)(last - first) * sizeof(float));
+    for (int64_t k = 0; k * stretch < rows; k++) {
+        int64_t length = smaller(stretch, rows - k * stretch);
+        int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d);
+        for (int64_t place = first, stop; place < last; place = stop) { /* weight place - shift of the stretch, modulo it */
+            int64_t weight = place < shift ? place - shift + stretch : place - shift;
+            stop = smaller(last, smaller(place + RUN, place < shift ? shift : last));
+            int64_t count = smaller(stop - place, length - weight), row = k * stretch + weight;
+            if (count > 0) add_flipped(total + place, take(source, row, count, own), count, sign_key, row);
+        }
+    }
+}
+
+/* total (one stretch): place p collects what coordinate p mod d gets. Stretch k is added into lane k mod lanes; a single
+ * lane, for long stretches, is shared by place. scratch: RUN, or if there are lanes a stretch, for each thread. */
 void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t d, int64_t stretch, uint64_t sign_key,
                            uint64_t shift_key, const int64_t *starts, const float *factors, int64_t count,
                            int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
     gradient source = {g, {starts, factors, count}, offset};
     int64_t stretches = (rows + stretch - 1) / stretch;
+    if (lanes == 1) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+        for (int t = 0; t < threads; t++)
+            collect(total, &source, rows, d, stretch, sign_key, shift_key, stretch * t / threads,
+                    stretch * (t + 1) / threads, scratch + (RUN + APART) * t);
+        return;
+    }
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
         float *own = scratch + (stretch + APART) * t;
