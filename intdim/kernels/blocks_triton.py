@@ -23,7 +23,16 @@ from torch import Tensor
 
 from intdim.errors import UserError
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.streams_triton import add_lanes, put, random_normals, random_signs, take
+from intdim.kernels.streams_triton import (
+    add_lanes,
+    flipped,
+    normals,
+    put,
+    random_normals,
+    random_signs,
+    sign_masks,
+    take,
+)
 
 LARGEST_WHOLE = 1 << 15  # numbers of a block that one program holds: 128 KiB
 PART = 1 << 13
@@ -49,16 +58,20 @@ def _matvec_whole(
     SIZE: tl.constexpr, STEPS: tl.constexpr, GAUSSIAN: tl.constexpr,
     HAS_BASE: tl.constexpr, HAS_IMAGE: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
+    first = tl.program_id(0).to(tl.int64) * SIZE
     place = tl.arange(0, SIZE)
-    row = tl.program_id(0).to(tl.int64) * SIZE + place
-    served = (tl.program_id(0) % sections).to(tl.int64) * SIZE
-    x = hadamard(tl.load(z + served + place) * random_signs(sign_key, row), SIZE, STEPS, 1)
+    z += (tl.program_id(0) % sections).to(tl.int64) * SIZE
+    x = hadamard(flipped(tl.load(z + place), sign_masks(sign_key, first, SIZE)), SIZE, STEPS, 1)
     if GAUSSIAN:
-        x = tl.gather(x, tl.load(order + place), 0) * random_normals(second_key, row)
+        x = tl.gather(x, tl.load(order + place), 0) * normals(second_key, first, SIZE)
     else:
-        x = x * random_signs(second_key, row)
+        x = flipped(x, sign_masks(second_key, first, SIZE))
     x = hadamard(x, SIZE, STEPS, 1)
-    put(out, base, image, row, x, row < rows, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED)
+    inside = place < tl.minimum(rows - first, SIZE).to(tl.int32)
+    put(
+        out + first, base + first, image + first, place, x, inside, offset + first, starts, factors, segments,
+        HAS_BASE, HAS_IMAGE, SCALED,
+    )  # fmt: skip
 
 
 @triton.jit
@@ -70,13 +83,15 @@ def _rmatvec_whole(
     place = tl.arange(0, SIZE)
     total = tl.zeros((SIZE,), dtype=tl.float32)
     for turn in range((blocks - tl.program_id(0) + lanes - 1) // lanes):
-        row = (lane + lanes * (turn + lane * 0)) * SIZE + place
-        x = hadamard(take(g, row, row < rows, offset, starts, factors, segments, SCALED), SIZE, STEPS, 1)
+        first = (lane + lanes * (turn + lane * 0)) * SIZE
+        inside = place < tl.minimum(rows - first, SIZE).to(tl.int32)
+        x = take(g + first, place, inside, offset + first, starts, factors, segments, SCALED)
+        x = hadamard(x, SIZE, STEPS, 1)
         if GAUSSIAN:
-            x = tl.gather(x * random_normals(second_key, row), tl.load(inverse + place), 0)
+            x = tl.gather(x * normals(second_key, first, SIZE), tl.load(inverse + place), 0)
         else:
-            x = x * random_signs(second_key, row)
-        total += hadamard(x, SIZE, STEPS, 1) * random_signs(sign_key, row)
+            x = flipped(x, sign_masks(second_key, first, SIZE))
+        total += flipped(hadamard(x, SIZE, STEPS, 1), sign_masks(sign_key, first, SIZE))
     tl.store(sums + lane * SIZE + place, total)
 
 
@@ -293,5 +308,8 @@ def _steps(size: int) -> int:
 
 
 def _warps(size: int) -> int:
-    """Return how many warps hold a block: about 32 numbers a thread, never more than 16 warps."""
-    return max(1, min(16, size // 1024))
+    """Return how many warps hold a block: 16 numbers a thread up to 2^13, so that several blocks share a processor.
+
+    Never a single one, whose lanes would gather from each other number by number and not through shared memory.
+    """
+    return max(2, min(16, size // 512))

@@ -1,4 +1,4 @@
-"""``one_hot`` on a GPU: what ``c/cyclic.c`` does. One program writes up to 1024 neighbouring weights of one stretch.
+"""``one_hot`` on a GPU: what ``c/cyclic.c`` does. One program writes 1024 weights, of two stretches at most.
 
 P z reads theta_0 and writes theta, 8 bytes per weight in float32; z stays in the cache. P^T g reads the gradient, 4
 bytes; stretch k is added into lane k mod lanes in the order of k, then the lanes: no atomic additions. Signs and shifts
@@ -14,23 +14,30 @@ from torch import Tensor
 
 from intdim.kernels.blocks_triton import LANES_HOLD, _destination, _segments
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.streams_triton import add_lanes, put, random_below, random_signs, take
+from intdim.kernels.streams_triton import add_lanes, any_sign_masks, flipped, put, random_below, sign_masks, take
 
 BLOCK = 1024
+WARPS = 2  # 16 weights a thread share what a program does once
 
 
 @triton.jit
 def _matvec(
-    out, base, image, twice, rows, d, stretch, across, sign_key, shift_key, offset, starts, factors, segments,
+    out, base, image, twice, rows, d, stretch, sign_key, shift_key, offset, starts, factors, segments,
     BLOCK_: tl.constexpr, HAS_BASE: tl.constexpr, HAS_IMAGE: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
-    number = tl.program_id(0).to(tl.int64) // across
-    place = (tl.program_id(0) % across) * BLOCK_ + tl.arange(0, BLOCK_)
-    row = number * stretch + place
-    mask = (place < stretch) & (row < rows)
-    shift = random_below(shift_key, number, d)
-    value = tl.load(twice + shift + place, mask=mask, other=0.0) * random_signs(sign_key, row)
-    put(out, base, image, row, value, mask, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED)
+    first = tl.program_id(0).to(tl.int64) * BLOCK_
+    place = tl.arange(0, BLOCK_)
+    number = first // stretch
+    next_at = (number + 1) * stretch - first  # the place where the next stretch begins; there is at most one
+    here = random_below(shift_key, number, d) + first - number * stretch
+    there = random_below(shift_key, number + 1, d) - next_at
+    inside = place < tl.minimum(rows - first, BLOCK_).to(tl.int32)
+    at = place + tl.where(place < tl.minimum(next_at, BLOCK_).to(tl.int32), 0, (there - here).to(tl.int32))
+    value = flipped(tl.load(twice + here + at, mask=inside, other=0.0), sign_masks(sign_key, first, BLOCK_))
+    put(
+        out + first, base + first, image + first, place, value, inside, offset + first, starts, factors, segments,
+        HAS_BASE, HAS_IMAGE, SCALED,
+    )  # fmt: skip
 
 
 @triton.jit
@@ -39,15 +46,19 @@ def _rmatvec(
     BLOCK_: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
     lane = tl.program_id(0).to(tl.int64)
-    place = tl.program_id(1) * BLOCK_ + tl.arange(0, BLOCK_)
+    start, place = tl.program_id(1) * BLOCK_, tl.arange(0, BLOCK_)
     total = tl.zeros((BLOCK_,), dtype=tl.float32)
     for turn in range((stretches - tl.program_id(0) + lanes - 1) // lanes):
         number = lane + lanes * (turn + lane * 0)
-        back = place - random_below(shift_key, number, d)
-        row = number * stretch + tl.where(back < 0, back + stretch, back)
-        mask = (place < stretch) & (row < rows)
-        total += take(g, row, mask, offset, starts, factors, segments, SCALED) * random_signs(sign_key, row)
-    tl.store(sums + lane * stretch + place, total, mask=place < stretch)
+        shift = random_below(shift_key, number, d)
+        late = number * stretch + start - shift  # row of the first place, if it lies behind the shift
+        before = place < tl.minimum(tl.maximum(shift - start, 0), BLOCK_).to(tl.int32)
+        row = place + tl.where(before, stretch, 0)
+        mask = (place < stretch - start) & (row < tl.minimum(rows - late, 2 * stretch).to(tl.int32))
+        early, signs = any_sign_masks(sign_key, late + stretch, BLOCK_), any_sign_masks(sign_key, late, BLOCK_)
+        value = take(g + late, row, mask, offset + late, starts, factors, segments, SCALED)
+        total += flipped(value, tl.where(before, early, signs))
+    tl.store(sums + lane * stretch + start + place, total, mask=place < stretch - start)
 
 
 def matvec(to: Destination, twice: Tensor, rows: int, d: int, stretch: int, sign_key: int, shift_key: int) -> None:
@@ -65,9 +76,20 @@ def matvec(to: Destination, twice: Tensor, rows: int, d: int, stretch: int, sign
     if not rows:
         return
     out, flags, where = _destination(to)
-    across = triton.cdiv(stretch, BLOCK)
-    _matvec[(triton.cdiv(rows, stretch) * across,)](
-        out, *where, twice, rows, d, stretch, across, sign_key, shift_key, *_segments(to, twice), BLOCK_=BLOCK, **flags
+    assert stretch >= BLOCK
+    _matvec[(triton.cdiv(rows, BLOCK),)](
+        out,
+        *where,
+        twice,
+        rows,
+        d,
+        stretch,
+        sign_key,
+        shift_key,
+        *_segments(to, twice),
+        BLOCK_=BLOCK,
+        **flags,
+        num_warps=WARPS,
     )
 
 
@@ -84,7 +106,7 @@ def rmatvec(
     sums, total = like.new_empty(lanes * stretch), like.new_empty(stretch)
     _rmatvec[(lanes, triton.cdiv(stretch, BLOCK))](
         sums, g, rows, d, stretch, stretches, lanes, sign_key, shift_key, *_segments(source, g),
-        BLOCK_=BLOCK, SCALED=source.scaling is not None,
+        BLOCK_=BLOCK, SCALED=source.scaling is not None, num_warps=WARPS,
     )  # fmt: skip
     add_lanes[(triton.cdiv(stretch, 256),)](total, sums, stretch, lanes, BLOCK=256)
     return total

@@ -17,6 +17,30 @@ from .test_native import normal, products
 triton = pytest.importorskip("triton")
 
 from intdim.kernels import blocks_triton, dense_triton, one_hot_triton  # noqa: E402
+from intdim.kernels.streams_triton import (  # noqa: E402
+    any_sign_masks,
+    flipped,
+    normals,
+    random_normals,
+    sign_masks,
+)
+
+tl = triton.language
+
+
+@triton.jit
+def _gaussians(neighbours, any_order, key, first, SIZE: tl.constexpr):
+    first, place = first + tl.full((), 0, tl.int64), tl.arange(0, SIZE)
+    tl.store(neighbours + place, normals(key, first, SIZE))
+    tl.store(any_order + place, random_normals(key, first + place))
+
+
+@triton.jit
+def _signs(out, key, first, SIZE: tl.constexpr, ALIGNED: tl.constexpr):
+    first = first + tl.full((), 0, tl.int64)
+    masks = sign_masks(key, first, SIZE) if ALIGNED else any_sign_masks(key, first, SIZE)
+    tl.store(out + tl.arange(0, SIZE), flipped(tl.full((SIZE,), 1.0, tl.float32), masks))
+
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 KINDS = ("one_hot", "orthogonal", "fastfood")
@@ -55,12 +79,13 @@ def test_p_z_has_the_bits_of_the_twin(kind, D, d, monkeypatch, request):
     expected = products(P)
     request.getfixturevalue("by_triton")
     if DEVICE == "cuda":
-        pytest.skip("the logarithm of a GPU may round another way")
+        pytest.skip("torch on a GPU may round another way")
     found = products(P)
-    for number in (0, 2, 3, 4):  # P z, theta_0 + P z, theta_0 + S P z, its image
-        assert torch.equal(found[number], expected[number])
-    for number in (1, 5):  # P^T g, P^T S g: other lanes
-        assert closeness(found[number], expected[number]) < 1e-6
+    for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+        if kind == "fastfood" or number in (1, 5):  # Gaussians to rounding; P^T g and P^T S g are added in other lanes
+            assert closeness(one, other) < 1e-6
+        else:
+            assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
@@ -72,7 +97,7 @@ def test_same_lanes_same_bits(kind, monkeypatch, request):
     request.getfixturevalue("by_triton")
     keys = blocks.sign_key, blocks.middle_key
     total = blocks_triton.rmatvec(source, blocks.rows, 1, blocks.size, *keys, blocks._inverse, lanes=blocks.lanes)
-    assert torch.equal(total, expected)
+    assert torch.equal(total, expected) if kind == "orthogonal" else closeness(total, expected) < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
@@ -128,7 +153,7 @@ def test_dense_is_made_in_tiles(by_triton):
     D, d = 301, 70
     P = make_projection("dense", D, d, 3, DEVICE)
     tiled = type(P)(D, d, 3, DEVICE, stored=False)  # type: ignore[call-arg]
-    assert (tiled._lengths - P._lengths).abs().max().item() < 1e-12  # type: ignore[attr-defined]
+    assert (tiled._lengths / P._lengths - 1).abs().max().item() < 3e-7  # type: ignore[attr-defined]
     for one, other in zip(products(tiled), products(P), strict=True):
         assert closeness(one, other) < 1e-6
     assert tiled.state_bytes <= 8 * d
@@ -141,12 +166,35 @@ def test_gaussians_and_integers_are_those_of_the_streams(by_triton):
         unit = torch.zeros(d)
         unit[column] = 1
         dense_triton.matvec(Destination(out), unit, 50, d, key)
-        assert torch.equal(out, streams.gaussians(key, 0, 50 * d).float().view(50, d)[:, column])
+        exact = streams.gaussians(key, 0, 50 * d).view(50, d)[:, column]
+        assert (out - exact).abs().max().item() < 1e-6
     place, row = torch.arange(20_000, dtype=torch.float32), torch.empty(21_000)
     shift = streams.integers(5, 0, 3, 7000)
     one_hot_triton.matvec(Destination(row), place, 21_000, 7000, 7000, 4, 5)
     starts = row[::7000].abs()
     assert starts.tolist() == shift.float().tolist()
+
+
+@pytest.mark.parametrize("first", [0, 1 << 40, 12_346])
+def test_gaussians_in_float32_are_exact_to_rounding(first, by_triton):
+    """A hundred thousand of them: 6e-7 was the worst of a million, float32 alone rounds by 2.4e-7."""
+    size = 1 << 17
+    neighbours, any_order = (torch.empty(size, device=DEVICE) for _ in range(2))
+    _gaussians[(1,)](neighbours, any_order, 1234567, first, SIZE=size)
+    exact = streams.gaussians(1234567, first, size)
+    assert (neighbours.cpu() - exact).abs().max().item() < 1e-6
+    assert (any_order.cpu() - exact).abs().max().item() < 1e-6
+
+
+@pytest.mark.parametrize("first", [0, 1, 63, 64, 1000, (1 << 40) + 7])
+def test_signs_are_those_of_the_streams_from_any_place(first, by_triton):
+    expected = streams.signs(99, first, 256)
+    out = torch.empty(256, device=DEVICE)
+    _signs[(1,)](out, 99, first, SIZE=256, ALIGNED=False)
+    assert torch.equal(out.cpu(), expected)
+    if first % 64 == 0:
+        _signs[(1,)](out.zero_(), 99, first, SIZE=256, ALIGNED=True)
+        assert torch.equal(out.cpu(), expected)
 
 
 def test_a_block_beyond_the_kernels_is_an_error():

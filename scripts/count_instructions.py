@@ -1,0 +1,95 @@
+"""What the GPU kernels cost, without a GPU: instructions, registers and spilled bytes of the machine code they become.
+
+    python scripts/count_instructions.py
+
+Compiles the kernels of one_hot, orthogonal and fastfood for compute capability 9.0 with Triton's own assembler and
+reads the result with its disassembler. A thread's instructions divided by its weights bound the speed from below: a
+processor of a card issues 4 x 32 a cycle, so k instructions a weight take k / 128 cycles there at least (H200: 132
+processors, 1.98 GHz, hence k / 33,000 nanoseconds), however fast memory is. Every instruction is counted once, so a loop
+counts as one turn, that is one block. This is no measurement: it says which kernels cannot be bound by memory. Writes
+scripts/results/gpu-instructions.json.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from intdim.durable import write_json
+from intdim.kernels import blocks_triton, one_hot_triton
+
+RESULTS = Path(__file__).parent / "results" / "gpu-instructions.json"
+TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64", "rows": "i64", "offset": "i64"}
+FLOATS = ("z", "image", "sums", "factors", "twice", "out", "base", "g")
+PLAIN = {"HAS_BASE": True, "HAS_IMAGE": False, "SCALED": False}  # theta = theta_0 + P z
+ISSUED = 132 * 4 * 32 * 1.98  # instructions of a thread that an H200 issues in a nanosecond
+
+
+def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> dict[str, Any]:
+    """Return the figures of one kernel, whose program makes ``weights`` weights with so many warps."""
+    types = {
+        name: TYPES.get(name, "*fp32" if name in FLOATS else "i64" if "key" in name else "i32")
+        for name in kernel.arg_names
+    }
+    aligned = {(place,): [["tt.divisibility", 16]] for place, kind in enumerate(types.values()) if kind[0] == "*"}
+    types |= dict.fromkeys(constants, "constexpr")
+    places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
+    source = ASTSource(kernel, types, constexprs=places, attrs=aligned)
+    made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(made.asm["cubin"])
+        file.flush()
+        code = _told("nvdisasm", "-c", file.name)
+        usage = _told("cuobjdump", "-res-usage", file.name)
+    instructions = len(re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+\S", code, re.MULTILINE))
+    spent = {name: int(value) for name, value in re.findall(r"(REG|STACK):(\d+)", usage)}
+    per_weight = instructions * 32 * warps / weights
+    return {
+        "warps": warps,
+        "instructions_per_weight": per_weight,
+        "least_ns_per_weight": per_weight / ISSUED,
+        "registers": spent["REG"],
+        "spilled_bytes": spent["STACK"],
+        "shared_bytes": made.metadata.shared,
+    }
+
+
+def _told(tool: str, *words: str) -> str:
+    return subprocess.run([str(TOOLS / tool), *words], check=True, capture_output=True, text=True).stdout
+
+
+def main() -> int:
+    """Count, print, write."""
+    block, warps = one_hot_triton.BLOCK, one_hot_triton.WARPS
+    rows: dict[str, dict[str, Any]] = {
+        "one_hot, P z": count(one_hot_triton._matvec, {"BLOCK_": block, **PLAIN}, warps, block),
+        "one_hot, P^T g": count(one_hot_triton._rmatvec, {"BLOCK_": block, "SCALED": False}, warps, block),
+    }
+    for kind, gaussian in (("orthogonal", False), ("fastfood", True)):
+        for size in (256, 1024, 4096):
+            shape = {"SIZE": size, "STEPS": size.bit_length() - 1, "GAUSSIAN": gaussian}
+            warps = blocks_triton._warps(size)
+            rows[f"{kind}, n={size}, P z"] = count(blocks_triton._matvec_whole, shape | PLAIN, warps, size)
+            back = count(blocks_triton._rmatvec_whole, shape | {"SCALED": False}, warps, size)
+            rows[f"{kind}, n={size}, P^T g"] = back
+    print(f"{'':28s} warps  instructions a weight  registers  spilled  shared")
+    for name, row in rows.items():
+        print(
+            f"{name:28s} {row['warps']:5d} {row['instructions_per_weight']:22.0f} {row['registers']:10d} "
+            f"{row['spilled_bytes']:8d} {row['shared_bytes']:7d}"
+        )
+    write_json(RESULTS, {"kernels": rows, "triton": triton.__version__, "python": sys.version.split()[0]})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
