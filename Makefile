@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine: `make sweep` and `make test`.
 # make sweep ARGS="model=roberta-base task=mrpc"     real work
 # make paper                                         the paper in miniature, offline, and its report
+# make gpu                                           on a machine with a CUDA device: its tests, and what things cost
 # make lint                                          format, lint, types, import rules
 
 VENV := .venv
@@ -10,7 +11,7 @@ ARGS ?=
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: sweep paper test lint install clean
+.PHONY: sweep paper test gpu lint install clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/intdim sweep $(ARGS)
@@ -21,6 +22,13 @@ paper: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 $(ARGS)
+
+gpu: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m gpu $(ARGS)
+	$(BIN)/python scripts/bench_projections.py --device cuda --d 16,1000,4096,65536 --out scripts/results/projections-cuda.json \
+		--projections one_hot,orthogonal,fastfood
+	$(BIN)/python scripts/bench_step.py --device cuda --precision bf16 --layers 12 --hidden 768 --batch 32 --length 128 \
+		--out scripts/results/step-cuda.json
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -6,9 +6,10 @@ First every projection is compared with its definition and put through the dot t
 is printed and the status is 1. Then each repeat times a copy of D floats and both products of every contender at every
 d of the list ``--d``, one after the other, so that what else the machine does falls on all alike. Contenders are the
 projections, and ``butterfly``: a padded Fastfood with one addition and one subtraction per stage over the whole array,
-the usual way to write it, kept here as the yardstick. Peak memory is that of a fresh process that makes P and both
-products. Writes scripts/results/projections.json with machine, versions and load. Quartiles that lie far apart say that
-the machine was busy: compare such rows with nothing.
+the usual way to write it, kept here as the yardstick. ``bandwidth`` is that of theta_0 + P z, which reads theta_0 and
+writes theta as a copy reads and writes, as a share of the copy's. Peak memory is that of a fresh process that makes P
+and both products. Writes scripts/results/projections.json with machine, versions and load. Quartiles that lie far apart
+say that the machine was busy: compare such rows with nothing.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Butterfly:
         self.gaussians = torch.randn(self.size, generator=chooser).to(device)
         self.scale = 1 / math.sqrt(self.size * D)
 
+    def write(self, z: Tensor, theta_0: Tensor, out: Tensor) -> None:
+        """Put theta_0 + P z into ``out``."""
+        self.matvec(z, out)
+        out += theta_0
+
     @property
     def state_bytes(self) -> int:
         """Two tables of float32 and one of int64."""
@@ -82,7 +88,7 @@ class Butterfly:
 
 
 def make(name: str, D: int, d: int, device: torch.device) -> Any:
-    """Return a contender with ``matvec(z, out)``, ``rmatvec(g)`` and ``state_bytes``."""
+    """Return a contender with ``matvec(z, out)``, ``rmatvec(g)``, ``write(z, theta_0, out)`` and ``state_bytes``."""
     return Butterfly(D, d, 0, device) if name == BUTTERFLY else make_projection(name, D, d, 0, device)
 
 
@@ -143,7 +149,7 @@ def measure(
     made = {
         (d, name): make(name, D, d, device) for d in dimensions for name in names if name != "dense" or affordable(D, d)
     }
-    taken: dict[tuple[int, str], list[tuple[float, float]]] = {key: [] for key in made}
+    taken: dict[tuple[int, str], list[tuple[float, float, float]]] = {key: [] for key in made}
     copies: dict[int, list[float]] = {d: [] for d in dimensions}
     for repeat in range(repeats + 1):
         for (d, name), P in made.items():
@@ -151,18 +157,21 @@ def measure(
             copy = seconds(lambda g=g: out.copy_(g), device)
             forth = seconds(lambda P=P, z=z: P.matvec(z, out=out), device)
             back = seconds(lambda P=P, g=g: P.rmatvec(g), device)
+            moved = seconds(lambda P=P, z=z, g=g: P.write(z, g, out), device)
             if repeat:  # the first one warms up
                 copies[d].append(copy)
-                taken[d, name].append((forth, back))
+                taken[d, name].append((forth, back, moved))
     tables = []
     for d in dimensions:
         copy, rows = statistics.median(copies[d]), {}
         for name in (name for other, name in made if other == d):
-            pairs = taken[d, name]
-            both = quartiles([forth + back for forth, back in pairs])
+            times = taken[d, name]
+            both, write = quartiles([forth + back for forth, back, _ in times]), quartiles([row[2] for row in times])
             rows[name] = {
-                "matvec_seconds": quartiles([forth for forth, _ in pairs]),
-                "rmatvec_seconds": quartiles([back for _, back in pairs]),
+                "matvec_seconds": quartiles([row[0] for row in times]),
+                "rmatvec_seconds": quartiles([row[1] for row in times]),
+                "write_seconds": write,
+                "write_of_copy_bandwidth": copy / write[1],
                 "both_seconds": both,
                 "both_in_copies": both[1] / copy,
                 "both_ns_per_weight": 1e9 * both[1] / D,
@@ -253,13 +262,17 @@ def main() -> int:
             f"D={options.D} d={table['d']}, {options.threads} threads: "
             f"copy of D floats {copy:.1f} ms ({low:.1f} to {high:.1f})"
         )
-        print(f"{'':16s} {'copies':>7s} {'quartiles':>15s} {'ns/weight':>10s} {'state B/w':>10s} {'peak MiB':>9s}")
+        print(
+            f"{'':16s} {'copies':>7s} {'quartiles':>15s} {'ns/weight':>10s} {'bandwidth':>10s} {'state B/w':>10s} "
+            f"{'peak MiB':>9s}"
+        )
         for name, row in table["projections"].items():
             row["peak_bytes"] = fresh_peak(name, options.D, table["d"], options.device, options.threads)
             edges = " to ".join(f"{1e3 * value / copy:.1f}" for value in row["both_seconds"][::2])
             print(
                 f"{name:16s} {row['both_in_copies']:7.1f} {edges:>15s} {row['both_ns_per_weight']:10.2f} "
-                f"{row['state_bytes_per_weight']:10.2f} {row['peak_bytes'] / 2**20:9.0f}",
+                f"{row['write_of_copy_bandwidth']:10.0%} {row['state_bytes_per_weight']:10.2f} "
+                f"{row['peak_bytes'] / 2**20:9.0f}",
                 flush=True,
             )
     flat = flatness(tables)

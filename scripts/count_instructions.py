@@ -5,9 +5,9 @@
 Compiles the kernels of one_hot, orthogonal and fastfood for compute capability 9.0 with Triton's own assembler and
 reads the result with its disassembler. A thread's instructions divided by its weights bound the speed from below: a
 processor of a card issues 4 x 32 a cycle, so k instructions a weight take k / 128 cycles there at least (H200: 132
-processors, 1.98 GHz, hence k / 33,000 nanoseconds), however fast memory is. Every instruction is counted once, so a loop
-counts as one turn, that is one block. This is no measurement: it says which kernels cannot be bound by memory. Writes
-scripts/results/gpu-instructions.json.
+processors, 1.98 GHz, hence k / 33,000 nanoseconds), however fast memory is. Every instruction is counted once, so a
+loop counts as one turn, that is one block. This is no measurement: it says which kernels cannot be bound by memory.
+Writes scripts/results/gpu-instructions.json.
 """
 
 from __future__ import annotations
