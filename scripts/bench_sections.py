@@ -36,24 +36,22 @@ from intdim.single import train_one
 from intdim.worker import JOBS
 
 RESULTS = Path(__file__).parent / "results" / "sections.json"
-VARIANTS: dict[str, dict[str, dict[str, int]]] = {
-    "whole": {
-        "fastfood": {"largest_block": 1 << 40},
-        "orthogonal": {"largest_block": 1 << 40},
-        "kronecker": {"side": 1 << 20, "columns": 1 << 20},
-    },
-    "dealt": {
-        "fastfood": {"largest_block": 16},
-        "orthogonal": {"largest_block": 16},
-        "kronecker": {"side": 4, "columns": 16},
-    },
-}
+VARIANTS = ("whole", "dealt")
+
+
+def limits(variant: str, coordinates: int) -> dict[str, dict[str, int]]:
+    """Return what each kind is made with."""
+    if variant == "whole":
+        stacked, factors = {"largest_block": 1 << 40}, {"side": 1 << 20, "columns": 1 << 20}
+    else:
+        stacked, factors = {"largest_block": coordinates}, {"side": 4, "columns": 16}
+    return {"fastfood": stacked, "orthogonal": stacked, "kronecker": factors}
 
 
 def train(variant: str, options: argparse.Namespace) -> None:
     """Make all runs of one variant in this process, and write their scores."""
-    for kind, limits in VARIANTS[variant].items():
-        PROJECTIONS[kind] = cast(type[Projection], functools.partial(PROJECTIONS[kind], **limits))
+    for kind, options_of_kind in limits(variant, options.coordinates).items():
+        PROJECTIONS[kind] = cast(type[Projection], functools.partial(PROJECTIONS[kind], **options_of_kind))
     folder = Path(options.folder) / variant
     scores: dict[str, dict[str, list[float]]] = {}
     for kind in options.projections.split(","):
@@ -101,6 +99,9 @@ def main() -> int:
     parser.add_argument("--d", default="64,256,1024", help="with commas")
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--step-length", type=float, default=10.0)
+    parser.add_argument(
+        "--coordinates", type=int, default=16, help="how many a section of the second variant has at most"
+    )
     parser.add_argument("--projections", default="orthogonal,fastfood,kronecker")
     parser.add_argument("--folder", default="outputs/sections")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -130,7 +131,12 @@ def main() -> int:
     machine = {"processor": platform.machine(), "cores": os.cpu_count()}
     versions = {"python": sys.version.split()[0], "torch": torch.__version__}
     arguments = {"d": options.d, "seeds": options.seeds, "step_length": options.step_length, "words": options.words}
-    written = {"arguments": arguments, "limits": VARIANTS, "tables": tables, "scores": {"whole": whole, "dealt": dealt}}
+    written = {
+        "arguments": arguments,
+        "limits": {variant: limits(variant, options.coordinates) for variant in VARIANTS},
+        "tables": tables,
+        "scores": {"whole": whole, "dealt": dealt},
+    }
     write_json(options.out, written | {"machine": machine, "versions": versions})
     return 0
 
