@@ -22,6 +22,7 @@ import triton.language as tl
 from torch import Tensor
 
 from intdim.errors import UserError
+from intdim.kernels import flow
 from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.streams_triton import (
     add_lanes,
@@ -159,17 +160,12 @@ def _add_blocks(sums, source, first, count, lanes, SIZE: tl.constexpr, BLOCK: tl
     tl.store(at, total)
 
 
-def lanes_for(blocks: int, size: int, sections: int = 1) -> int:
-    """Return in how many lanes a GPU adds up ``blocks`` blocks of ``size`` numbers, a multiple of ``sections``."""
-    return sections * max(1, min(-(-blocks // sections), max(16, LANES_HOLD // size) // sections))
-
-
-def matvec(to: Destination, padded: Tensor, rows: int, sign_key: int, middle_key: int, order: Tensor | None) -> None:
+def matvec(to: Destination, z: Tensor, rows: int, sign_key: int, middle_key: int, order: Tensor | None) -> None:
     """Write (H M H B) z for ``rows`` rows into ``to``.
 
     Args:
         to: float32 or bfloat16; computed in float32, rounded at the end.
-        padded: z dealt into sections, scaled, padded with zeros, float32, shape ``(sections, n)``; n is a power of two
+        z: dealt into sections, scaled, padded with zeros, float32, shape ``(sections, n)``; n is a power of two
             from 64 to 2^22, and at most 2^15 where there are several sections.
         rows: D of this piece.
         sign_key: stream of B.
@@ -180,7 +176,7 @@ def matvec(to: Destination, padded: Tensor, rows: int, sign_key: int, middle_key
     Raises:
         UserError: a block larger than the kernels take.
     """
-    (sections, size), z = padded.shape, padded
+    sections, size = z.shape
     check(size, sections)
     if not rows:
         return
@@ -235,7 +231,7 @@ def rmatvec(
     blocks, gaussian = -(-rows // size), inverse is not None
     if not rows:
         return like.new_zeros(sections, size)
-    lanes = lanes_for(blocks, size, sections) if lanes is None else lanes
+    lanes = flow.lanes(blocks, size, sections, LANES_HOLD) if lanes is None else lanes
     scaled = source.scaling is not None
     total, segments = like.new_empty(sections, size), _segments(source, g)
     if size <= LARGEST_WHOLE:

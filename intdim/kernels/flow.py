@@ -17,14 +17,14 @@ LANES_HOLD = 1 << 16  # numbers in all lanes of an adjoint, where a row of them 
 FEWEST_LANES = 16
 
 
-def lanes(count: int, length: int, sections: int = 1) -> int:
+def lanes(count: int, length: int, sections: int = 1, hold: int = LANES_HOLD) -> int:
     """Return in how many lanes an adjoint adds up ``count`` pieces of ``length`` numbers.
 
     Piece k is added into lane k mod lanes, and the lanes at the end, one after the other: a fixed order that several
-    threads can share. The number depends on the sizes alone. It is a multiple of ``sections``, where piece k belongs to
-    section k mod sections and a lane to that of its pieces.
+    threads can share. The number depends on the sizes alone: ``hold`` numbers in all lanes, or the fewest lanes. It is
+    a multiple of ``sections``, where piece k belongs to section k mod sections and a lane to that of its pieces.
     """
-    return sections * max(1, min(-(-count // sections), max(FEWEST_LANES, LANES_HOLD // length) // sections))
+    return sections * max(1, min(-(-count // sections), max(FEWEST_LANES, hold // length) // sections))
 
 
 def chunks(count: int, in_lanes: int, at_once: int) -> list[tuple[int, int]]:

@@ -171,26 +171,8 @@ def _agrees(made: ctypes.CDLL) -> bool:
 
     z = torch.arange(-100, 412, dtype=torch.float32) / 7
     out, scratch = torch.empty(512), torch.empty(2 * (512 + APART))
-    made.intdim_blocks_matvec(
-        out.data_ptr(),
-        None,
-        None,
-        z.data_ptr(),
-        512,
-        512,
-        1,
-        3,
-        4,
-        None,
-        None,
-        None,
-        None,
-        0,
-        0,
-        0,
-        scratch.data_ptr(),
-        1,
-    )
+    places, sizes, nothing = [out.data_ptr(), None, None, z.data_ptr()], [512, 512, 1, 3, 4], [None] * 4
+    made.intdim_blocks_matvec(*places, *sizes, *nothing, 0, 0, 0, scratch.data_ptr(), 1)
     inner = butterflies.transform((z * streams.signs(3, 0, 512)).view(512, 1))
     return torch.equal(out, butterflies.transform(inner * streams.signs(4, 0, 512)[:, None]).view(-1))
 

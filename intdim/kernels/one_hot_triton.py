@@ -12,6 +12,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from intdim.kernels import flow
 from intdim.kernels.blocks_triton import LANES_HOLD, _destination, _segments
 from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.streams_triton import add_lanes, any_sign_masks, flipped, put, random_below, sign_masks, take
@@ -78,19 +79,9 @@ def matvec(to: Destination, twice: Tensor, rows: int, d: int, stretch: int, sign
     out, flags, where = _destination(to)
     assert stretch >= BLOCK
     _matvec[(triton.cdiv(rows, BLOCK),)](
-        out,
-        *where,
-        twice,
-        rows,
-        d,
-        stretch,
-        sign_key,
-        shift_key,
-        *_segments(to, twice),
-        BLOCK_=BLOCK,
-        **flags,
-        num_warps=WARPS,
-    )
+        out, *where, twice, rows, d, stretch, sign_key, shift_key, *_segments(to, twice),
+        BLOCK_=BLOCK, **flags, num_warps=WARPS,
+    )  # fmt: skip
 
 
 def rmatvec(
@@ -102,7 +93,7 @@ def rmatvec(
     if not rows:
         return like.new_zeros(stretch)
     stretches = triton.cdiv(rows, stretch)
-    lanes = max(1, min(stretches, max(16, LANES_HOLD // stretch))) if lanes is None else lanes
+    lanes = flow.lanes(stretches, stretch, hold=LANES_HOLD) if lanes is None else lanes
     sums, total = like.new_empty(lanes * stretch), like.new_empty(stretch)
     _rmatvec[(lanes, triton.cdiv(stretch, BLOCK))](
         sums, g, rows, d, stretch, stretches, lanes, sign_key, shift_key, *_segments(source, g),

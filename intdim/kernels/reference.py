@@ -15,7 +15,9 @@ from torch import Tensor
 
 from intdim.kernels import streams
 
-LARGEST_BLOCK = 4096
+LARGEST_BLOCK = 4096  # of fastfood and orthogonal
+LARGEST_SIDE = 16  # columns of kronecker's Q2
+MOST_COLUMNS = 256  # of a part of kronecker's Q1
 
 
 def hadamard(size: int) -> Tensor:
@@ -139,7 +141,7 @@ def one_hot(D: int, d: int, seed: int) -> Tensor:
     return P / P.norm(dim=0) if d <= D else P * math.sqrt(d / D)
 
 
-def kronecker(D: int, d: int, seed: int, side: int = 16, columns: int = 256) -> Tensor:
+def kronecker(D: int, d: int, seed: int, side: int = LARGEST_SIDE, columns: int = MOST_COLUMNS) -> Tensor:
     """Q1 (x) Q2 on the first d columns, its missing rows filled up, then shuffled within hands of about 2^16 rows.
 
     Q2 has at most ``side`` columns if that is possible; Q1 is a direct sum of parts with at most ``columns``.

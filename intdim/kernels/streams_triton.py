@@ -136,8 +136,8 @@ def _box_muller(u, v):
 def put(out, base, image, row, value, mask, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED):
     """Write P z of some rows: ``image = value`` and ``out = base + factor value``, or ``out = value`` without a base.
 
-    Rows are int64 and count from the start of the tensors; ``offset`` is added to look up the segment. ``starts`` are
-    int64, ascending from 0, ``factors`` float32, both ``segments`` long.
+    Rows count from where the pointers are; ``offset`` (int64) is added to look up the segment. ``starts`` are int64,
+    ascending from 0, ``factors`` float32, both ``segments`` long.
     """
     if HAS_IMAGE:
         tl.store(image + row, value, mask=mask)

@@ -11,11 +11,10 @@ from torch.nn import functional
 
 from intdim.kernels import native, streams
 from intdim.kernels.flow import Destination, Gradient
+from intdim.kernels.reference import LARGEST_SIDE, MOST_COLUMNS
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 HAND = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in cache
-LARGEST_SIDE = 16  # columns of Q2
-MOST_COLUMNS = 256  # of a part of Q1
 RUN, ROWS_AT_ONCE, STRIP = 1024, 5, 512  # as in kernels/c/hands.c
 
 

@@ -54,9 +54,10 @@ class Orthogonal(Projection):
         else:
             self.tail = D % size + (size if size < D else 0)
         body = D - self.tail
-        self._of_tail = slice(body // size % count, None, count)  # the coordinates that the last block serves
+        last = body // size % count  # the section of the last block
+        self._of_tail = slice(last, None, count)
         rows = self.sections.rows(body)
-        rows[body // size % count] += self.tail
+        rows[last] += self.tail
         first_key = streams.stream_key(seed, self.name, "first signs")
         second_key = streams.stream_key(seed, self.name, "second signs")
         self._blocks = SignedBlocks(body, self.sections, first_key, second_key, None, self.device, elements_at_once)
@@ -66,7 +67,7 @@ class Orthogonal(Projection):
         self._scales = torch.tensor(
             [math.sqrt(size / number) / size for number in rows], device=self.device, dtype=torch.float64
         )
-        self._tail_scale = 1 / math.sqrt(self.tail * rows[body // size % count]) if self.tail else 0.0
+        self._tail_scale = 1 / math.sqrt(self.tail * rows[last]) if self.tail else 0.0
 
     def _write(self, z: Tensor, to: Destination) -> None:
         body = self.D - self.tail

@@ -9,11 +9,8 @@ from intdim.request import CellRequest
 from tests.cli.command import call, composed, requests
 
 PAPER = [name for name in choices("experiment") if name.startswith("paper/")]
-SAME = (
-    "paper/figure2",
-    "paper/figure4",
-    "paper/figure5",
-)  # dozens of cells each, composed once, in a test of their own
+# dozens of cells each, composed once, in a test of their own
+SAME = ("paper/figure2", "paper/figure4", "paper/figure5")
 SIX = {"mrpc", "qqp", "yelp-polarity", "sst2", "mnli", "anli"}
 
 
