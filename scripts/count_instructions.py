@@ -29,22 +29,29 @@ from intdim.kernels import blocks_triton, one_hot_triton
 RESULTS = Path(__file__).parent / "results" / "gpu-instructions.json"
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64", "rows": "i64", "offset": "i64"}
-FLOATS = ("z", "image", "sums", "factors", "twice", "out", "base", "g")
+FLOATS = ("z", "image", "sums", "factors", "twice")
+WEIGHTS = ("out", "base", "g")
 PLAIN = {"HAS_BASE": True, "HAS_IMAGE": False, "SCALED": False}  # theta = theta_0 + P z
 ISSUED = 132 * 4 * 32 * 1.98  # instructions of a thread that an H200 issues in a nanosecond
 
 
-def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> dict[str, Any]:
-    """Return the figures of one kernel, whose program makes ``weights`` weights with so many warps."""
+def compiled(kernel: Any, constants: dict[str, Any], warps: int = 4, dtype: str = "fp32") -> Any:
+    """Return a kernel in the machine code of compute capability 9.0, for weights of ``dtype``."""
     types = {
         name: TYPES.get(name, "*fp32" if name in FLOATS else "i64" if "key" in name else "i32")
         for name in kernel.arg_names
     }
+    types |= {name: f"*{dtype}" for name in WEIGHTS if name in types}
     aligned = {(place,): [["tt.divisibility", 16]] for place, kind in enumerate(types.values()) if kind[0] == "*"}
     types |= dict.fromkeys(constants, "constexpr")
     places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
     source = ASTSource(kernel, types, constexprs=places, attrs=aligned)
-    made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
+    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
+
+
+def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> dict[str, Any]:
+    """Return the figures of one kernel, whose program makes ``weights`` weights with so many warps."""
+    made = compiled(kernel, constants, warps)
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(made.asm["cubin"])
         file.flush()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -215,35 +216,27 @@ def test_a_cuda_device_without_triton_says_so(monkeypatch):
         gpu.available.cache_clear()
 
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 COMPILE = """
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
+from count_instructions import compiled
 from intdim.kernels import blocks_triton as blocks, one_hot_triton as one_hot
-TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64", "rows": "i64", "offset": "i64"}
-FLOATS = ("z", "image", "sums", "factors", "twice")
-
-def build(kernel, weights, constants):
-    types = {name: TYPES.get(name, "*fp32" if name in FLOATS else "i64" if "key" in name else "i32")
-             for name in kernel.arg_names}
-    types |= {name: "*" + weights for name in ("out", "base", "g") if name in types}
-    types |= dict.fromkeys(constants, "constexpr")
-    places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
-    made = triton.compile(ASTSource(kernel, types, constexprs=places), target=GPUTarget("cuda", 90, 32))
-    assert made.asm["cubin"]
 
 flags = {"HAS_BASE": True, "HAS_IMAGE": True, "SCALED": True}
 block = {"SIZE": 512, "STEPS": 9, "GAUSSIAN": True}
-build(blocks._matvec_whole, "fp32", block | flags)
-build(blocks._rmatvec_whole, "bf16", block | {"SCALED": True})
-build(one_hot._matvec, "bf16", {"BLOCK_": 1024} | flags)
-build(one_hot._rmatvec, "fp32", {"BLOCK_": 1024, "SCALED": True})
+for made in (
+    compiled(blocks._matvec_whole, block | flags),
+    compiled(blocks._rmatvec_whole, block | {"SCALED": True}, dtype="bf16"),
+    compiled(one_hot._matvec, {"BLOCK_": 1024} | flags, dtype="bf16"),
+    compiled(one_hot._rmatvec, {"BLOCK_": 1024, "SCALED": True}),
+):
+    assert made.asm["cubin"]
 """
 
 
 def test_the_kernels_compile_for_a_gpu_that_is_not_here(tmp_path):
     """To machine code of compute capability 9.0: what the interpreter lets pass, the compiler may not."""
     environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(SCRIPTS), os.environ.get("PYTHONPATH", "")])
     made = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr[-3000:]
 
