@@ -131,7 +131,7 @@ def certificates(out: Path, words: list[str], results: Path) -> int:
         rows.append(row)
         print("\n".join(row["said"]))
         print(f"  {row['runs']} runs, {row['cpu_seconds']} CPU seconds; bytes: {row['bytes']}\n", flush=True)
-    from intdim.execute import versions  # brings torch
+    from intdim.run.execute import versions  # brings torch
 
     machine = {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
     kept = [{name: value for name, value in row.items() if name != "said"} for row in rows]

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from intdim.durable import write_json
-from intdim.ledger import Ledger, read_metrics
+from intdim.ledger.store import Ledger, read_metrics
+from intdim.run.stopping import FLAT, Look, stop_reason
 from intdim.search import estimate
 from intdim.spec import derive_seed
-from intdim.stopping import FLAT, Look, stop_reason
 
 RESULTS = Path(__file__).parent / "results" / "patience.json"
 PATIENCES = (1, 2, 3, 4)

@@ -29,11 +29,11 @@ from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.config import cell_request, runtime_request
+from intdim.drivers.train import train_one
 from intdim.durable import read_json, write_json
 from intdim.launch import InProcess
+from intdim.launch.worker import JOBS
 from intdim.projections import PROJECTIONS, Projection
-from intdim.single import train_one
-from intdim.worker import JOBS
 
 RESULTS = Path(__file__).parent / "results" / "sections.json"
 VARIANTS = ("whole", "dealt")

@@ -28,12 +28,12 @@ from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.config import Checked, cell_request, runtime_request
+from intdim.drivers.sweep import Silent, prepare_cells
+from intdim.drivers.train import single_run
 from intdim.durable import write_json
-from intdim.pool import Workers
+from intdim.launch.pool import Workers
 from intdim.request import CellRequest, RuntimeRequest
-from intdim.single import single_run
 from intdim.spec import to_dict
-from intdim.sweep import Silent, prepare_cells
 
 RESULTS = Path(__file__).parent / "results" / "slots.json"
 

@@ -28,14 +28,14 @@ from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.config import cell_request, runtime_request
+from intdim.drivers.sweep import Silent, prepare_cells
+from intdim.drivers.train import single_run
 from intdim.durable import write_json
 from intdim.errors import UserError
-from intdim.ledger import Ledger
-from intdim.pool import workers
+from intdim.launch.pool import workers
+from intdim.ledger.store import Ledger
 from intdim.request import CellRequest
-from intdim.single import single_run
 from intdim.spec import Prepared, RunSpec, to_dict
-from intdim.sweep import Silent, prepare_cells
 
 RESULTS = Path(__file__).parent / "results" / "steplength.json"
 KEPT = 0.9

@@ -30,11 +30,13 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from intdim import durable, pretrain
+from intdim import durable
 from intdim.fingerprint import fingerprint_folder
-from intdim.locate import FOLDER_FILES
-from intdim.tasks import corpus, docstrings
-from intdim.tasks.windows import docstring_corpus
+from intdim.models.locate import FOLDER_FILES
+from intdim.pretrain import docstrings as corpus
+from intdim.pretrain import loop as pretrain
+from intdim.pretrain.windows import docstring_corpus
+from intdim.tasks import docstrings
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "intdim" / "assets" / "tiny"

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from intdim.launch import InProcess
-from intdim.ledger import Ledger
+from intdim.ledger.store import Ledger
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import (
     Facts,

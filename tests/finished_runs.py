@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from intdim.finished import FinishedRun, find_run
+from intdim.drivers.train import train_one
 from intdim.launch import InProcess
+from intdim.launch.worker import JOBS
+from intdim.ledger.finished import FinishedRun, find_run
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
-from intdim.single import train_one
 from intdim.spec import SubspaceSpec, TrainSpec
-from intdim.worker import JOBS
 from tests import cells, tiny
 
 TRAIN = TrainSpec(1, 30, 16, 1, 0.1, 1.0, 0.0, 0.9, 0.999, 1e-8, "float32", 1, 0)

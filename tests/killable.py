@@ -14,9 +14,9 @@ from typing import Any
 from intdim import durable
 from intdim.errors import IntdimError
 from intdim.launch import LocalSlots
-from intdim.ledger import Ledger
+from intdim.launch.worker import serve
+from intdim.ledger.store import Ledger
 from intdim.spec import RunSpec, from_dict
-from intdim.worker import serve
 from tests import cells
 
 STEPS, STEP_SECONDS = 6, 0.005
@@ -45,8 +45,8 @@ def run(payload: dict[str, Any], report: Any) -> dict[str, Any]:
 
 def drive(out: Path) -> int:
     """Measure one cell in two slots; return the exit status."""
-    from intdim import prepared as remembered
-    from intdim.sweep import run_cells
+    from intdim.drivers.sweep import run_cells
+    from intdim.ledger import prepared as remembered
 
     remembered.corpus.version_key = lambda: "fixed"
     remembered._assets = lambda reference: "fixed"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from intdim.ledger import Ledger
+from intdim.ledger.store import Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 120.0

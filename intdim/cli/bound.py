@@ -74,8 +74,8 @@ def certify(made: list[DictConfig]) -> int:
         )
     if any(named) and not all(named):
         raise UserError("a grid over runs and no run", "a run for each cell, or none", "")
-    from intdim.certify import SearchRequest, certify_cells, certify_run
-    from intdim.finished import find_run
+    from intdim.drivers.bound import SearchRequest, certify_cells, certify_run
+    from intdim.ledger.finished import find_run
 
     view, found = make_view(runtime.out), []
     runs = [find_run(name, runtime.out) for name in named if name]

@@ -10,7 +10,7 @@ from intdim.cli.compose import cells
 from intdim.cli.overrides import with_run
 from intdim.config import Checked
 from intdim.errors import UserError
-from intdim.finished import find_run
+from intdim.ledger.finished import find_run
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +33,7 @@ def write(made: list[DictConfig]) -> int:
             check.fault(f"to={to}", "to is a file name that ends in .safetensors")
         check.done()
         run = find_run(named, out)
-        from intdim.export import export  # brings torch
+        from intdim.artifacts.export import export  # brings torch
 
         try:
             facts = export(run, Path(to) if to else None, full, levels)

@@ -18,7 +18,7 @@ def bring(made: list[DictConfig]) -> int:
     """Fetch each cell's model and task."""
     requests = [cell_request(cfg) for cfg in made]
     runtime = runtime_request(made)
-    from intdim.sweep import fetch
+    from intdim.drivers.sweep import fetch
 
     view = make_view(runtime.out)
     with view:

@@ -25,7 +25,7 @@ def show(made: list[DictConfig]) -> int:
     requests = [cell_request(cfg) for cfg in made]
     runtime = runtime_request(made)
     refuse_full(requests)
-    from intdim.planning import plan_cells
+    from intdim.drivers.plan import plan_cells
 
     view = make_view(runtime.out)
     with view:

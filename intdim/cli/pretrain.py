@@ -94,7 +94,7 @@ def _pretrain(
 ) -> None:
     import torch
 
-    from intdim.pretrain import PretrainConfig, Start, read_corpus, run
+    from intdim.pretrain.loop import PretrainConfig, Start, read_corpus, run
     from intdim.report.losses import write_losses
 
     cuda = torch.cuda.is_available()

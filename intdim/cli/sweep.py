@@ -23,7 +23,7 @@ def measure(made: list[DictConfig]) -> int:
     requests = [cell_request(cfg) for cfg in made]
     runtime = runtime_request(made)
     refuse_full(requests)
-    from intdim.sweep import run_cells
+    from intdim.drivers.sweep import run_cells
 
     view = make_view(runtime.out)
     with view:

@@ -24,7 +24,7 @@ def make(made: list[DictConfig]) -> int:
         check.done()
         wanted.append((cell_request(cfg), d))
     runtime = runtime_request(made)
-    from intdim.single import train_one
+    from intdim.drivers.train import train_one
 
     for cell, d in wanted:
         lengths, rates = sorted(cell.step_lengths), sorted(cell.learning_rates)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from intdim.config import Checked
+from intdim.drivers.trajectory import Size, TrajectoryRequest, cells_along, made_models, pretrain_models
 from intdim.errors import UserError
 from intdim.request import CellRequest, RuntimeRequest
-from intdim.trajectory import Size, TrajectoryRequest, cells_along, made_models, pretrain_models
 
 if TYPE_CHECKING:
-    from intdim.sweep import View
+    from intdim.drivers.sweep import View
 
 
 def along_trajectory(

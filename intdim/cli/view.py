@@ -21,7 +21,9 @@ from intdim.report.words import d90_cell, interval, whole
 from intdim.spec import RunSpec, SweepSpec
 
 if TYPE_CHECKING:
-    from intdim.measure import Measurement  # brings scipy, for which a message about a misspelt key need not wait
+    from intdim.measurement.program import (
+        Measurement,  # brings scipy, for which a message about a misspelt key need not wait
+    )
 
 MOST_CELLS = 12  # that the live table lists in full
 PLAIN_WIDTH = 120  # of tables that go to a file or a pipe
@@ -151,7 +153,7 @@ class Screen(Lines):
 
     def table(self) -> Table:
         """Return the table of this moment."""
-        from intdim.measure import expected_runs
+        from intdim.measurement.program import expected_runs
 
         table = Table("cell", "stage", "runs", "d90", title="intdim sweep", title_justify="left")
         most = {sweep_id: sum(expected_runs(spec).values()) for sweep_id, spec in self.specs.items()}

@@ -60,7 +60,7 @@ class LocalSlots:
         assert slots >= 1
         assert threads >= 1
         self.slots = slots
-        self.command = list(command or (sys.executable, "-m", "intdim.worker"))
+        self.command = list(command or (sys.executable, "-m", "intdim.launch.worker"))
         self.devices = list(devices)
         self.environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **QUIET}
         self.environment.update(environment or {})

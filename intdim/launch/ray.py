@@ -87,7 +87,7 @@ class RaySlots:
         threads: int,
         gpus: float = 0.0,
         environment: Mapping[str, str] | None = None,
-        jobs: str = "intdim.worker:JOBS",
+        jobs: str = "intdim.launch.worker:JOBS",
     ) -> None:
         assert slots >= 1
         assert threads >= 1

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from intdim.durable import write_bytes, write_text
 from intdim.errors import UserError
-from intdim.ledger import Ledger
+from intdim.ledger.store import Ledger
 from intdim.report.records import SweepRecord, read_runs, read_sweep, read_sweeps
 
 __all__ = ["report", "write_curve"]

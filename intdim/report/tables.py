@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas
 
-from intdim.ledger import POINT_COLUMNS
+from intdim.ledger.store import POINT_COLUMNS
 from intdim.report.records import SweepRecord
 from intdim.report.words import KINDS
 

@@ -13,8 +13,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from intdim.tasks import corpus
-from intdim.tasks.corpus import Docstring
+from intdim.pretrain import docstrings as corpus
+from intdim.pretrain.docstrings import Docstring
 
 NAMES = ("docstrings-package", "docstrings-pair", "docstrings-kind")
 SEED = 2012_13255  # fixed: the tasks are the same for everyone with the same packages

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from intdim import prepared as remembered
+from intdim.ledger import prepared as remembered
 from tests import cells
 
 
@@ -19,5 +19,5 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cells.Simulated:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(remembered.corpus, "version_key", lambda: "fixed")
     monkeypatch.setattr(remembered, "_assets", lambda reference: "fixed")
-    monkeypatch.setattr("intdim.pool.LocalSlots", lambda *arguments, **named: simulated.launcher())
+    monkeypatch.setattr("intdim.launch.pool.LocalSlots", lambda *arguments, **named: simulated.launcher())
     return simulated

@@ -102,7 +102,7 @@ def _nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for where in ("sweep.run_cells", "sweep.fetch", "planning.plan_cells", "single.train_one"):
         monkeypatch.setattr(f"intdim.{where}", begun)
-    monkeypatch.setattr("intdim.pretrain.run", begun)
+    monkeypatch.setattr("intdim.pretrain.loop.run", begun)
 
 
 @pytest.mark.parametrize(("line", "words"), BAD, ids=[line for line, _ in BAD])

@@ -22,13 +22,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from intdim import __version__
-from intdim import prepared as remembered
 from intdim.cli import main as command_line
 from intdim.cli.overrides import split
 from intdim.cli.slots import make_launcher
 from intdim.config import runtime_request
+from intdim.drivers.sweep import run_cells
 from intdim.errors import Interrupted, RunFailed
-from intdim.sweep import run_cells
+from intdim.ledger import prepared as remembered
 from tests import cells
 from tests.cli.command import call, composed, request, requests
 
@@ -178,7 +178,7 @@ def test_a_grid_is_measured_together(world: cells.Simulated, undrawn: None, monk
         together.append(len(asked))
         return run_cells(asked, *others)
 
-    monkeypatch.setattr("intdim.sweep.run_cells", counted)
+    monkeypatch.setattr("intdim.drivers.sweep.run_cells", counted)
     ended = sweep(*QUICK, "-m", "projection=fastfood,one_hot", "subspace=did,said")
     assert ended.status == 0, ended.err
     assert together == [4]
@@ -240,7 +240,7 @@ def test_another_launcher_gets_whole_cells(
         together.append(len(asked))
         return run_cells(asked, *others)
 
-    monkeypatch.setattr("intdim.sweep.run_cells", counted)
+    monkeypatch.setattr("intdim.drivers.sweep.run_cells", counted)
     ended = sweep(*QUICK, "-m", "hydra/launcher=elsewhere", "seed=0,1", "out=there")
     assert ended.status == 0, ended.err
     assert together == [1, 1]
@@ -281,7 +281,7 @@ def test_exit_statuses(world, monkeypatch, error: BaseException, status: int, wo
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("intdim.sweep.run_cells", fail)
+    monkeypatch.setattr("intdim.drivers.sweep.run_cells", fail)
     ended = call("sweep")
     assert ended.status == status
     assert words in ended.err
@@ -292,7 +292,7 @@ def test_exit_statuses(world, monkeypatch, error: BaseException, status: int, wo
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_gives_the_command_that_goes_on(world, monkeypatch, number: int) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-    monkeypatch.setattr("intdim.sweep.run_cells", lambda *arguments: signal.raise_signal(number))
+    monkeypatch.setattr("intdim.drivers.sweep.run_cells", lambda *arguments: signal.raise_signal(number))
     ended = call("sweep", "model.overrides={num_hidden_layers: 2}", "out=a b")
     signal.signal(signal.SIGINT, before)
     assert ended.status == 130
@@ -334,7 +334,7 @@ def test_plan_writes_nothing(world: cells.Simulated, monkeypatch: pytest.MonkeyP
     }  # fmt: skip
     launcher = world.launcher()
     launcher.jobs["time"] = lambda payload, report: cost
-    monkeypatch.setattr("intdim.pool.LocalSlots", lambda *arguments, **named: launcher)
+    monkeypatch.setattr("intdim.launch.pool.LocalSlots", lambda *arguments, **named: launcher)
     ended = call("plan", *SHORT)
     assert ended.status == 0, ended.err
     for words in ("1,000,000", "5 baseline", "at most 12", "d from 8 to 65,536", "1 of 1 cells to measure"):

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from intdim.cli import view
-from intdim.measure import Measurement
+from intdim.drivers.sweep import run_cells, sweep_spec
+from intdim.measurement.program import Measurement
 from intdim.search import make_search
-from intdim.sweep import run_cells, sweep_spec
 from tests import cells
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from intdim.errors import UserError
-from intdim.worker import serve
+from intdim.launch.worker import serve
 
 Payload = dict[str, Any]
 Report = Callable[[dict[str, Any]], None]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from intdim.ledger import Ledger
+from intdim.ledger.store import Ledger
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intdim.tasks import corpus, docstrings
+from intdim.pretrain import docstrings as corpus
+from intdim.tasks import docstrings
 
 TEXT = {"docstrings-package": "text", "docstrings-pair": "summary", "docstrings-kind": "text"}
 VISIBLE = {

@@ -1,0 +1,1 @@
+"""One file per command that makes runs. Drivers decide and never import torch."""

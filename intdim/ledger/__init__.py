@@ -1,0 +1,1 @@
+"""What is remembered: run and sweep folders, finished runs, prepared cells."""

@@ -1,0 +1,1 @@
+"""The program of one sweep: baseline, step length, evaluation-set noise, verdict record. Runs nothing itself."""

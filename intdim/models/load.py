@@ -1,0 +1,193 @@
+"""theta_0: loads any encoder, decoder or encoder-decoder with a classification head drawn from a seed.
+
+The body comes from the checkpoint, whole or not at all: transformers trains a missing weight from random numbers and
+only logs it, here it is an error. The head is always drawn anew, so that every run has a fresh one.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoModelForSequenceClassification
+
+from intdim.errors import UserError
+from intdim.models.files import first_line, load_config, quiet
+from intdim.models.files import load_tokenizer as load_tokenizer
+from intdim.models.locate import Located as Located
+from intdim.models.locate import locate as locate
+
+LOG = logging.getLogger(__name__)
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+
+
+def load_model(
+    folder: Path,
+    *,
+    classes: int,
+    overrides: Mapping[str, Any],
+    random_init: bool,
+    trust_remote_code: bool,
+    gradient_checkpointing: bool,
+    seed_world: Callable[[int], None],
+    init_seed: int,
+    head_seed: int,
+    pad_token_id: int,
+) -> nn.Module:
+    """Load a model with a classification head of ``classes`` outputs (one real output where ``classes`` is 0).
+
+    ``seed_world`` seeds torch's global generator; it is called with ``init_seed`` before a random body is drawn and
+    with ``head_seed`` before the head is. All weights are float32.
+
+    Raises:
+        UserError: the folder is damaged, lacks a body weight, or does not fit the overrides.
+    """
+    config = load_config(folder, overrides, trust_remote_code)
+    config.num_labels = max(classes, 1)
+    config.problem_type = "single_label_classification" if classes else "regression"
+    config.pad_token_id = pad_token_id
+    config.use_cache = False
+    seed_world(init_seed)
+    if random_init:
+        model, anew = _from_config(folder, config, trust_remote_code), set[str]()
+    else:
+        model, anew = _from_checkpoint(folder, config, trust_remote_code)
+    if not head_names(model):
+        raise UserError(
+            f"the head of {type(model).__name__} cannot be told from its body, so it cannot be drawn anew",
+            "a model class that names its base model (base_model_prefix)",
+            "Correct the model's own code.",
+        )
+    seed_world(head_seed)
+    draw_head(model, anew)
+    if gradient_checkpointing:
+        _checkpoint_activations(model)
+    return model
+
+
+def head_names(model: nn.Module) -> list[str]:
+    """Return the names of the weights outside the base model: the classification head."""
+    body = {id(weight) for weight in _body(model).parameters()}
+    return [name for name, weight in model.named_parameters() if id(weight) not in body]
+
+
+def draw_head(model: nn.Module, anew: set[str]) -> None:
+    """Draw the head (and ``anew``, the weights of a pooler that the checkpoint lacks) from the global generator."""
+    names = set(head_names(model)) | anew
+    for path, module in model.named_modules():
+        own = [f"{path}.{name}".lstrip(".") for name, _ in module.named_parameters(recurse=False)]
+        if own and names.issuperset(own):
+            with torch.no_grad():
+                _initialise(model, module)
+
+
+def _initialise(model: nn.Module, module: nn.Module) -> None:
+    """Normal weights with the configuration's spread, zero biases, norms at one: what BERT's family does."""
+    config: Any = model.config
+    spread = getattr(config, "initializer_range", None) or getattr(config, "init_std", None) or 0.02
+    for name, weight in module.named_parameters(recurse=False):
+        if weight.ndim > 1:
+            weight.normal_(0.0, float(spread))
+        elif "norm" in type(module).__name__.lower() and name == "weight":
+            weight.fill_(1.0)
+        else:
+            weight.zero_()
+
+
+def _body(model: nn.Module) -> nn.Module:
+    body = getattr(model, "base_model", model)
+    return body if body is not model else getattr(model, "transformer", model)
+
+
+def _from_config(folder: Path, config: Any, trust_remote_code: bool) -> nn.Module:
+    try:
+        with quiet():
+            return AutoModelForSequenceClassification.from_config(
+                config, dtype=torch.float32, trust_remote_code=trust_remote_code
+            )
+    except Exception as error:  # an option out of range, or an architecture without a classifier
+        raise UserError(
+            f"no classifier can be built from the configuration in {folder} ({first_line(error)})",
+            "an architecture with a sequence classification head, options that fit each other",
+            "Check model.overrides and the folder.",
+        ) from error
+
+
+def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tuple[nn.Module, set[str]]:
+    if not any(next(folder.glob(pattern), None) for pattern in WEIGHT_FILES):
+        raise UserError(
+            f"{folder} holds no weights",
+            " or ".join(WEIGHT_FILES) + " beside config.json",
+            "Run `intdim fetch` for a model of the hub, or set model.random_init=true to start from random weights.",
+        )
+    try:
+        with quiet():
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                output_loading_info=True,
+                trust_remote_code=trust_remote_code,
+                ignore_mismatched_sizes=True,  # reported below, with names
+            )
+    except (SafetensorError, pickle.UnpicklingError, EOFError) as error:
+        raise UserError(
+            f"the weights in {folder} are damaged ({first_line(error)})",
+            "whole safetensors files",
+            "Fetch them again.",
+        ) from error
+    except Exception as error:  # a missing shard, an option out of range, an architecture without a classifier
+        raise UserError(
+            f"the weights in {folder} cannot be loaded as a classifier ({first_line(error)})",
+            "weights and config.json of one architecture that has a sequence classification head",
+            "Check the folder and model.overrides.",
+        ) from error
+    return model, _accept(model, report, folder)
+
+
+def _accept(model: nn.Module, report: Mapping[str, Any], folder: Path) -> set[str]:
+    """Return the pooler's weights if the checkpoint lacks one of them: masked-LM checkpoints of BERT's family do.
+
+    Raises:
+        UserError: another weight of the body is missing, has another shape, or is not finite.
+    """
+    heads = set(head_names(model))
+    named = dict(model.named_parameters())  # a tied weight under its first name
+    mismatched = {item[0] if isinstance(item, tuple) else item for item in report["mismatched_keys"]}
+    absent = ((set(report["missing_keys"]) | mismatched) & set(named)) - heads
+    poolers = {name.rpartition(".")[0] for name in absent if "pooler" in name}
+    lacking = sorted(name for name in absent if name.rpartition(".")[0] not in poolers)
+    if lacking:
+        raise UserError(
+            f"the checkpoint in {folder} lacks {len(lacking)} of the body's weights "
+            f"or has them in another shape: {_few(lacking)}",
+            "a checkpoint with every weight of the body (only a head may be missing)",
+            "Use the right checkpoint, or undo the model.overrides that changed a shape.",
+        )
+    anew = {name for name in named if name.rpartition(".")[0] in poolers}
+    broken = [name for name, weight in named.items() if name not in heads | anew and not weight.sum().isfinite()]
+    if broken:
+        raise UserError(
+            f"the checkpoint in {folder} holds NaN or infinity: {_few(broken)}", "finite weights", "Fetch it again."
+        )
+    if anew:
+        LOG.warning("%s has no weights for %s: drawn from the head's seed", folder, _few(sorted(anew)))
+    return anew
+
+
+def _checkpoint_activations(model: Any) -> None:
+    settings = {"use_reentrant": False}
+    if hasattr(model, "activation_checkpointing_enable"):  # the newer name of the same thing
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
+    else:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

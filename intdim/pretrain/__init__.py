@@ -1,0 +1,1 @@
+"""Masked-LM pre-training: its loop, objectives, texts and packing."""

@@ -1,0 +1,164 @@
+"""The worker's side of preparation: locate the weights, tokenise the task once, build the model once, count.
+
+Whatever is wrong with a request's model or data comes out here, before anything is written into ``out``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from intdim.errors import UserError
+from intdim.fingerprint import cache_folder, fingerprint_folder
+from intdim.models.files import load_config
+from intdim.models.load import load_model, load_tokenizer, locate
+from intdim.parameters import ParameterTable
+from intdim.request import CellRequest
+from intdim.run.execute import seed_world
+from intdim.spec import GROUPS, Facts, ModelSpec, Prepared, from_dict, to_dict
+from intdim.tasks.stored import TaskData, load_task, prepare_task
+
+TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "special_tokens*", "added_tokens*", "*.model", "*.tiktoken")
+
+
+def prepare(cell: CellRequest) -> Prepared:
+    """Resolve a cell's model and task to content and count what the subspace would hold.
+
+    Raises:
+        UserError: model or data cannot be had, are damaged, or do not fit each other.
+    """
+    wanted = cell.model
+    located = locate(wanted.source, wanted.reference, wanted.revision, wanted.path)
+    load_config(located.folder, wanted.overrides, wanted.trust_remote_code)  # else the tokenizer is blamed for it
+    tokenizer = load_tokenizer(located.folder, wanted.trust_remote_code)
+    tokenizer_key = fingerprint_folder(located.folder, TOKENIZER_FILES)
+    task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder())
+    data = load_task(task_folder)
+    model = load_model(
+        located.folder,
+        classes=data.spec.classes,
+        overrides=wanted.overrides,
+        random_init=wanted.random_init,
+        trust_remote_code=wanted.trust_remote_code,
+        gradient_checkpointing=wanted.gradient_checkpointing,
+        seed_world=seed_world,
+        init_seed=wanted.init_seed,
+        head_seed=0,
+        pad_token_id=data.pad_id,
+    )
+    check_fit(model, data)
+    table = ParameterTable.of(model, exclude=cell.subspace.exclude)
+    facts = Facts(
+        D=table.D,
+        groups={kind: len(table.groups(kind)) for kind in GROUPS},
+        tensors=len(table.entries),
+        train_examples=len(data.train.labels),
+        eval_examples=len(data.evaluation.labels),
+        chance=data.chance,
+        chance_se=data.chance_se,
+        tokens_per_example=float(data.train.lengths.double().mean()),
+        model_folder=str(Path(located.folder).resolve()),
+        task_folder=str(Path(task_folder).resolve()),
+    )
+    spec = ModelSpec(
+        name=wanted.name,
+        source=wanted.source,
+        reference="" if wanted.source == "local" else wanted.reference,
+        revision=wanted.revision if wanted.source == "hub" else "",
+        fingerprint=located.fingerprint,
+        random_init=wanted.random_init,
+        init_seed=wanted.init_seed,
+        overrides=dict(wanted.overrides),
+        trust_remote_code=wanted.trust_remote_code,
+        gradient_checkpointing=wanted.gradient_checkpointing,
+    )
+    return Prepared(model=spec, task=data.spec, facts=facts)
+
+
+def check_fit(model: nn.Module, data: TaskData) -> None:
+    """Raise ``UserError`` where examples are longer than the model, or its vocabulary is smaller than the tokenizer's.
+
+    Either would end the first batch that has such an example, on CUDA with an error that names neither.
+    """
+    longest = int(max(data.train.lengths.max(), data.evaluation.lengths.max()))
+    positions = longest_input(model)
+    if 0 < positions < longest:
+        raise UserError(
+            f"an example has {longest} tokens, the model has positions for {positions}",
+            f"task.max_length at most {positions}",
+            f"Lower task.max_length to {positions}.",
+        )
+    highest = max(int(data.train.ids.max()), int(data.evaluation.ids.max()), data.pad_id)
+    table = 0
+    with contextlib.suppress(NotImplementedError):  # code of the model's own need not name its table
+        table = getattr(model.get_input_embeddings(), "num_embeddings", 0)  # type: ignore[operator]
+    if 0 < table <= highest:
+        raise UserError(
+            f"the tokenizer gives the token {highest}, the model has embeddings for 0 to {table - 1}",
+            "a tokenizer whose tokens all have an embedding",
+            "Put the model's own tokenizer beside its config.json.",
+        )
+
+
+def longest_input(model: nn.Module) -> int:
+    """Return how many tokens a model takes by its configuration, 0 where that says nothing.
+
+    RoBERTa's family counts positions from the padding token's number on, so that of 514 places 512 can be used: its
+    table of positions has a padding index, which others lack.
+    """
+    said = getattr(model.config, "max_position_embeddings", None)
+    positions = said if isinstance(said, int) and said > 0 else 0
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            positions = module.num_embeddings - module.padding_idx - 1
+    return positions
+
+
+def prepare_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The job ``prepare``: payload ``{"cell": CellRequest}``, answer a ``Prepared``."""
+    return to_dict(prepare(from_dict(CellRequest, payload["cell"])))
+
+
+def device_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The job ``device``: payload ``{"device": auto|cpu|cuda}``, answer ``{"device": cpu|cuda, "count", "memory"}``.
+
+    ``memory`` is what is free: on this machine, within the limit of its control group, or on the fullest GPU; 0 where
+    the system does not say.
+
+    Raises:
+        UserError: ``cuda`` was asked for and there is none.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    asked = payload["device"]
+    if asked == "cuda" and not count:
+        built = "built without CUDA" if torch.version.cuda is None else f"built for CUDA {torch.version.cuda}"
+        raise UserError(
+            f"device=cuda, but torch {torch.__version__} ({built}) sees no CUDA device",
+            "device=auto or device=cpu",
+            "Use device=cpu, or install a driver and a CUDA build of torch.",
+        )
+    device = "cuda" if count and asked in ("auto", "cuda") else "cpu"
+    memory = min(torch.cuda.mem_get_info(k)[0] for k in range(count)) if device == "cuda" else free_memory()
+    return {"device": device, "count": count if device == "cuda" else 0, "memory": memory}
+
+
+def free_memory(system: Path = Path("/")) -> int:
+    """Return the bytes that new processes can have (Linux: ``MemAvailable``, and what the control group leaves)."""
+    free = []
+    try:
+        for line in (system / "proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free.append(int(line.split()[1]) * 1024)
+    except OSError:
+        return 0
+    group = system / "sys/fs/cgroup"
+    with contextlib.suppress(OSError, ValueError):  # no control group, or "max"
+        used = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        kept = int((group / "memory.current").read_text()) - int(used.get("inactive_file", 0))  # files can go
+        free.append(int((group / "memory.max").read_text()) - kept)
+    return max(0, min(free, default=0))

@@ -1,0 +1,96 @@
+"""What preparation refuses: data that the model cannot take, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from intdim.errors import UserError
+from intdim.request import CellRequest, ModelRequest
+from intdim.run import prepare as preparation
+from intdim.run.prepare import free_memory, prepare
+from tests import cells, tiny
+from tests.tasks import made
+
+
+@pytest.fixture
+def cell(tmp_path, monkeypatch):
+    """A cell of local files; the longest example has 14 words."""
+    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
+
+    def build(name: str, words: int = tiny.VOCABULARY, **settings: int) -> CellRequest:
+        folder = tiny.save(name, tmp_path / name)
+        tiny.save_tokenizer(folder, pad_token="<pad>")
+        config = json.loads((folder / "config.json").read_text()) | settings
+        (folder / "config.json").write_text(json.dumps(config))
+        tables = [made.rows(count) for count in (20, 10)]
+        for table in tables:
+            table["text"] = [
+                " ".join(f"w{4 + (2 * n + k) % (words - 4)}" for k in range(14)) for n in range(len(table))
+            ]
+        model = ModelRequest(name, "local", "", "main", str(folder), True, 0, {}, False, False)
+        task = made.request(made.folder(tmp_path / "data", *tables))
+        return dataclasses.replace(cells.cell(), model=model, task=task)
+
+    return build
+
+
+@pytest.mark.parametrize("name", ["roberta", "xlm-roberta"])
+def test_the_last_positions_of_robertas_family_are_none(cell, name):
+    assert prepare(cell(name, max_position_embeddings=16)).facts.tokens_per_example == 14  # 16 - padding index 1 - 1
+    with pytest.raises(UserError, match=r"has 14 tokens, the model has positions for 13\n"):
+        prepare(cell(name, max_position_embeddings=15))
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_the_positions_of_others_are_all_there(cell, name):
+    key = {"gpt2": "n_positions"}.get(name, "max_position_embeddings")
+    assert prepare(cell(name, **{key: 14})).facts.tokens_per_example == 14
+    with pytest.raises(UserError, match=r"the model has positions for 13\n.*\n.*task.max_length to 13"):
+        prepare(cell(name, **{key: 13}))
+
+
+def test_every_architecture_says_how_long_its_input_may_be(tmp_path):
+    from tests.models.test_load import load
+
+    said = {name: preparation.longest_input(load(tiny.save(name, tmp_path / name))) for name in tiny.ARCHITECTURES}
+    assert said["roberta"] == said["xlm-roberta"] == 512 - tiny.PAD - 1
+    assert said["bart"] == 64
+    assert said["t5"] == 0, "relative positions have no end"
+    assert said["bert"] == said["distilbert"] == said["electra"] == said["albert"] == said["deberta-v2"] == 512
+
+
+@pytest.mark.parametrize("name", ["bert", "t5", "xlnet", "llama"])
+def test_a_tokenizer_that_is_larger_than_the_model_is_refused(cell, name):
+    highest = tiny.VOCABULARY - 1
+    prepare(cell(name, vocab_size=highest + 1))
+    with pytest.raises(
+        UserError, match=rf"gives the token {highest}, the model has embeddings for 0 to {highest - 1}\n"
+    ):
+        prepare(cell(name, vocab_size=highest))
+    prepare(cell(name, vocab_size=highest, words=highest))  # the tokens that occur are what counts
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"model_type": "bert", "hidden_size": "large"}'])
+def test_a_damaged_configuration_is_not_blamed_on_the_tokenizer(cell, content, tmp_path):
+    wanted = cell("bert")
+    (tmp_path / "bert" / "config.json").write_text(content)
+    with pytest.raises(UserError, match=r"the configuration in .*bert cannot be read"):
+        prepare(wanted)
+
+
+def test_free_memory_is_that_of_the_machine_or_of_its_control_group(tmp_path):
+    assert free_memory(tmp_path) == 0
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 4000 kB\nMemAvailable:    3000 kB\n")
+    assert free_memory(tmp_path) == 3000 * 1024
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (group / "memory.stat").write_text("anon 5\ninactive_file 1000\n")
+    (group / "memory.current").write_text("50000\n")
+    (group / "memory.max").write_text("max\n")
+    assert free_memory(tmp_path) == 3000 * 1024
+    (group / "memory.max").write_text("90000\n")
+    assert free_memory(tmp_path) == 41_000
