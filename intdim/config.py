@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,18 @@ from omegaconf import DictConfig, OmegaConf
 
 from intdim.errors import UserError, suggest
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
-from intdim.spec import GROUPS, METHODS, SCOPES, THRESHOLDS, SearchSpec, SubspaceSpec, TrainSpec
+from intdim.spec import (
+    GROUPS,
+    METHODS,
+    OBJECTIVES,
+    PROJECTIONS,
+    SCOPES,
+    THRESHOLDS,
+    SearchSpec,
+    SubspaceSpec,
+    TrainSpec,
+)
 
-PROJECTIONS = ("dense", "sparse", "fastfood", "fastfood_padded", "orthogonal", "one_hot", "kronecker")
 SEARCHES = ("posterior", "bisection", "grid")
 SOURCES = ("builtin", "hub", "local")
 PRECISIONS = ("float32", "bf16")
@@ -86,12 +96,12 @@ class Checked:
             return (1.0,)
         return tuple(good)
 
-    def choice(self, key: str, known: tuple[str, ...]) -> str:
+    def choice(self, key: str, known: Iterable[str]) -> str:
         """One of the known words."""
-        value = self._get(key)
-        if value not in known:
-            self.fault(f"{key}={_shown(value)}", f"{key}: {suggest(str(value), known)}")
-            return known[0]
+        value, words = self._get(key), tuple(known)
+        if value not in words:
+            self.fault(f"{key}={_shown(value)}", f"{key}: {suggest(str(value), words)}")
+            return words[0]
         return str(value)
 
     def path(self, key: str) -> str:
@@ -330,6 +340,7 @@ def _task(check: Checked) -> TaskRequest:
         text=check.texts("task.text"),
         label=check.text("task.label") or "label",
         label_names=check.texts("task.label_names"),
+        objective=check.choice("task.objective", ("auto", *OBJECTIVES)),
         metric=check.text("task.metric"),
         max_length=check.whole("task.max_length", 2),
         train_split=check.text("task.train_split") or "train",

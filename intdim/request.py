@@ -31,8 +31,8 @@ class TaskRequest:
     """Which data and how to read it. ``config`` is the hub's configuration name; an empty ``text`` means that the text
     columns are found (all string columns but the label); ``label_names`` orders string labels. In both, ``a | b`` is
     one thing under two names: the column that is there is read, and the class is shown as ``a``; so in the splits,
-    of which the hub has ``a``. 0 in ``max_train``
-    and ``max_eval`` means all; ``selection`` is half or same."""
+    of which the hub has ``a``. ``objective`` is a name in ``spec.OBJECTIVES``, or ``auto``: the one that the metric
+    implies. 0 in ``max_train`` and ``max_eval`` means all; ``selection`` is half or same."""
 
     name: str
     source: str
@@ -43,6 +43,7 @@ class TaskRequest:
     text: tuple[str, ...]
     label: str
     label_names: tuple[str, ...]
+    objective: str
     metric: str
     max_length: int
     train_split: str

@@ -6,6 +6,7 @@ defaults). What only changes *how* a run runs (device, slots, folders) is a ``Ru
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -23,6 +24,23 @@ SCOPES = ("global", "layer", "tensor")
 GROUPS = ("layer", "module", "tensor")
 THRESHOLDS = ("absolute", "above_chance")
 STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "budget_spent")
+
+CROSSED, CONVERGED = "crossed", "converged"  # why a run ended before its last step
+
+# Names of parts and where they are (module:class). Adding a part adds a line here; nothing else lists the names.
+PROJECTIONS: dict[str, str] = {
+    "dense": "intdim.projections.dense:Dense",
+    "sparse": "intdim.projections.sparse:Sparse",
+    "fastfood": "intdim.projections.fastfood:Fastfood",
+    "fastfood_padded": "intdim.projections.fastfood_padded:FastfoodPadded",
+    "orthogonal": "intdim.projections.orthogonal:Orthogonal",
+    "one_hot": "intdim.projections.one_hot:OneHot",
+    "kronecker": "intdim.projections.kronecker:Kronecker",
+}
+OBJECTIVES: dict[str, str] = {
+    "classification": "intdim.run.objective:Classification",
+    "regression": "intdim.run.objective:Regression",
+}
 
 Scalar = str | int | float | bool | None
 T = TypeVar("T")
@@ -50,7 +68,8 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """The data, by content, and how it is read. ``classes`` is 0 for regression; ``label_names`` then empty."""
+    """The data, by content, and how it is read. ``objective`` is a name in ``OBJECTIVES``; ``label_names`` are the
+    classes in the order of their numbers, empty where the objective has none."""
 
     name: str
     source: str
@@ -60,7 +79,7 @@ class TaskSpec:
     text: tuple[str, ...]
     label: str
     label_names: tuple[str, ...]
-    classes: int
+    objective: str
     metric: str
     max_length: int
     train_split: str
@@ -251,15 +270,34 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where} has fields {sorted(value)}, expected {sorted(names)}")
         made = {name: _convert(hints[name], value[name], f"{where}.{name}") for name in names}
         return typing.cast(Any, kind)(**made)
+    if origin in (tuple, list) and not isinstance(value, list | tuple):
+        raise ValueError(f"{where} is {value!r}, not a list")
+    if origin is dict and not isinstance(value, dict):
+        raise ValueError(f"{where} is {value!r}, not a table")
     if origin is tuple:
         return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
     if origin is dict:
         inner = typing.get_args(kind)[1]
         return {str(key): _convert(inner, item, f"{where}.{key}") for key, item in value.items()}
+    if origin is list:
+        return [_convert(typing.get_args(kind)[0], item, where) for item in value]
     if origin in (typing.Union, types.UnionType):
-        return value
+        return _convert_union(typing.get_args(kind), value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"{where} is {value!r}, not {kind.__name__}")
     return value
+
+
+def _convert_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    """Return a value of one of several types: as it is where its own type is among them, else as the first that fits."""
+    if value is None and types.NoneType in kinds:
+        return None
+    if type(value) in kinds:
+        return value
+    for kind in kinds:
+        if kind is not types.NoneType:
+            with contextlib.suppress(ValueError, TypeError):
+                return _convert(kind, value, where)
+    raise ValueError(f"{where} is {value!r}, not {' or '.join(str(kind) for kind in kinds)}")

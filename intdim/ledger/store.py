@@ -7,10 +7,8 @@ write-temporary, fsync, rename; a finished run is never rewritten; every table c
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
 import fcntl
-import io
 import json
 import math
 import os
@@ -18,15 +16,24 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from intdim import durable
 from intdim.errors import RunFailed, UserError
-from intdim.spec import LAYOUT_VERSION, RunSpec, SweepSpec, to_dict
+from intdim.ledger.results import RunResult
+from intdim.ledger.verdict import Point, Verdict, points_csv, read_points
+from intdim.spec import LAYOUT_VERSION, RunSpec, SweepSpec, from_dict, to_dict
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # no space left on the disk, or none left to this user
-LOCK_TICK = 0.1  # seconds between looks at a lock that another process holds
-POINT_COLUMNS = ("d", "score_mean", "score_std", "seeds", "step_length", "run_ids")
+LOCK_TICK = 0.1  # seconds between attempts at a lock that another process holds
+T = TypeVar("T")
+
+
+class Damaged(UserError):
+    """A file under ``out`` is not what it should be; the message names it."""
+
+    def __init__(self, file: Path, error: object) -> None:
+        super().__init__(f"{file} is damaged: {error}", "", "Remove the folder it is in and repeat the command.")
 
 
 class Busy(RunFailed):
@@ -139,7 +146,7 @@ class Ledger:
             with self.disk():
                 durable.write_json(file, wanted)
 
-    def result(self, run_id: str) -> dict[str, Any] | None:
+    def result(self, run_id: str) -> RunResult | None:
         """Return a finished run's result, or None.
 
         Raises:
@@ -147,31 +154,32 @@ class Ledger:
         """
         file = self.run_folder(run_id) / "result.json"
         try:
-            result = durable.read_json(file)
-        except ValueError as error:
-            raise RunFailed(f"{file} is damaged ({error}); remove the folder to make the run again") from error
-        if result is not None and (not isinstance(result, dict) or result.get("run_id") != run_id):
+            result = read_record(RunResult, file)
+        except Damaged as error:
+            raise RunFailed(f"{error.parts[0]}; remove the folder to make the run again") from error
+        if result is not None and result.run_id != run_id:
             raise RunFailed(f"{file} is not the result of run {run_id}; remove the folder to make the run again")
         return result
 
-    def write_result(self, run_id: str, result: dict[str, Any]) -> None:
+    def write_result(self, result: RunResult) -> None:
         """Finish a run; a finished one is never rewritten."""
-        file = self.run_folder(run_id) / "result.json"
-        assert not file.exists(), f"run {run_id} is finished"
+        file = self.run_folder(result.run_id) / "result.json"
+        assert not file.exists(), f"run {result.run_id} is finished"
         with self.disk():
-            durable.write_json(file, result)
+            durable.write_json(file, to_dict(result))
 
     def failure(self, run_id: str) -> str | None:
         """Return the recorded traceback of a run that broke, or None."""
         file = self.run_folder(run_id) / "error.txt"
         return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
 
-    def runs(self) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-        """Yield (run_id, spec, result) of every finished run, in the order of their ids."""
+    def runs(self) -> Iterator[tuple[RunSpec, RunResult]]:
+        """Yield spec and result of every finished run, in the order of their ids; folders that cannot be read are
+        left out."""
         for folder in sorted(_folders(self.out / "runs")):
-            spec, result = _read(folder / "spec.json"), _read(folder / "result.json")
+            spec, result = _readable(RunSpec, folder / "spec.json"), _readable(RunResult, folder / "result.json")
             if spec is not None and result is not None:
-                yield folder.name, spec, result
+                yield spec, result
 
     @contextlib.contextmanager
     def claim(self, folder: Path, patience: float = math.inf) -> Iterator[None]:
@@ -209,31 +217,44 @@ class Ledger:
 
     # -- sweeps ------------------------------------------------------------------------------------------------------
 
-    def verdict(self, sweep_id: str) -> dict[str, Any] | None:
+    def verdict(self, sweep_id: str) -> Verdict | None:
         """Return a sweep's verdict, or None; a damaged one counts as none, it can be made again from the runs."""
-        return _read(self.sweep_folder(sweep_id) / "verdict.json")
+        return _readable(Verdict, self.sweep_folder(sweep_id) / "verdict.json")
 
-    def sweeps(self) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-        """Yield (sweep_id, spec, verdict) of every finished sweep, in the order of their ids."""
-        for folder in sorted(_folders(self.out / "sweeps")):
-            spec, verdict = _read(folder / "spec.json"), _read(folder / "verdict.json")
-            if spec is not None and verdict is not None:
-                yield folder.name, spec, verdict
+    def points(self, sweep_id: str) -> list[Point]:
+        """Return the points of a sweep, [] where there are none.
 
-    def write_sweep(
-        self, sweep_id: str, spec: SweepSpec, verdict: dict[str, Any], points: Sequence[dict[str, Any]]
-    ) -> None:
+        Raises:
+            Damaged: points.csv is no table of points.
+        """
+        file = self.sweep_folder(sweep_id) / "points.csv"
+        try:
+            return read_points(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        except ValueError as error:
+            raise Damaged(file, error) from error
+
+    def write_sweep(self, spec: SweepSpec, verdict: Verdict, points: Sequence[Point]) -> None:
         """Write spec.json, points.csv and, last, verdict.json."""
-        folder = self.sweep_folder(sweep_id)
-        table = io.StringIO()
-        writer = csv.DictWriter(table, POINT_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in points:
-            writer.writerow({name: "" if _is_nan(row[name]) else row[name] for name in POINT_COLUMNS})
+        folder = self.sweep_folder(verdict.sweep_id)
         with self.disk():
             durable.write_json(folder / "spec.json", to_dict(spec))
-            durable.write_text(folder / "points.csv", table.getvalue())
-            durable.write_json(folder / "verdict.json", verdict)
+            durable.write_text(folder / "points.csv", points_csv(points))
+            durable.write_json(folder / "verdict.json", to_dict(verdict))
+
+
+def read_record(kind: type[T], file: Path) -> T | None:
+    """Return the dataclass that a JSON file holds, None where there is no file.
+
+    Raises:
+        Damaged: the file is no JSON, or its fields are not those of ``kind``.
+    """
+    try:
+        data = durable.read_json(file)
+        return None if data is None and not file.exists() else from_dict(kind, data)
+    except ValueError as error:
+        raise Damaged(file, error) from error
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -260,5 +281,9 @@ def _read(file: Path) -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+def _readable(kind: type[T], file: Path) -> T | None:
+    """Return what a file holds, or None where there is none that can be read."""
+    try:
+        return read_record(kind, file)
+    except Damaged:
+        return None
