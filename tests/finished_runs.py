@@ -22,11 +22,10 @@ TRAIN = TrainSpec(1, 30, 16, 1, 0.1, 1.0, 0.0, 0.9, 0.999, 1e-8, "float32", 1, 0
 
 def rows(count: int, seed: int) -> pd.DataFrame:
     """Texts whose first word tells the label; label 0 occurs more often."""
-    chooser = np.random.default_rng(seed)
-    labels = (chooser.random(count) < 0.4).astype(int)
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(count) < 0.4).astype(int)
     texts = [
-        " ".join([f"w{5 + label}", *(f"w{word}" for word in chooser.integers(7, tiny.VOCABULARY, 6))])
-        for label in labels
+        " ".join([f"w{5 + label}", *(f"w{word}" for word in rng.integers(7, tiny.VOCABULARY, 6))]) for label in labels
     ]
     return pd.DataFrame({"text": texts, "label": ["yes" if label else "no" for label in labels]})
 
@@ -41,7 +40,7 @@ def cell(folder: Path, **changes: Any) -> CellRequest:
         rows(120, 2).to_csv(data / "validation.csv", index=False)
     task = TaskRequest(
         name="made", source="local", reference="", config="", path=str(data), version=1, text=("text",), label="label",
-        label_names=("no", "yes"), metric="accuracy", max_length=16, train_split="train", eval_split="validation",
+        label_names=("no", "yes"), objective="classification", metric="accuracy", max_length=16, train_split="train", eval_split="validation",
         max_train=0, max_eval=0, selection="half",
     )  # fmt: skip
     made = {
@@ -67,4 +66,4 @@ def runtime(folder: Path) -> RuntimeRequest:
 def make(folder: Path, d: int = 60, step_length: float = 3.0, **changes: Any) -> FinishedRun:
     """Make a run under ``folder``/out, or find it there."""
     result = train_one(cell(folder, **changes), d, step_length, 1e-3, runtime(folder), launcher=launcher())
-    return find_run(result["run_id"], str(folder / "out"))
+    return find_run(result.run_id, str(folder / "out"))

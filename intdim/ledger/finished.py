@@ -1,13 +1,15 @@
-"""A finished run, for those who make something of it: is it whole, did it end well, and inside a subspace?"""
+"""A finished run to export or to certify: its files are whole, it ended well, and it trained inside a subspace."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from intdim import durable
 from intdim.errors import UserError
+from intdim.ledger.results import RunResult
+from intdim.ledger.store import Damaged, read_record
 from intdim.spec import STREAM_VERSION, RunSpec, Runtime, from_dict
 
 
@@ -17,7 +19,7 @@ class FinishedRun:
 
     folder: Path
     spec: RunSpec
-    result: dict[str, Any]
+    result: RunResult
     runtime: Runtime
 
     @property
@@ -44,25 +46,29 @@ def find_run(name: str, out: str) -> FinishedRun:
     """
     folder = _folder(name, Path(out).expanduser())
     spec = _spec(folder)
+
     if spec.subspace.method == "full":
         raise UserError(
             f"run {spec.run_id} trained all weights (subspace=full): there is no z to write down",
             "a run with subspace=did or subspace=said",
             "Make one with `intdim train d=... subspace=did`.",
         )
+
     result = _result(folder, spec)
-    if result.get("status") != "done":
+    if result.failed:
         raise UserError(
-            f"run {spec.run_id} failed: {result.get('reason') or 'no reason is recorded'}",
+            f"run {spec.run_id} failed: {result.reason or 'no reason is recorded'}",
             "a run that is done",
             "Choose another run; most failures are a step length that is too long.",
         )
+
     if spec.stream_version != STREAM_VERSION:
         raise UserError(
             f"run {spec.run_id} drew its projection by stream version {spec.stream_version}, this is {STREAM_VERSION}",
             "a run of this version",
             "Make the run again, or use the version of intdim that made it.",
         )
+
     if not (folder / "z.safetensors").is_file():
         raise UserError(f"{folder} holds no z.safetensors", "a whole run's folder", "Make the run again.")
     return FinishedRun(folder, spec, result, _runtime(folder))
@@ -85,36 +91,45 @@ def _folder(name: str, out: Path) -> Path:
 
 
 def _spec(folder: Path) -> RunSpec:
+    file, allowed = folder / "spec.json", "the spec of a run of this version"
     try:
-        spec = from_dict(RunSpec, durable.read_json(folder / "spec.json"))
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"{folder / 'spec.json'} cannot be read ({error})",
-            "the spec of a run of this version",
-            "Make the run again.",
-        ) from None
+        spec = read_record(RunSpec, file)
+    except (Damaged, OSError) as error:
+        raise UserError(f"{file} cannot be read ({_cause(error)})", allowed, "Make the run again.") from None
+
+    if spec is None:
+        raise UserError(f"there is no file {file}", allowed, "Make the run again.")
     if spec.run_id != folder.name:
         raise UserError(
-            f"{folder / 'spec.json'} is the spec of run {spec.run_id}, not of {folder.name}",
+            f"{file} is the spec of run {spec.run_id}, not of {folder.name}",
             "a folder as the run left it, under its own name",
             "Restore the file or the folder's name, or make the run again.",
         )
     return spec
 
 
-def _result(folder: Path, spec: RunSpec) -> dict[str, Any]:
+def _result(folder: Path, spec: RunSpec) -> RunResult:
+    file = folder / "result.json"
+    foreign = f"{file} is not the result of run {spec.run_id}"
     try:
-        result = durable.read_json(folder / "result.json")
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"{folder / 'result.json'} is damaged ({error})", "the result of a run", "Make the run again."
-        ) from None
+        result = read_record(RunResult, file)
+    except (Damaged, OSError) as error:
+        cause = _cause(error)
+        fields_differ = isinstance(error, Damaged) and not isinstance(cause, json.JSONDecodeError | UnicodeDecodeError)
+        fact = f"{foreign} ({cause})" if fields_differ else f"{file} is damaged ({cause})"
+        raise UserError(fact, "the result of a run of this version", "Make the run again.") from None
+
     if result is None:
         why = "failed; error.txt says why" if (folder / "error.txt").exists() else "has not ended"
         raise UserError(f"run {spec.run_id} {why}", "a run that is done", "Give its command again, or choose another.")
-    if not isinstance(result, dict) or result.get("run_id") != spec.run_id:
-        raise UserError(f"{folder / 'result.json'} is not the result of run {spec.run_id}", "", "Make the run again.")
+    if result.run_id != spec.run_id:
+        raise UserError(foreign, "", "Make the run again.")
     return result
+
+
+def _cause(error: Exception) -> BaseException:
+    """Return what was wrong with a file, without the advice of ``Damaged``: the advice here is another."""
+    return error.__cause__ or error
 
 
 def _runtime(folder: Path) -> Runtime:

@@ -53,7 +53,7 @@ def test_a_run_that_trained_all_weights_is_refused(folder: Path) -> None:
     full = finished_runs.cell(folder, subspace=SubspaceSpec("full", "none", "none", "none", ()))
     result = train_one(full, 0, 0.0, 1e-3, finished_runs.runtime(folder), launcher=finished_runs.launcher())
     with pytest.raises(UserError, match="trained all weights"):
-        find_run(result["run_id"], str(folder / "out"))
+        find_run(result.run_id, str(folder / "out"))
 
 
 def test_a_run_that_failed_is_refused_with_its_reason(copy: Path) -> None:
