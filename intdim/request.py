@@ -90,3 +90,54 @@ class BoundRequest:
     levels: tuple[int, ...]
     codebooks: tuple[str, ...]
     finetune_steps: int
+
+
+@dataclass(frozen=True)
+class CorpusRequest:
+    """What to pre-train on: the built-in corpus ``name``, or the file or folder ``path``. Of tables the column
+    ``column`` is read; of plain text each ``unit`` (line, paragraph or file) is a text."""
+
+    name: str
+    path: str
+    column: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a masked language model other than BERT's recipe begins: exactly one of these is given.
+
+    ``kind`` is a model type of transformers, whose shapes are those of the command; ``config`` a config.json or a
+    folder with one, which decides the shapes; ``folder`` a folder with weights and tokenizer, whose training goes on.
+    """
+
+    kind: str = ""
+    config: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """What decides the weights of a pre-training, and (``device``, ``threads``) how it runs. ``mask_fraction`` of the
+    tokens are predicted; ``window`` is the longest pair in tokens; ``warmup`` is a fraction of all steps;
+    ``checkpoint_every`` counts steps; checkpoints store the embeddings times ``embedding_scale``."""
+
+    vocab_size: int
+    hidden_size: int
+    layers: int
+    heads: int
+    intermediate_size: int
+    max_positions: int
+    window: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup: float
+    weight_decay: float
+    mask_fraction: float
+    checkpoint_every: int
+    embedding_scale: float
+    seed: int
+    precision: str
+    device: str
+    threads: int

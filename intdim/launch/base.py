@@ -11,7 +11,8 @@ from typing import Any, Literal, Protocol
 from intdim.errors import UserError
 
 EventKind = Literal["started", "progress", "done", "failed", "lost"]
-Job = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], dict[str, Any]]
+Report = Callable[[dict[str, Any]], None]  # what a job calls with its progress
+Job = Callable[[dict[str, Any], Report], dict[str, Any]]
 
 
 @dataclass(frozen=True)
