@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 STREAM_VERSION = 2  # raised by hand when the random numbers behind a projection change
-TRAINING_VERSION = 3  # raised by hand when the training loop would give other numbers for the same RunSpec
+TRAINING_VERSION = 4  # raised by hand when the training loop would give other numbers for the same RunSpec
 LAYOUT_VERSION = 1  # raised by hand when the files under ``out`` change shape
 
 METHODS = ("did", "said", "full")
@@ -272,11 +272,11 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         return typing.cast(Any, kind)(**made)
     if origin in (tuple, list) and not isinstance(value, list | tuple):
         raise ValueError(f"{where} is {value!r}, not a list")
-    if origin is dict and not isinstance(value, dict):
-        raise ValueError(f"{where} is {value!r}, not a table")
     if origin is tuple:
         return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
     if origin is dict:
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is {value!r}, not a table")
         inner = typing.get_args(kind)[1]
         return {str(key): _convert(inner, item, f"{where}.{key}") for key, item in value.items()}
     if origin is list:
@@ -291,7 +291,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 
 
 def _convert_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
-    """Return a value of one of several types: as it is where its own type is among them, else as the first that fits."""
+    """Return a value of one of several types: as it is if it has one of them, else as the first that fits."""
     if value is None and types.NoneType in kinds:
         return None
     if type(value) in kinds:

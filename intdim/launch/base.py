@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from intdim.errors import UserError
+from intdim.errors import IntdimError, RunFailed, UserError
 
 EventKind = Literal["started", "progress", "done", "failed", "lost"]
 Report = Callable[[dict[str, Any]], None]  # what a job calls with its progress
@@ -61,6 +61,13 @@ def find_job(where: str) -> Job:
     """Import the function that ``module:function`` names."""
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def error_of(event: Event) -> IntdimError:
+    """Turn a ``failed`` event back into the error that the job raised."""
+    if event.data.get("kind") == "user":
+        return UserError(*event.data["parts"])
+    return RunFailed(str(event.data.get("message", "a worker failed")))
 
 
 def describe(error: BaseException) -> dict[str, Any]:

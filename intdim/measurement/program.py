@@ -7,45 +7,17 @@ on results alone: not on which run ended first, nor on kills, nor on how many sl
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from intdim.measurement.evaluation_noise import Answers
+from intdim.ledger.results import Answers, RunResult
+from intdim.measurement.baseline import Baseline
 from intdim.measurement.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best
-from intdim.run.stopping import CROSSED
 from intdim.search import Search, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 
-Result = dict[str, Any]
-Wanted = Generator[list[RunSpec], list[Result], Any]
-
-
-@dataclass
-class Baseline:
-    """Full fine-tuning: the chosen rate, the evidence for it, and the scores of its seeds."""
-
-    learning_rate: float
-    tried: dict[float, float]
-    scores: list[float]
-    select_scores: list[float]
-    run_ids: list[str]
-
-    @property
-    def mean(self) -> float:
-        """Mean score over the seeds."""
-        return statistics.fmean(self.scores)
-
-    @property
-    def select_mean(self) -> float:
-        """Mean score on the selection half."""
-        return statistics.fmean(self.select_scores)
-
-    @property
-    def std(self) -> float:
-        """Sample standard deviation over the seeds (0 for one seed)."""
-        return statistics.stdev(self.scores) if len(self.scores) > 1 else 0.0
+Program = Generator[list[RunSpec], list[RunResult], Any]  # yields the runs it needs next, receives their results
 
 
 @dataclass
@@ -56,9 +28,9 @@ class Measurement:
     facts: Facts
     baseline: Baseline | None = None
     lengths: StepLengths = field(default_factory=lambda: StepLengths(()))
-    results: dict[str, Result] = field(default_factory=dict)  # every run of this cell by run_id
-    told: list[Result] = field(default_factory=list)  # the runs the search was told of, in order
-    search: Search | None = None  # told of all its runs, once the program has ended
+    results: dict[str, RunResult] = field(default_factory=dict)  # every run of this cell by run_id
+    observed: list[RunResult] = field(default_factory=list)  # the runs the search has observed, in order
+    search: Search | None = None  # set once the program has ended, with all its runs observed
     stop_at: float | None = None  # the selection score at which the runs of a bisection end
     answers: Callable[[str], Answers | None] = lambda run_id: None  # of a finished run
 
@@ -92,10 +64,10 @@ class Measurement:
             training_version=spec.training_version,
         )
 
-    def take(self, results: list[Result]) -> list[Result]:
+    def take(self, results: list[RunResult]) -> list[RunResult]:
         """Keep results and return them."""
         for result in results:
-            self.results[result["run_id"]] = result
+            self.results[result.run_id] = result
         return results
 
     @property
@@ -105,7 +77,7 @@ class Measurement:
 
     # -- the program -------------------------------------------------------------------------------------------------
 
-    def program(self) -> Wanted:
+    def program(self) -> Program:
         """Yield the runs needed next, receive their results; ends when ``search`` is set."""
         yield from self.measure_baseline()
         assert self.baseline is not None
@@ -119,92 +91,100 @@ class Measurement:
             chance=self.facts.chance,
             max_runs=search_spec.max_runs,
             seed=derive_seed(self.spec.seed, "search"),
-            baseline_std=self.baseline.std / math.sqrt(len(self.baseline.scores)),
+            baseline_std=self.baseline.standard_error,
             seeds=search_spec.seeds,
             grid_points=search_spec.grid_points,
         )
         if search_spec.name == "bisection":
             self.stop_at = self.threshold(search_spec.threshold, self.baseline.select_mean)
+
         asked = search.ask(n=search_spec.batch)
         if asked:
             yield from self.locate_lengths()
+
         counts: dict[int, int] = {}
         while asked:
             measured = yield from self.measure_points(asked, counts)
             for result in measured:
-                search.tell(result["d"], score_of(result), seed=result["seed"], at_least=crossed(result))
-                self.told.append(result)
+                search.tell(result.d, result.score, seed=result.seed, at_least=result.crossed)
+                self.observed.append(result)
             asked = search.ask(n=search_spec.batch)
+
         self.search = search
 
-    def measure_baseline(self) -> Wanted:
+    def measure_baseline(self) -> Program:
         """Find the best learning rate on the selection half with the first seed, then take the other seeds."""
         pending, tried = sorted(self.spec.learning_rates), {}
         for extension in range(EXTENSIONS + 1):
             results = self.take((yield [self.full_run(rate, 0) for rate in pending]))
-            tried |= {rate: select_score_of(result) for rate, result in zip(pending, results, strict=True)}
+            tried |= {rate: result.selection_score for rate, result in zip(pending, results, strict=True)}
             further = beyond_edge(tried)
             if further is None or extension == EXTENSIONS:
                 break
             pending = [further]
+
         best = grid_best(tried)
         runs = [self.full_run(best, k) for k in range(self.spec.baseline_seeds)]
         results = self.take((yield runs))
-        scores = [score_of(result) for result in results]
-        finite = [_or(score, self.facts.chance) for score in scores]
-        selected = [_or(select_score_of(result), self.facts.chance) for result in results]
-        self.baseline = Baseline(best, tried, finite, selected, [run.run_id for run in runs])
+        scores = [_or(result.score, self.facts.chance) for result in results]
+        selected = [_or(result.selection_score, self.facts.chance) for result in results]
+        self.baseline = Baseline(best, tried, scores, selected, [run.run_id for run in runs])
 
-    def locate_lengths(self) -> Wanted:
+    def locate_lengths(self) -> Program:
         """Try every step length at two dimensions; a single length given by the user is a decision, not a grid."""
         self.lengths = StepLengths(self.spec.step_lengths)
         if len(self.spec.step_lengths) < 2:
             return
+
         dims = anchors(self.spec.search.d_min, self.spec.search.d_max)
         pending = [(d, length) for d in dims for length in sorted(self.spec.step_lengths)]
         for extension in range(EXTENSIONS + 1):
             results = self.take((yield [self.inside_run(d, length, 0, "locate") for d, length in pending]))
             for (d, length), result in zip(pending, results, strict=True):
-                self.lengths.note(d, length, select_score_of(result))
+                self.lengths.note(d, length, result.selection_score)
             if extension == EXTENSIONS:
                 break
             pending = [(d, length) for d in dims for length in self.lengths.further(d, self.chance_level)]
             if not pending:
                 break
+
         for d in dims:
             self.lengths.settle(d, self.chance_level)
 
-    def measure_points(self, asked: list[int], counts: dict[int, int]) -> Wanted:
-        """Run a fresh seed at each asked dimension; doubt the step length of a run that ended at chance."""
+    def measure_points(self, asked: list[int], counts: dict[int, int]) -> Program:
+        """Run a fresh seed at each asked dimension; a run that ended at chance is made again with other lengths.
+
+        ``counts`` says how many seeds each dimension has had, and is kept up to date."""
         places = []
         for d in asked:
             places.append((d, counts.get(d, 0)))
             counts[d] = counts.get(d, 0) + 1
-        runs = [self.inside_run(d, self.lengths.at(d), k, "run") for d, k in places]
-        results = self.take((yield runs))
-        for (d, _), run, result in zip(places, runs, results, strict=True):
-            self.lengths.note(d, run.step_length, select_score_of(result))
-        doubted = [
-            (place, result, [self.inside_run(place[0], length, place[1], "run") for length in self.doubt(place[0])])
-            for place, result in zip(places, results, strict=True)
-            if not _above(select_score_of(result), self.chance_level) and place[0] > self.lengths.hopeless
-        ]
-        retries = [run for _, _, runs_there in doubted for run in runs_there]
-        if not retries:
-            return results
-        again = {run.run_id: result for run, result in zip(retries, self.take((yield retries)), strict=True)}
-        replaced: dict[int, Result] = {}
-        for (d, _), result, runs_there in doubted:
-            candidates = [result] + [again[run.run_id] for run in runs_there]
-            for run in runs_there:
-                self.lengths.note(d, run.step_length, select_score_of(again[run.run_id]))
-            best = max(candidates, key=lambda one: _number(select_score_of(one)))
-            replaced[id(result)] = best
-        for d in sorted({place[0] for place, _, _ in doubted}):
-            self.lengths.settle(d, self.chance_level)
-        return [replaced.get(id(result), result) for result in results]
 
-    def doubt(self, d: int) -> list[float]:
+        runs = [self.inside_run(d, self.lengths.at(d), k, "run") for d, k in places]
+        results = list(self.take((yield runs)))
+        for run, result in zip(runs, results, strict=True):
+            self.lengths.note(run.d, run.step_length, result.selection_score)
+
+        retries = {
+            number: [self.inside_run(d, length, k, "run") for length in self.other_lengths(d)]
+            for number, (d, k) in enumerate(places)
+            if d > self.lengths.hopeless and not _above(results[number].selection_score, self.chance_level)
+        }
+        wanted = [run for runs_there in retries.values() for run in runs_there]
+        if not wanted:
+            return results
+
+        made = dict(zip((run.run_id for run in wanted), self.take((yield wanted)), strict=True))
+        for number, runs_there in retries.items():
+            again = [made[run.run_id] for run in runs_there]
+            for run, result in zip(runs_there, again, strict=True):
+                self.lengths.note(run.d, run.step_length, result.selection_score)
+            results[number] = max([results[number], *again], key=lambda one: _number(one.selection_score))
+        for d in sorted({places[number][0] for number in retries}):
+            self.lengths.settle(d, self.chance_level)
+        return results
+
+    def other_lengths(self, d: int) -> list[float]:
         """Return the lengths to try after a failure at ``d``; none where the user gave a single length."""
         return self.lengths.neighbours(d) if len(self.spec.step_lengths) > 1 else []
 
@@ -233,37 +213,32 @@ def check_dimensions(spec: SweepSpec, facts: Facts) -> list[str]:
     return wrong
 
 
-def expected_runs(spec: SweepSpec) -> dict[str, int]:
-    """Return how many runs a sweep expects for the baseline, for locating step lengths, and for the search at most."""
+@dataclass(frozen=True)
+class ExpectedRuns:
+    """How many runs a sweep expects: for the baseline, for locating step lengths, and for the search at most."""
+
+    baseline: int
+    locating: int
+    search: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.baseline + self.locating + self.search
+
+
+def expected_runs(spec: SweepSpec) -> ExpectedRuns:
+    """Return how many runs a sweep expects."""
     located = len(spec.step_lengths) if len(spec.step_lengths) > 1 else 0
-    return {
-        "baseline": len(spec.learning_rates) + spec.baseline_seeds - 1,
-        "locating": located * len(anchors(spec.search.d_min, spec.search.d_max)),
-        "search": spec.search.max_runs,
-    }
-
-
-def score_of(result: Result) -> float:
-    """The score of a result; NaN where the run failed."""
-    return _number_or_nan(result["eval_score"])
-
-
-def select_score_of(result: Result) -> float:
-    """The score on the selection half; NaN where the run failed."""
-    return _number_or_nan(result["select_score"])
-
-
-def crossed(result: Result) -> bool:
-    """True where a run ended as soon as it had crossed the bar: its score is a lower bound."""
-    return result.get("stopped") == CROSSED
+    return ExpectedRuns(
+        baseline=len(spec.learning_rates) + spec.baseline_seeds - 1,
+        locating=located * len(anchors(spec.search.d_min, spec.search.d_max)),
+        search=spec.search.max_runs,
+    )
 
 
 def _or(score: float, other: float) -> float:
     return score if math.isfinite(score) else other
-
-
-def _number_or_nan(value: float | None) -> float:
-    return math.nan if value is None else float(value)
 
 
 def _number(value: float) -> float:
@@ -272,6 +247,3 @@ def _number(value: float) -> float:
 
 def _above(score: float, level: float) -> bool:
     return _number(score) > level
-
-
-__all__ = ["Baseline", "Measurement", "check_dimensions", "crossed", "expected_runs", "score_of", "select_score_of"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+
+from intdim.ledger.verdict import StepLengthEvidence
 
 FACTOR = 3.0  # between neighbouring lengths when the grid is extended or a length is doubted
 EXTENSIONS = 2  # how often the grid may grow at one dimension
@@ -85,7 +86,7 @@ class StepLengths:
         return self.known[left] ** (1 - share) * self.known[right] ** share
 
     def note(self, d: int, length: float, score: float) -> None:
-        """Record a selection score of one length at ``d`` (the first of a pair stays)."""
+        """Record a selection score of one length at ``d``; the first score of a length and dimension stays."""
         self.tried.setdefault(d, {}).setdefault(length, score)
 
     def settle(self, d: int, chance_level: float) -> bool:
@@ -100,7 +101,7 @@ class StepLengths:
 
     def further(self, d: int, chance_level: float) -> list[float]:
         """Return the lengths to try next at ``d``: beyond the edge where the best lies; beyond both edges where every
-        length ended at chance, for then nobody knows whether they were too short or too long; none otherwise."""
+        length ended at chance, since they may have been too short or too long; none otherwise."""
         scores = self.tried[d]
         if max(_worst_if_nan(score) for score in scores.values()) > chance_level:
             edge = beyond_edge(scores)
@@ -116,17 +117,14 @@ class StepLengths:
             if value not in self.tried.get(d, {})
         ]
 
-    def to_dict(self) -> dict[str, Any]:
+    def evidence(self) -> StepLengthEvidence:
         """Return the evidence for the record: dimensions, chosen lengths and the score of every length tried."""
         tried = {
             str(d): {f"{length:g}": (None if math.isnan(score) else score) for length, score in sorted(scores.items())}
             for d, scores in sorted(self.tried.items())
         }
-        return {
-            "known": {str(d): length for d, length in sorted(self.known.items())},
-            "tried": tried,
-            "hopeless_up_to": self.hopeless,
-        }
+        known = {str(d): length for d, length in sorted(self.known.items())}
+        return StepLengthEvidence(known, tried, self.hopeless)
 
 
 def _worst_if_nan(score: float) -> float:

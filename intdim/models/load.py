@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,23 @@ from transformers import AutoModelForSequenceClassification
 
 from intdim.errors import UserError
 from intdim.models.files import first_line, load_config, quiet
-from intdim.models.files import load_tokenizer as load_tokenizer
-from intdim.models.locate import Located as Located
-from intdim.models.locate import locate as locate
 
 LOG = logging.getLogger(__name__)
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 
 
+@dataclass(frozen=True)
+class Head:
+    """The classification head that an objective needs: its outputs, and transformers' word for the problem."""
+
+    outputs: int
+    problem_type: str
+
+
 def load_model(
     folder: Path,
     *,
-    classes: int,
+    head: Head,
     overrides: Mapping[str, Any],
     random_init: bool,
     trust_remote_code: bool,
@@ -40,7 +46,7 @@ def load_model(
     head_seed: int,
     pad_token_id: int,
 ) -> nn.Module:
-    """Load a model with a classification head of ``classes`` outputs (one real output where ``classes`` is 0).
+    """Load a model with the head that an objective needs.
 
     ``seed_world`` seeds torch's global generator; it is called with ``init_seed`` before a random body is drawn and
     with ``head_seed`` before the head is. All weights are float32.
@@ -49,8 +55,8 @@ def load_model(
         UserError: the folder is damaged, lacks a body weight, or does not fit the overrides.
     """
     config = load_config(folder, overrides, trust_remote_code)
-    config.num_labels = max(classes, 1)
-    config.problem_type = "single_label_classification" if classes else "regression"
+    config.num_labels = head.outputs
+    config.problem_type = head.problem_type
     config.pad_token_id = pad_token_id
     config.use_cache = False
     seed_world(init_seed)

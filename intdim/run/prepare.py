@@ -6,21 +6,23 @@ Whatever is wrong with a request's model or data comes out here, before anything
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from intdim.errors import UserError
 from intdim.fingerprint import cache_folder, fingerprint_folder
-from intdim.models.files import load_config
-from intdim.models.load import load_model, load_tokenizer, locate
+from intdim.launch.base import Report
+from intdim.launch.jobs import PrepareJob
+from intdim.models.files import load_config, load_tokenizer
+from intdim.models.locate import locate
 from intdim.parameters import ParameterTable
 from intdim.request import CellRequest
-from intdim.run.execute import seed_world
+from intdim.run.build import theta_0
+from intdim.run.objective import objective_for
 from intdim.spec import GROUPS, Facts, ModelSpec, Prepared, from_dict, to_dict
+from intdim.tasks.metrics import find_metric
 from intdim.tasks.stored import TaskData, load_task, prepare_task
 
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "special_tokens*", "added_tokens*", "*.model", "*.tiktoken")
@@ -37,20 +39,12 @@ def prepare(cell: CellRequest) -> Prepared:
     load_config(located.folder, wanted.overrides, wanted.trust_remote_code)  # else the tokenizer is blamed for it
     tokenizer = load_tokenizer(located.folder, wanted.trust_remote_code)
     tokenizer_key = fingerprint_folder(located.folder, TOKENIZER_FILES)
-    task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder())
+    objective = objective_for(cell.task.objective, find_metric(cell.task.metric).needs)
+    task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder(), objective)
     data = load_task(task_folder)
-    model = load_model(
-        located.folder,
-        classes=data.spec.classes,
-        overrides=wanted.overrides,
-        random_init=wanted.random_init,
-        trust_remote_code=wanted.trust_remote_code,
-        gradient_checkpointing=wanted.gradient_checkpointing,
-        seed_world=seed_world,
-        init_seed=wanted.init_seed,
-        head_seed=0,
-        pad_token_id=data.pad_id,
-    )
+
+    head = objective.head(data.spec.label_names)
+    model = theta_0(wanted, located.folder, head, head_seed=0, pad_token_id=data.pad_id)
     check_fit(model, data)
     table = ParameterTable.of(model, exclude=cell.subspace.exclude)
     facts = Facts(
@@ -119,46 +113,6 @@ def longest_input(model: nn.Module) -> int:
     return positions
 
 
-def prepare_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The job ``prepare``: payload ``{"cell": CellRequest}``, answer a ``Prepared``."""
-    return to_dict(prepare(from_dict(CellRequest, payload["cell"])))
-
-
-def device_job(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The job ``device``: payload ``{"device": auto|cpu|cuda}``, answer ``{"device": cpu|cuda, "count", "memory"}``.
-
-    ``memory`` is what is free: on this machine, within the limit of its control group, or on the fullest GPU; 0 where
-    the system does not say.
-
-    Raises:
-        UserError: ``cuda`` was asked for and there is none.
-    """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    asked = payload["device"]
-    if asked == "cuda" and not count:
-        built = "built without CUDA" if torch.version.cuda is None else f"built for CUDA {torch.version.cuda}"
-        raise UserError(
-            f"device=cuda, but torch {torch.__version__} ({built}) sees no CUDA device",
-            "device=auto or device=cpu",
-            "Use device=cpu, or install a driver and a CUDA build of torch.",
-        )
-    device = "cuda" if count and asked in ("auto", "cuda") else "cpu"
-    memory = min(torch.cuda.mem_get_info(k)[0] for k in range(count)) if device == "cuda" else free_memory()
-    return {"device": device, "count": count if device == "cuda" else 0, "memory": memory}
-
-
-def free_memory(system: Path = Path("/")) -> int:
-    """Return the bytes that new processes can have (Linux: ``MemAvailable``, and what the control group leaves)."""
-    free = []
-    try:
-        for line in (system / "proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                free.append(int(line.split()[1]) * 1024)
-    except OSError:
-        return 0
-    group = system / "sys/fs/cgroup"
-    with contextlib.suppress(OSError, ValueError):  # no control group, or "max"
-        used = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        kept = int((group / "memory.current").read_text()) - int(used.get("inactive_file", 0))  # files can go
-        free.append(int((group / "memory.max").read_text()) - kept)
-    return max(0, min(free, default=0))
+def prepare_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
+    """The job ``prepare``: payload a ``PrepareJob``, answer a ``Prepared``."""
+    return to_dict(prepare(from_dict(PrepareJob, payload).cell))

@@ -9,12 +9,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from intdim.spec import CONVERGED, CROSSED
+
 FLAT = 0.02  # losses are flat when they stay within this share of their mean
-CROSSED, CONVERGED = "crossed", "converged"
 
 
 @dataclass(frozen=True)
-class Look:
+class Evaluation:
     """One evaluation on the selection half, and the mean training loss since the one before."""
 
     step: int
@@ -23,30 +24,32 @@ class Look:
     train_loss: float
 
 
-def stop_reason(looks: Sequence[Look], patience: int, stop_at: float | None) -> str:
-    """Return why a run may end after its last look: ``crossed``, ``converged``, or "" where it goes on.
+def stop_reason(evaluations: Sequence[Evaluation], patience: int, stop_at: float | None) -> str:
+    """Return why a run may end after its last evaluation: ``crossed``, ``converged``, or "" where it goes on.
 
     Args:
-        looks: all evaluations so far, in order.
+        evaluations: all so far, in order.
         patience: evaluations without a better selection score and with both losses flat after which it has converged;
             0: never.
         stop_at: the selection score at which it has crossed; None: never.
     """
-    if stop_at is not None and looks and looks[-1].select_score >= stop_at:
+    if stop_at is not None and evaluations and evaluations[-1].select_score >= stop_at:
         return CROSSED
-    return CONVERGED if patience and converged(looks, patience) else ""
+    return CONVERGED if patience and converged(evaluations, patience) else ""
 
 
-def converged(looks: Sequence[Look], patience: int) -> bool:
-    """True when none of the last ``patience`` looks has a better selection score than those before, and neither the
-    selection loss nor the training loss left a band of ``FLAT`` over them and the one before."""
-    if len(looks) <= patience:
+def converged(evaluations: Sequence[Evaluation], patience: int) -> bool:
+    """True when none of the last ``patience`` evaluations has a better selection score than those before, and over
+    them and the one before neither the selection loss nor the training loss left a band of ``FLAT``."""
+    if len(evaluations) <= patience:
         return False
-    before, recent = looks[:-patience], looks[-patience:]
-    if max(look.select_score for look in recent) > max(look.select_score for look in before):
+
+    before, recent = evaluations[:-patience], evaluations[-patience:]
+    if max(one.select_score for one in recent) > max(one.select_score for one in before):
         return False
-    window = looks[-patience - 1 :]
-    return flat([look.select_loss for look in window]) and flat([look.train_loss for look in window])
+
+    window = evaluations[-patience - 1 :]
+    return flat([one.select_loss for one in window]) and flat([one.train_loss for one in window])
 
 
 def flat(losses: Sequence[float]) -> bool:

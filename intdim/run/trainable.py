@@ -1,4 +1,4 @@
-"""What moves during a run: the coordinates of a subspace, or all weights."""
+"""What is trained in a run: the coordinates of a subspace, or all weights."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from intdim.parameters import ParameterTable
+from intdim.run.optimiser import split_by_decay
 from intdim.subspace import Subspace
 
 
-class Mover(Protocol):
-    """What moves during a run: coordinates of a subspace, or all weights."""
+class Trainable(Protocol):
+    """What is trained in a run; ``d`` counts it, ``D`` the weights that it moves."""
 
     d: int
+    D: int
 
     def groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Return AdamW's parameter groups."""
@@ -32,11 +34,11 @@ class Mover(Protocol):
         ...
 
 
-class SubspaceMover:
+class SubspaceTrainable:
     """Trains z and, for SAID, the scales; no weight decay on either."""
 
     def __init__(self, subspace: Subspace) -> None:
-        self.subspace, self.d = subspace, subspace.d
+        self.subspace, self.d, self.D = subspace, subspace.d, subspace.D
         self.write, self.read_grad = subspace.write, subspace.read_grad
 
     def groups(self, weight_decay: float) -> list[dict[str, Any]]:
@@ -46,7 +48,7 @@ class SubspaceMover:
         return dict(self.subspace.state_dict())
 
 
-class FullMover:
+class FullTrainable:
     """Trains every weight that is not excluded; weight decay on matrices alone, as is usual for transformers."""
 
     def __init__(self, model: nn.Module, exclude: tuple[str, ...]) -> None:
@@ -55,16 +57,13 @@ class FullMover:
         self.weights = {name: weight for name, weight in model.named_parameters() if name in inside}
         for name, weight in model.named_parameters():
             weight.requires_grad_(name in inside)
-        self.d = self.table.D
+        self.d = self.D = self.table.D
 
     def groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        matrices = [weight for weight in self.weights.values() if weight.ndim > 1]
-        vectors = [weight for weight in self.weights.values() if weight.ndim <= 1]
-        split = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        return [group for group in split if group["params"]]
+        return split_by_decay(list(self.weights.values()), weight_decay)
 
     def write(self) -> None:
-        """Nothing to do: the optimiser moved the weights themselves."""
+        """Nothing to do: the optimiser changed the weights themselves."""
 
     def read_grad(self) -> None:
         """Nothing to do: the gradients are where the optimiser looks."""

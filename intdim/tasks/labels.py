@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,28 @@ from intdim.errors import UserError
 WHOLE = re.compile(r"([+-]?\d+)(\.0*)?")
 LONGEST_NUMBER = 400  # characters; Python itself refuses to read 4,300 digits, and 309 are infinity
 REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+class LabelRule(Protocol):
+    """What reading and storing a task needs to know of its objective (see ``run/objective.py``, which says more)."""
+
+    name: str
+    label_dtype: Any
+
+    def encode(
+        self,
+        train: Sequence[Any],
+        evaluation: Sequence[Any],
+        names: tuple[str, ...],
+        where: tuple[str, str],
+        counted: bool,
+    ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+        """Return (train labels, evaluation labels, class names) from labels as they stand in the data."""
+        ...
+
+    def floor(self, metric: str, train_labels: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+        """Return (score, standard error) of the best answer that does not look at the input."""
+        ...
 
 
 def encode_classes(

@@ -21,8 +21,8 @@ from intdim.request import TaskRequest as TaskRequest
 from intdim.spec import derive_seed
 from intdim.tasks.files import choose_columns, read_folder, spellings, usual
 from intdim.tasks.hub import read_hub
-from intdim.tasks.labels import REAL, encode_classes, encode_scores
-from intdim.tasks.metrics import METRICS
+from intdim.tasks.labels import REAL, LabelRule
+from intdim.tasks.metrics import METRICS, find_metric
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,6 @@ class Tables:
     train_split: str
     eval_split: str
 
-    @property
-    def classes(self) -> int:
-        return len(self.label_names)
-
 
 @dataclass(frozen=True)
 class _Raw:
@@ -57,8 +53,8 @@ class _Raw:
     eval_split: str
 
 
-def read(request: TaskRequest) -> Tables:
-    """Read and check a task.
+def read(request: TaskRequest, objective: LabelRule) -> Tables:
+    """Read and check a task whose labels are read as its objective says.
 
     Raises:
         UserError: the rows cannot be had, are damaged, or do not make a task; see the module's text.
@@ -75,25 +71,21 @@ def read(request: TaskRequest) -> Tables:
         _check_text(frame, text, split)
     labels = [frame[request.label].tolist() for frame in (raw.train, raw.evaluation)]
     where = (raw.train_split, raw.eval_split)
-    metric = METRICS[request.metric]
-    if metric.needs == "scores":
-        train_labels, eval_labels = encode_scores(labels[0], labels[1], where)
-        names: tuple[str, ...] = ()
-    else:
-        names = tuple(usual(name) for name in request.label_names) or raw.label_names
-        if len(set(names)) < len(names):
-            raise UserError(
-                f"task.label_names={list(names)} names a class twice", "a name for each class", "Set task.label_names."
-            )
-        labels = [_usual(side, request.label_names) for side in labels]
-        counted = bool(raw.label_names)  # a source that names its classes numbers its labels by them
-        train_labels, eval_labels, names = encode_classes(labels[0], labels[1], names, where, counted)
-        if metric.binary and len(names) != 2:
-            raise UserError(
-                f"the metric {request.metric} is for 2 classes, the data has {len(names)}",
-                "accuracy, macro_f1 or matthews for several classes",
-                "Set task.metric=accuracy.",
-            )
+    names = tuple(usual(name) for name in request.label_names) or raw.label_names
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"task.label_names={list(names)} names a class twice", "a name for each class", "Set task.label_names."
+        )
+    labels = [_usual(side, request.label_names) for side in labels]
+    counted = bool(raw.label_names)  # a source that names its classes numbers its labels by them
+    train_labels, eval_labels, names = objective.encode(labels[0], labels[1], names, where, counted)
+    if METRICS[request.metric].binary and len(names) != 2:
+        raise UserError(
+            f"the metric {request.metric} is for 2 classes, the data has {len(names)}",
+            "accuracy, macro_f1 or matthews for several classes",
+            "Set task.metric=accuracy.",
+        )
+
     train = _table(raw.train, text, request.label, train_labels)
     evaluation = _table(raw.evaluation, text, request.label, eval_labels)
     fingerprint = _fingerprint((train, evaluation), text, request.label)
@@ -104,8 +96,7 @@ def read(request: TaskRequest) -> Tables:
 
 
 def _check_request(request: TaskRequest) -> None:
-    if request.metric not in METRICS:
-        raise UserError(f"unknown metric {request.metric!r}", suggest(request.metric, METRICS), "Set task.metric.")
+    find_metric(request.metric)
     if len(request.text) > 2 or len(set(request.text)) != len(request.text):
         raise UserError(
             f"task.text={list(request.text)} names {len(request.text)} columns",

@@ -26,7 +26,8 @@ from intdim import durable
 from intdim.errors import UserError
 from intdim.spec import TaskSpec, derive_seed, digest, from_dict, to_dict
 from intdim.tasks import sources
-from intdim.tasks.metrics import METRICS, Metric, majority_score
+from intdim.tasks.labels import LabelRule
+from intdim.tasks.metrics import METRICS, Metric
 from intdim.tasks.sources import Tables, TaskRequest
 
 STORED_VERSION = 1  # raised by hand when the same rows would give other tensors
@@ -77,7 +78,7 @@ class TaskData:
         return dataclasses.replace(self, train=train, evaluation=evaluation)
 
 
-def prepare_task(request: TaskRequest, tokenizer: Any, tokenizer_key: str, cache: Path) -> Path:
+def prepare_task(request: TaskRequest, tokenizer: Any, tokenizer_key: str, cache: Path, objective: LabelRule) -> Path:
     """Read, check and tokenise a task, unless the cache has it; return its folder ``<cache>/tasks/<digest>``.
 
     Args:
@@ -85,18 +86,19 @@ def prepare_task(request: TaskRequest, tokenizer: Any, tokenizer_key: str, cache
         tokenizer: a Hugging Face tokenizer with a padding token.
         tokenizer_key: hash of the tokenizer's files.
         cache: folder for things that can be made again.
+        objective: says how labels are read.
 
     Raises:
         UserError: the data cannot be had or do not make a task (``sources.read``), or do not fit the tokenizer.
         OSError: the cache cannot be written.
     """
-    tables = sources.read(request)
-    spec = _spec(request, tables, _max_length(request, tokenizer))
+    tables = sources.read(request, objective)
+    spec = _spec(request, tables, _max_length(request, tokenizer), objective)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     identity = {"spec": to_dict(spec), "tokenizer": tokenizer_key, "versions": versions, "stored": STORED_VERSION}
     folder = cache / "tasks" / digest(identity)
     if not _is_whole(folder):
-        _write(folder, spec, tables, tokenizer, identity)
+        _write(folder, spec, tables, tokenizer, identity, objective)
     return folder
 
 
@@ -152,7 +154,7 @@ def halves(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(order[0::2]), np.sort(order[1::2])
 
 
-def _spec(request: TaskRequest, tables: Tables, max_length: int) -> TaskSpec:
+def _spec(request: TaskRequest, tables: Tables, max_length: int, objective: LabelRule) -> TaskSpec:
     return TaskSpec(
         name=sources.default_name(request),
         source=tables.source,
@@ -162,7 +164,7 @@ def _spec(request: TaskRequest, tables: Tables, max_length: int) -> TaskSpec:
         text=tables.text,
         label=request.label,
         label_names=tables.label_names,
-        classes=tables.classes,
+        objective=objective.name,
         metric=request.metric,
         max_length=max_length,
         train_split=tables.train_split,
@@ -183,7 +185,9 @@ def _max_length(request: TaskRequest, tokenizer: Any) -> int:
     return int(longest)
 
 
-def _write(folder: Path, spec: TaskSpec, tables: Tables, tokenizer: Any, identity: dict[str, Any]) -> None:
+def _write(
+    folder: Path, spec: TaskSpec, tables: Tables, tokenizer: Any, identity: dict[str, Any], objective: LabelRule
+) -> None:
     if tokenizer.pad_token_id is None:
         fact = "the tokenizer has no padding token"
         raise UserError(fact, "a tokenizer with one", "Set pad_token in its tokenizer_config.json.")
@@ -197,7 +201,7 @@ def _write(folder: Path, spec: TaskSpec, tables: Tables, tokenizer: Any, identit
         ids, offsets, types, cut = _tokenise(texts, tokenizer, spec.max_length, split)
         labels = table[spec.label].to_numpy()
         tensors[f"{side}.ids"], tensors[f"{side}.offsets"] = ids, offsets
-        tensors[f"{side}.labels"] = torch.tensor(labels, dtype=torch.int64 if spec.classes else torch.float32)
+        tensors[f"{side}.labels"] = torch.tensor(labels, dtype=objective.label_dtype)
         if types is not None:
             tensors[f"{side}.types"] = types
         counted[side] = {
@@ -205,13 +209,13 @@ def _write(folder: Path, spec: TaskSpec, tables: Tables, tokenizer: Any, identit
             "tokens_per_example": round(len(ids) / len(table), 3),
             "truncated": round(cut / len(table), 6),
         }
-        if spec.classes:
-            counted[side]["label_counts"] = np.bincount(labels, minlength=spec.classes).tolist()
+        if spec.label_names:
+            counted[side]["label_counts"] = np.bincount(labels, minlength=len(spec.label_names)).tolist()
     labels = tables.evaluation[spec.label].to_numpy()
     everything = np.arange(len(labels))
     select, score = halves(labels) if spec.selection == "half" else (everything, everything.copy())
     tensors["select_half"], tensors["score_half"] = torch.from_numpy(select), torch.from_numpy(score)
-    chance, chance_se = majority_score(spec.metric, tables.train[spec.label].to_numpy(), labels[score])
+    chance, chance_se = objective.floor(spec.metric, tables.train[spec.label].to_numpy(), labels[score])
     data = safetensors.torch.save(tensors)
     durable.write_bytes(folder / "data.safetensors", data)
     manifest = {
