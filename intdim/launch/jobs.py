@@ -135,7 +135,7 @@ class PretrainSummary:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run is: ``step`` of ``steps``; the training loss and the selection score there, where they are known."""
+    """How far a run is: ``step`` of ``steps``; training loss and selection score there, where they are known."""
 
     step: int
     steps: int

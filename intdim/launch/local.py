@@ -69,9 +69,9 @@ class LocalSlots:
         self._workers: dict[int, WorkerProcess] = {}
         self._queue: deque[tuple[str, bytes]] = deque()
         self._events: list[Event] = []
-        self._early_deaths = 0
+        self._failed_starts = 0  # in a row
         self._started: set[int] = set()  # slots that ever had a worker, hence a log
-        self._telling: set[int] = set()  # slots whose log says something about a death or a failure
+        self._kept_logs: set[int] = set()  # slots whose log says something about a death or a failure
         self._selector = selectors.DefaultSelector()
         self._closed = False
 
@@ -85,8 +85,8 @@ class LocalSlots:
         return self.log.with_name(f"{self.log.stem}-{slot}{self.log.suffix}")
 
     def place(self, slots: int, devices: Sequence[str] = (), threads: int = 0) -> None:
-        """Use so many slots, on these devices, with so many threads (0: as before) from now on; for a driver that
-        learns from a first job what there is.
+        """Change the number of slots, their devices and their threads (0: as before), once a first job has found out
+        what there is.
 
         No job may be running. Workers are replaced where their device changes, and all if their threads do.
         """
@@ -125,7 +125,7 @@ class LocalSlots:
         self._events = [event for event in self._events if event.key != key]
         for slot, worker in list(self._workers.items()):
             if worker.job == key:
-                self._remove(slot).bury(0.0)
+                self._remove(slot).wait_for_end(0.0)
 
     def close(self, drain: bool) -> None:
         self._queue.clear()
@@ -137,9 +137,9 @@ class LocalSlots:
             self._events.clear()
             self._selector.close()
             self._closed = True
-            for slot in self._started - self._telling:
+            for slot in self._started - self._kept_logs:
                 self.log_of(slot).unlink(missing_ok=True)
-            if self._scratch is not None and not self._telling:
+            if self._scratch is not None and not self._kept_logs:
                 shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _assign(self) -> None:
@@ -180,7 +180,7 @@ class LocalSlots:
         broken = False
         for line in lines:
             if line["kind"] == "ready":
-                worker.ready, self._early_deaths = True, 0
+                worker.ready, self._failed_starts = True, 0
                 continue
             event = Event(line["key"], line["kind"], line["data"])
             self._events.append(event)
@@ -190,22 +190,22 @@ class LocalSlots:
         if gone:
             self._lose(slot)
         elif broken:
-            self._telling.add(slot)
+            self._kept_logs.add(slot)
             end_all([self._remove(slot)], now=True)
 
     def _lose(self, slot: int) -> None:
         """Handle the death of a slot's worker."""
         worker = self._remove(slot)
         # the pipe ends a moment before the process does; one that lives on without its pipe is of no use
-        status = worker.bury(GRACE)
-        self._telling.add(slot)
+        status = worker.wait_for_end(GRACE)
+        self._kept_logs.add(slot)
         tail = worker.last_lines()
         how = how_it_ended(status, tail)
         if worker.job is not None:
             self._events.append(Event(worker.job, "lost", {"message": how, "log": tail, "log_file": str(worker.log)}))
         if not worker.ready:
-            self._early_deaths += 1
-            if self._early_deaths >= STARTS_LIMIT:
+            self._failed_starts += 1
+            if self._failed_starts >= STARTS_LIMIT:
                 raise RunFailed(f"a worker does not start ({how}); its output is in {worker.log}:\n{tail}".strip())
 
     def _remove(self, slot: int) -> WorkerProcess:

@@ -103,7 +103,7 @@ class WorkerProcess:
         if now:
             self._signal(signal.SIGTERM)
 
-    def bury(self, patience: float) -> int:
+    def wait_for_end(self, patience: float) -> int:
         """Wait ``patience`` seconds for the process, then kill it; return its exit status (negative: the signal).
 
         Whatever its job started and left behind is killed in either case, so that nothing of the job goes on.
@@ -140,7 +140,7 @@ def log_name() -> str:
 
 
 def remove_old_logs(folder: Path) -> None:
-    """Remove what the workers of drivers printed that are gone: killed, or ended with a log worth a look until now.
+    """Remove the logs of workers whose driver is gone: it was killed, or left a log about a failure.
 
     Only logs of this machine are looked at; ``folder`` may be shared with others.
     """
@@ -177,4 +177,4 @@ def end_all(workers: Sequence[WorkerProcess], now: bool) -> None:
         worker.ask_to_end(now)
     deadline = time.monotonic() + GRACE
     for worker in workers:
-        worker.bury(deadline - time.monotonic())
+        worker.wait_for_end(deadline - time.monotonic())

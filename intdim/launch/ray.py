@@ -87,7 +87,7 @@ class RaySlots:
         threads: int,
         gpus: float = 0.0,
         environment: Mapping[str, str] | None = None,
-        jobs: str = "intdim.launch.worker:JOBS",
+        jobs: str = "intdim.launch.jobs:JOBS",
     ) -> None:
         assert slots >= 1
         assert threads >= 1
@@ -113,7 +113,7 @@ class RaySlots:
         self._living: list[Slot] = []
         self._queue: deque[tuple[str, str, str]] = deque()
         self._events: list[Event] = []
-        self._early_deaths = 0
+        self._failed_starts = 0
 
     def submit(self, key: str, job: str, payload: dict[str, Any]) -> None:
         assert key not in {slot.job for slot in self._living} | {item[0] for item in self._queue}, f"{key} is in use"
@@ -180,7 +180,7 @@ class RaySlots:
     def _hear(self, slot: Slot, kind: Any, data: dict[str, Any]) -> None:
         """Take in one event of a slot."""
         if kind == "ready":
-            slot.ready, self._early_deaths = True, 0
+            slot.ready, self._failed_starts = True, 0
             return
         assert slot.job is not None
         self._events.append(Event(slot.job, kind, data))
@@ -196,8 +196,8 @@ class RaySlots:
             self._events.append(Event(slot.job, "lost", {"message": how, "log": str(error)}))
         self._end(slot)
         if not slot.ready:
-            self._early_deaths += 1
-            if self._early_deaths >= STARTS_LIMIT:
+            self._failed_starts += 1
+            if self._failed_starts >= STARTS_LIMIT:
                 raise RunFailed(f"a Ray actor does not start: {how}")
 
     def _end(self, slot: Slot) -> None:

@@ -11,14 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from intdim.launch.base import describe, find_job
-
-JOBS = {
-    "run": "intdim.run.execute:run_job",
-    "time": "intdim.run.execute:time_job",
-    "prepare": "intdim.run.prepare:prepare_job",
-    "certify": "intdim.artifacts.compress:certify_job",
-    "device": "intdim.run.prepare:device_job",
-}
+from intdim.launch.jobs import JOBS
 
 
 class Reporter:
