@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from intdim.artifacts.artifact import load as load
+    from intdim.artifacts.rebuild import load as load
     from intdim.subspace import Subspace as Subspace
 
 __version__ = "0.1.0"
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return Subspace
     if name == "load":
-        from intdim.artifacts.artifact import load
+        from intdim.artifacts.rebuild import load
 
         return load
     raise AttributeError(f"module 'intdim' has no attribute {name!r}")

@@ -40,8 +40,8 @@ def cell(folder: Path, **changes: Any) -> CellRequest:
         rows(120, 2).to_csv(data / "validation.csv", index=False)
     task = TaskRequest(
         name="made", source="local", reference="", config="", path=str(data), version=1, text=("text",), label="label",
-        label_names=("no", "yes"), objective="classification", metric="accuracy", max_length=16, train_split="train", eval_split="validation",
-        max_train=0, max_eval=0, selection="half",
+        label_names=("no", "yes"), objective="classification", metric="accuracy", max_length=16, train_split="train",
+        eval_split="validation", max_train=0, max_eval=0, selection="half",
     )  # fmt: skip
     made = {
         "model": ModelRequest("bert", "local", "", "main", str(base), False, 0, {}, False, False),

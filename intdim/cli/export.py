@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
@@ -11,6 +12,11 @@ from intdim.cli.overrides import with_run
 from intdim.config import Checked
 from intdim.errors import UserError
 from intdim.ledger.finished import find_run
+
+if TYPE_CHECKING:
+    from intdim.artifacts.export import ExportSummary
+
+MOST_LEVELS = 1 << 12
 
 
 def main(arguments: list[str]) -> int:
@@ -27,32 +33,36 @@ def write(made: list[DictConfig]) -> int:
         out, to, named = check.path("out"), check.path("to"), check.text("run")
         if not named:
             check.fault("no run is named", "intdim export RUN, with the id of a run under out/runs or its folder")
-        if levels > 1 << 12:
-            check.fault(f"levels={levels}", f"levels is at most {1 << 12}")
+        if levels > MOST_LEVELS:
+            check.fault(f"levels={levels}", f"levels is at most {MOST_LEVELS}")
         if to and not to.endswith(".safetensors"):
             check.fault(f"to={to}", "to is a file name that ends in .safetensors")
         check.done()
+
         run = find_run(named, out)
         from intdim.artifacts.export import export  # brings torch
 
         try:
-            facts = export(run, Path(to) if to else None, full, levels)
+            summary = export(run, Path(to) if to else None, full, levels)
         except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError) as error:
             raise UserError(
                 f"{to or error.filename} cannot be written ({error.strerror})",
                 "a file in a folder you may write to",
                 "Choose to=.",
             ) from None
-        print(
-            f"run {facts['run_id']}: d={facts['d']:,} of D={facts['D']:,}; its weights: {facts['base_bytes']:,} bytes"
-        )
-        print(f"exact  {facts['artifact_bytes']:,} bytes  {facts['artifact']}")
-        print(
-            f"coded  {facts['coded_bytes']:,} bytes  {facts['coded']}\n"
-            f"       the message alone {-(-facts['message_bits'] // 8):,} bytes: {facts['levels']} levels, "
-            f"z changed by {100 * facts['z_error']:.2g} %"
-        )
-        if facts["folder"]:
-            print(f"whole  {facts['folder']}")
-        print("Both files were read again and rebuild their weights bit for bit: intdim.load(path)")
+        print("\n".join(statement(summary)))
     return 0
+
+
+def statement(made: ExportSummary) -> list[str]:
+    """Return what was written, in lines."""
+    lines = [
+        f"run {made.run_id}: d={made.d:,} of D={made.D:,}; its weights: {made.base_bytes:,} bytes",
+        f"exact  {made.artifact_bytes:,} bytes  {made.artifact}",
+        f"coded  {made.coded_bytes:,} bytes  {made.coded}",
+        f"       the message alone {-(-made.message_bits // 8):,} bytes: {made.levels} levels, "
+        f"z changed by {100 * made.z_error:.2g} %",
+    ]
+    if made.folder:
+        lines.append(f"whole  {made.folder}")
+    return [*lines, "Both files were read again and rebuild their weights bit for bit: intdim.load(path)"]

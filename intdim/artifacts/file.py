@@ -1,0 +1,115 @@
+"""The file of a fine-tuned model: safetensors with a sealed header. What is read back is checked before it is believed.
+
+Two kinds. ``exact`` holds z (and the scales) as float32, as the run left them. ``coded`` holds one tensor ``message``:
+the quantised run as ``intdim.coding`` writes it, which says everything but what theta_0 is. The header of both names
+the base, hashes theta_0 (body, and head drawn from the run's seed) and the rebuilt weights, and seals the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from intdim.artifacts.header import VERSIONS, Header, versions_text
+from intdim.errors import UserError
+from intdim.run.checkpoint import load_tensors, save_tensors
+from intdim.spec import to_dict
+
+HEADER = "intdim"  # the key of the header's JSON among safetensors' metadata
+
+
+def write(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
+    """Write an artifact and its seal."""
+    sealed = to_dict(dataclasses.replace(header, seal=seal_of(to_dict(header), tensors)))
+    save_tensors(path, tensors, {HEADER: json.dumps(sealed, sort_keys=True, allow_nan=False)})
+
+
+def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    """Return an artifact's (header, tensors).
+
+    Raises:
+        UserError: there is no such file, or it is no artifact, damaged, changed, or of another version.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}", "what `intdim export` wrote", "Check the path.")
+    try:
+        tensors, metadata = load_tensors(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error})", "a whole safetensors file", "Export the run again.") from None
+
+    data = _parsed(metadata.get(HEADER, ""))
+    if data is None:
+        raise UserError(f"{path} is no artifact of intdim", "what `intdim export` wrote", "")
+    for name, version in VERSIONS.items():
+        if data.get(name) != version:
+            raise UserError(
+                f"{path} has {name.replace('_', ' ')} {data.get(name)}, this is {version}",
+                "an artifact of this version of intdim",
+                f"Export the run again; the file was made with {versions_text(data.get('versions'))}.",
+            )
+
+    if data.get("seal") != seal_of(data, tensors):
+        raise UserError(
+            f"{path} was changed after it was written: its seal does not fit its content",
+            "the file as `intdim export` wrote it",
+            "Export the run again.",
+        )
+
+    try:
+        header = Header.of(data)
+        _check_tensors(header, tensors)
+    except ValueError as error:
+        raise UserError(
+            f"{path} holds no run that can be rebuilt ({error})", "the file as `intdim export` wrote it", ""
+        ) from None
+    return header, tensors
+
+
+def seal_of(header: dict[str, Any], tensors: dict[str, Tensor]) -> str:
+    """Return the SHA-256 of a header in ``to_dict``'s form, without its seal, and of names, types, shapes and bytes of
+    the tensors."""
+    unsealed = {name: value for name, value in header.items() if name != "seal"}
+    digest = hashlib.sha256(json.dumps(unsealed, sort_keys=True, allow_nan=False).encode())
+
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """Return a header's JSON table, None where there is none; NaN and infinity are no JSON."""
+    try:
+        data = json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(word)
+
+
+def _check_tensors(header: Header, tensors: dict[str, Tensor]) -> None:
+    """Raise ``ValueError`` for tensors that do not fit the header."""
+    coded = header.kind == "coded"
+    exact_names = {"z", "scales"} if header.subspace.method == "said" else {"z"}
+    if set(tensors) != ({"message"} if coded else exact_names):
+        raise ValueError(f"tensors {', '.join(sorted(tensors))}")
+
+    dtype = torch.uint8 if coded else torch.float32
+    if any(tensor.dtype != dtype or tensor.ndim != 1 for tensor in tensors.values()):
+        raise ValueError(f"tensors that are not rows of {dtype}")
+    if coded:
+        return
+
+    count = sum(tensor.numel() for tensor in tensors.values())
+    if count != header.d or not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise ValueError(f"{count} numbers for d={header.d}, or some that are not finite")
