@@ -1,80 +1,96 @@
-"""What a sweep would run, and about how long that takes: said from a few timed steps, before anything is measured."""
+"""What a sweep would run, and about how long that takes, from a few timed steps before anything is measured."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from intdim.drivers.sweep import Silent, View, fit_memory, resolve
+from intdim.drivers.cells import fit_memory, prepare_sweeps
+from intdim.drivers.session import Session
+from intdim.drivers.view import View
 from intdim.launch import Launcher
-from intdim.launch.pool import workers
-from intdim.ledger.store import Ledger
-from intdim.measurement.program import Measurement, expected_runs
+from intdim.launch.jobs import RunCost, TimeJob
+from intdim.measurement.program import ExpectedRuns, Measurement, expected_runs
 from intdim.request import CellRequest, RuntimeRequest
-from intdim.spec import to_dict
+from intdim.spec import Facts, Prepared, SweepSpec
+
+TIMED_STEPS = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the sweep of one cell would run.
+
+    Attributes:
+        spec: the sweep.
+        facts: sizes of the model and the task.
+        runs: how many runs are expected.
+        full: cost of a run of full fine-tuning.
+        inside: cost of a run in a subspace, at the middle of the range of d.
+        device: ``cpu`` or ``cuda``.
+        slots: runs side by side.
+        threads: of each slot.
+        known: the sweep has its verdict already.
+    """
+
+    spec: SweepSpec
+    facts: Facts
+    runs: ExpectedRuns
+    full: RunCost
+    inside: RunCost
+    device: str
+    slots: int
+    threads: int
+    known: bool
+
+    @property
+    def seconds(self) -> float:
+        """About how long the sweep takes."""
+        inside = (self.runs.locating + self.runs.search) * run_seconds(self.inside)
+        return (self.runs.baseline * run_seconds(self.full) + inside) / self.slots
+
+
+def run_seconds(cost: RunCost) -> float:
+    """Return how long a run takes: building, steps, evaluations and the training score."""
+    evaluations = (cost.evaluations + 1) * cost.evaluate_seconds
+    return cost.start_seconds + cost.total_steps * cost.step_seconds + evaluations
 
 
 def plan_cells(
     cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None, launcher: Launcher | None = None
-) -> list[dict[str, Any]]:
-    """Say what a sweep of each cell would run, from a few timed steps; nothing is written to ``out``."""
-    shown = view or Silent()
-    ledger = Ledger(Path(runtime.out))
-    ledger.check()
-    plans = []
-    with workers(runtime, launcher) as pool:
-        made = resolve(cells, pool, shown)
-        pool.find_device()
-        fit_memory(pool, made, shown)
-        for spec, prepared in made:
-            cell = Measurement(spec, prepared.facts)
-            middle = round((spec.search.d_min * spec.search.d_max) ** 0.5)
-            timed = {
-                "full": cell.full_run(sorted(spec.learning_rates)[0], 0),
-                "inside": cell.inside_run(middle, sorted(spec.step_lengths)[0], 0, "run"),
-            }
-            shown.event("note", text=f"timing {spec.model.name} on {spec.task.name}")
-            setting = to_dict(pool.runtime_for(prepared))
-            jobs = {
-                name: ("time", {"spec": to_dict(run), "runtime": setting, "steps": 8}) for name, run in timed.items()
-            }
-            costs = pool.ask_all(jobs)
-            runs = expected_runs(spec)
-            seconds = {name: run_seconds(cost) for name, cost in costs.items()}
-            inside = runs["locating"] + runs["search"]
-            work = runs["baseline"] * seconds["full"] + inside * seconds["inside"]
-            plans.append(
-                {
-                    "sweep_id": spec.sweep_id,
-                    "model": spec.model.name,
-                    "task": spec.task.name,
-                    "projection": spec.subspace.projection,
-                    "method": spec.subspace.method,
-                    "scope": spec.subspace.scope,
-                    "D": prepared.facts.D,
-                    "groups": prepared.facts.groups,
-                    "m": prepared.facts.scales(spec.subspace),
-                    "d_min": spec.search.d_min,
-                    "d_max": spec.search.d_max,
-                    "train_examples": prepared.facts.train_examples,
-                    "eval_examples": prepared.facts.eval_examples,
-                    "chance": prepared.facts.chance,
-                    "runs": runs,
-                    "steps_per_run": costs["full"]["total_steps"],
-                    "step_seconds": {name: cost["step_seconds"] for name, cost in costs.items()},
-                    "run_seconds": seconds,
-                    "peak_memory_bytes": {name: cost["peak_memory_bytes"] for name, cost in costs.items()},
-                    "slots": pool.slots,
-                    "threads": pool.threads,
-                    "device": pool.device,
-                    "seconds": work / pool.slots,
-                    "known": ledger.verdict(spec.sweep_id) is not None,
-                }
-            )
-    return plans
+) -> list[Plan]:
+    """Return what a sweep of each cell would run, from a few timed steps; nothing is written to ``runtime.out``.
+
+    Raises:
+        UserError: the request makes no sense.
+        RunFailed: a timed run broke.
+    """
+    with Session(runtime, view, launcher) as session:
+        session.ledger.check()
+        sweeps = prepare_sweeps(session, cells)
+        session.find_device()
+        fit_memory(session, sweeps)
+        return [_plan(session, spec, prepared) for spec, prepared in sweeps]
 
 
-def run_seconds(cost: dict[str, Any]) -> float:
-    """Return what a run takes by a timed job: building, steps, evaluations and the training score."""
-    evaluations = (cost["evaluations"] + 1) * cost["evaluate_seconds"]
-    return cost["start_seconds"] + cost["total_steps"] * cost["step_seconds"] + evaluations
+def _plan(session: Session, spec: SweepSpec, prepared: Prepared) -> Plan:
+    session.view.note(f"timing {spec.model.name} on {spec.task.name}")
+    cell = Measurement(spec, prepared.facts)
+    middle = round((spec.search.d_min * spec.search.d_max) ** 0.5)
+    timed = [
+        cell.full_run(min(spec.learning_rates), 0),
+        cell.inside_run(middle, min(spec.step_lengths), 0, "run"),
+    ]
+    runtime = session.pool.runtime_for(prepared)
+    full, inside = session.ask([TimeJob(run, runtime, TIMED_STEPS) for run in timed], RunCost)
+
+    return Plan(
+        spec=spec,
+        facts=prepared.facts,
+        runs=expected_runs(spec),
+        full=full,
+        inside=inside,
+        device=session.pool.device,
+        slots=session.pool.slots,
+        threads=session.pool.threads,
+        known=session.ledger.verdict(spec.sweep_id) is not None,
+    )
