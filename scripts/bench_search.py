@@ -1,16 +1,16 @@
-"""How good the searches are: d90 on simulated curves whose true d90 is known.
+"""The accuracy of the searches: d90 on simulated curves whose true d90 is known.
 
     python scripts/bench_search.py --curves 240 --runs 12 --batch 1
 
-Draws curves from seven families over d from 8 to 10^6, with seed noise of 0.2 to 3 points (heavier at small d), 0 to
-10 % collapsed runs, majority classes of 0.33 to 0.8, a baseline measured with 5 noisy seeds, and both kinds of bar. All
-methods see the same curves. Prints, for each method and family, the error factor of d90, how often the 90 % interval
-covers, how often d90 was found, the runs spent, and how often a censored curve (d90 outside the range) was called
-found. Writes scripts/results/search.json with machine and versions.
+Draws curves from seven families over d from 8 to 10^6, with seed noise of 0.2 to 3 points (more at small d), 0 to 10 %
+collapsed runs, majority classes of 0.33 to 0.8, a baseline measured with 5 noisy seeds, and both kinds of threshold.
+All methods see the same curves. Prints, for each method and family, the error factor of d90, how often the 90 %
+interval covers, how often d90 was found, the runs spent, and how often a censored curve (d90 outside the range) was
+called found. Writes scripts/results/search.json with machine and versions.
 
-``--ruler 0.015`` gives every curve a shared error of the bar against all its scores, normal with a standard deviation
-between a third of that and that, as a finite evaluation split does; the search is handed that distribution, and the
-coverage of the interval by the seeds alone stands beside.
+``--evaluation-noise 0.015`` gives every curve a shared error of the threshold relative to all its scores, normal with a
+standard deviation between a third of that and that, as a finite evaluation split does. The search is given that
+distribution; the coverage of the interval by the seeds alone is printed as well.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from typing import Any
 
 import numpy as np
 import scipy
+from scipy.stats import binomtest
 
 from intdim.durable import write_json
 from intdim.search import make_search
-from intdim.stats import share_interval
 
 D_MIN, D_MAX = 8, 1_000_000
 LOW, HIGH = math.log(D_MIN), math.log(D_MAX)
@@ -54,7 +54,7 @@ Shape = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Curve:
-    """A made-up task: the share of the gain over log d, and what a search is told about it."""
+    """A simulated task: the share of the gain over log d, and what a search is given of it."""
 
     family: str
     share: Shape
@@ -67,25 +67,25 @@ class Curve:
     baseline_se: float
     threshold: float
     truth: float  # log d90, -inf or inf when censored
-    ruler: float = 0.0  # standard deviation of the shared error that is in the threshold
+    evaluation_noise: float = 0.0  # standard deviation of the shared error that is in the threshold
 
-    def score(self, d: int, chooser: np.random.Generator) -> float:
+    def score(self, d: int, rng: np.random.Generator) -> float:
         share = float(self.share(np.array([math.log(d)]))[0])
         mean = self.floor + (self.ceiling - self.floor) * share
-        if chooser.random() < self.collapse:
-            lost = self.floor if chooser.random() < 0.6 else chooser.uniform(self.floor, max(mean, self.floor + 1e-9))
-            return min(1.0, float(lost + 0.01 * chooser.standard_normal()))
+        if rng.random() < self.collapse:
+            collapsed = self.floor if rng.random() < 0.6 else rng.uniform(self.floor, max(mean, self.floor + 1e-9))
+            return min(1.0, float(collapsed + 0.01 * rng.standard_normal()))
         spread = self.noise * (1 + self.heavier * (1 - min(share, 1.0)))
-        return min(1.0, float(mean + spread * chooser.standard_normal()))
+        return min(1.0, float(mean + spread * rng.standard_normal()))
 
 
 def sigmoid(t: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * t))
 
 
-def draw_shape(family: str, chooser: np.random.Generator) -> Shape:
-    """Return the share of the gain as a function of log d, somewhere: ``place`` moves it."""
-    width = chooser.uniform(0.25, 1.3)
+def draw_shape(family: str, rng: np.random.Generator) -> Shape:
+    """Return the share of the gain as a function of log d, up to a shift in log d."""
+    width = rng.uniform(0.25, 1.3)
     if family == "logistic":
         return lambda x: sigmoid(x / width)
     if family == "gompertz":
@@ -93,50 +93,54 @@ def draw_shape(family: str, chooser: np.random.Generator) -> Shape:
     if family == "weibull":
         return lambda x: 1 - np.exp(-np.exp(np.clip(x / width, -30, 30)))
     if family == "power":  # saturates slowly: 1 - (1 + d/d0)^-k
-        power = chooser.uniform(0.6, 1.5)
+        power = rng.uniform(0.6, 1.5)
         return lambda x: 1 - np.power(1 + np.exp(np.clip(x, -30, 30)), -power)
     if family in ("two_step", "late"):
-        early = chooser.uniform(0.3, 0.7) if family == "two_step" else chooser.uniform(0.7, 0.85)
-        gap = chooser.uniform(1.5, 4.0)
-        first, second = chooser.uniform(0.15, 0.7), chooser.uniform(0.1, 0.5)
+        early = rng.uniform(0.3, 0.7) if family == "two_step" else rng.uniform(0.7, 0.85)
+        gap = rng.uniform(1.5, 4.0)
+        first, second = rng.uniform(0.15, 0.7), rng.uniform(0.1, 0.5)
         return lambda x: early * sigmoid(x / first) + (1 - early) * sigmoid((x - gap) / second)
     assert family == "shallow_dip"
-    depth, place = chooser.uniform(0.04, 0.08), width * 3 + chooser.uniform(1.0, 2.5)
+    depth, place = rng.uniform(0.04, 0.08), width * 3 + rng.uniform(1.0, 2.5)
     return lambda x: sigmoid(x / width) - depth * np.exp(-0.5 * ((x - place) / 0.8) ** 2)
 
 
-def draw(family: str, chooser: np.random.Generator) -> Curve:
+def draw(family: str, rng: np.random.Generator) -> Curve:
     """Draw a curve whose d90 lies inside the range (a family) or outside of it (a kind of censoring)."""
     while True:
-        floor = chooser.uniform(0.33, 0.8)
-        top = chooser.uniform(max(floor + 0.12, 0.7), 0.97)
-        ceiling = top + (top - floor) * chooser.uniform(-0.04, 0.01)
+        floor = rng.uniform(0.33, 0.8)
+        top = rng.uniform(max(floor + 0.12, 0.7), 0.97)
+        ceiling = top + (top - floor) * rng.uniform(-0.04, 0.01)
         fraction_of_gain = (0.9 * top - floor) / (top - floor)
-        absolute = fraction_of_gain > 0.3 and chooser.random() < 0.6
+        absolute = fraction_of_gain > 0.3 and rng.random() < 0.6
         bar = (lambda best: 0.9 * best) if absolute else (lambda best, low=floor: low + 0.9 * (best - low))
-        noise = math.exp(chooser.uniform(math.log(0.002), math.log(0.03)))
-        kind = FAMILIES[chooser.integers(len(FAMILIES) - 1)] if family in CENSORED else family
+
+        noise = math.exp(rng.uniform(math.log(0.002), math.log(0.03)))
+        kind = FAMILIES[rng.integers(len(FAMILIES) - 1)] if family in CENSORED else family
         if family == "never_reached":
-            ceiling = bar(top) - (bar(top) - floor) * chooser.uniform(0.05, 0.4)
-        share = draw_shape(kind, chooser)
+            ceiling = bar(top) - (bar(top) - floor) * rng.uniform(0.05, 0.4)
+
+        share = draw_shape(kind, rng)
         wanted = (bar(top) - floor) / (ceiling - floor)
         x = np.linspace(-25, 40, 65_001)
         values = share(x)
         reached = np.flatnonzero(values >= wanted)
+
         if family == "never_reached":
-            truth, shift = math.inf, chooser.uniform(LOW + 1, HIGH)
+            truth, shift = math.inf, rng.uniform(LOW + 1, HIGH)
         elif not len(reached):
             continue
         else:
             place = {
-                "reached_before": LOW - chooser.uniform(0.3, 3),
-                "reached_after": HIGH + chooser.uniform(0.3, 3),
-            }.get(family, chooser.uniform(LOW + 0.06 * (HIGH - LOW), HIGH - 0.06 * (HIGH - LOW)))
+                "reached_before": LOW - rng.uniform(0.3, 3),
+                "reached_after": HIGH + rng.uniform(0.3, 3),
+            }.get(family, rng.uniform(LOW + 0.06 * (HIGH - LOW), HIGH - 0.06 * (HIGH - LOW)))
             shift = place - x[reached[0]]
             truth = {"reached_before": -math.inf, "reached_after": math.inf}.get(family, place)
             if values[reached[0] :].min() < wanted:
-                continue  # it falls below the bar again: there would be no one truth to compare with
-        seeds = top + noise * chooser.standard_normal(BASELINE_SEEDS)
+                continue  # it falls below the threshold again: there would be no single truth to compare with
+
+        seeds = top + noise * rng.standard_normal(BASELINE_SEEDS)
         baseline = float(min(seeds.mean(), 1.0))
         return Curve(
             family,
@@ -144,8 +148,8 @@ def draw(family: str, chooser: np.random.Generator) -> Curve:
             floor,
             ceiling,
             noise,
-            chooser.uniform(0, 2),
-            chooser.uniform(0, 0.1),
+            rng.uniform(0, 2),
+            rng.uniform(0, 0.1),
             baseline,
             float(seeds.std(ddof=1) / math.sqrt(BASELINE_SEEDS)),
             bar(baseline),
@@ -153,14 +157,15 @@ def draw(family: str, chooser: np.random.Generator) -> Curve:
         )
 
 
-def blurred(curve: Curve, largest: float, chooser: np.random.Generator) -> Curve:
-    """Return the curve with a shared error in its bar; the truth stays."""
-    ruler = largest * math.exp(chooser.uniform(math.log(1 / 3), 0.0))
-    return dataclasses.replace(curve, threshold=curve.threshold + ruler * chooser.standard_normal(), ruler=ruler)
+def blurred(curve: Curve, largest: float, rng: np.random.Generator) -> Curve:
+    """Return the curve with a shared error in its threshold; the truth stays."""
+    noise = largest * math.exp(rng.uniform(math.log(1 / 3), 0.0))
+    threshold = curve.threshold + noise * rng.standard_normal()
+    return dataclasses.replace(curve, threshold=threshold, evaluation_noise=noise)
 
 
 def measure(curve: Curve, name: str, number: int, runs: int, batch: int) -> dict[str, Any]:
-    """Search one curve; return what came out. The score of the k-th run depends on the curve, d and k alone."""
+    """Search one curve; return the outcome. The score of the k-th run depends on the curve, d and k alone."""
     settings = {"max_runs": runs} | METHODS[name]
     search = make_search(
         name.split("-")[0],
@@ -173,6 +178,7 @@ def measure(curve: Curve, name: str, number: int, runs: int, batch: int) -> dict
         seed=number,
         **settings,
     )
+
     counts: dict[int, int] = {}
     spent = 0
     while asked := search.ask(n=batch):
@@ -180,7 +186,10 @@ def measure(curve: Curve, name: str, number: int, runs: int, batch: int) -> dict
             counts[d] = counts.get(d, 0) + 1
             search.tell(d, curve.score(d, np.random.default_rng([number, d, counts[d]])), seed=counts[d])
             spent += 1
-    shifts = curve.ruler * np.random.default_rng([number, 0]).standard_normal(400) if curve.ruler else None
+
+    shifts = None
+    if curve.evaluation_noise:
+        shifts = curve.evaluation_noise * np.random.default_rng([number, 0]).standard_normal(400)
     verdict = search.verdict(shifts=shifts)
     row = {
         "family": curve.family,
@@ -192,14 +201,16 @@ def measure(curve: Curve, name: str, number: int, runs: int, batch: int) -> dict
         "width": None,
         "limit": verdict.limit,
     }
-    if verdict.d90 is None or verdict.low is None or verdict.high is None or not math.isfinite(curve.truth):
+    if not math.isfinite(curve.truth):
+        return row
+    if verdict.d90 is None or verdict.low is None or verdict.high is None:
         return row
     return row | {
         "error": abs(math.log(verdict.d90) - curve.truth),
         "covers": math.log(verdict.low) <= curve.truth <= math.log(verdict.high),
-        "covers_by_seeds": math.log(verdict.low_seeds or verdict.low)
-        <= curve.truth
-        <= math.log(verdict.high_seeds or verdict.high),
+        "covers_by_seeds": (
+            math.log(verdict.low_seeds or verdict.low) <= curve.truth <= math.log(verdict.high_seeds or verdict.high)
+        ),
         "width": math.log(verdict.high / verdict.low),
     }
 
@@ -215,13 +226,21 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "median_error": float(np.exp(np.median(errors))),
         "p90_error": float(np.exp(np.quantile(errors, 0.9))),
         "coverage": covered / len(found) if found else None,
-        "coverage_95": list(share_interval(covered, len(found), 0.95)) if found else None,
+        "coverage_95": wilson_interval(covered, len(found)) if found else None,
         "coverage_by_seeds": sum(row["covers_by_seeds"] for row in found) / len(found) if found else None,
         "limited_by_examples": sum(row["limit"] == "examples" for row in rows) / len(rows),
         "half_width": float(np.exp(np.median([row["width"] for row in found]) / 2)) if found else None,
         "runs": float(np.mean([row["runs"] for row in rows])),
         "statuses": dict(Counter(sorted(row["status"] for row in rows))),
     }
+
+
+def wilson_interval(hits: int, trials: int) -> list[float]:
+    """Return the ends of Wilson's 95 % interval (1927) for a probability; [0, 1] without trials."""
+    if not trials:
+        return [0.0, 1.0]
+    interval = binomtest(hits, trials).proportion_ci(0.95, method="wilson")
+    return [float(interval.low), float(interval.high)]
 
 
 def line(label: str, one: dict[str, Any]) -> str:
@@ -240,19 +259,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=12, help="budget of the posterior")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--ruler", type=float, default=0.0, help="largest shared error of the bar, in scores")
+    parser.add_argument("--evaluation-noise", type=float, default=0.0, help="largest shared error, in scores")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+
     families = options.families.split(",")
     kinds = [families[k % len(families)] for k in range(options.curves)]
     kinds += [CENSORED[k % len(CENSORED)] for k in range(options.curves // 4)]
     curves = [draw(kind, np.random.default_rng([options.seed, k])) for k, kind in enumerate(kinds)]
-    if options.ruler:
-        curves = [
-            blurred(curve, options.ruler, np.random.default_rng([options.seed, k, 1])) for k, curve in enumerate(curves)
-        ]
+    noise = options.evaluation_noise
+    if noise:
+        curves = [blurred(curve, noise, np.random.default_rng([options.seed, k, 1])) for k, curve in enumerate(curves)]
+
     print(f"{'method, family':26s} {'n':>5s} {'found':>6s}  median  p90      covers, 95 % of it   half   runs")
     tables: dict[str, Any] = {}
     for name in options.methods.split(","):
@@ -266,6 +286,7 @@ def main() -> None:
         for family in families:
             table[family] = summary([row for row in inside if row["family"] == family])
             print(line(f"  {family}", table[family]))
+
         false = sum(row["status"] == "found" for row in outside)
         table["censored"] = {
             "curves": len(outside),
@@ -277,17 +298,18 @@ def main() -> None:
         }
         table["seconds_per_search"] = (time.process_time() - begun) / len(rows)
         print(f"  censored: called found {false} of {len(outside)}; {json.dumps(table['censored']['statuses'])}")
-        if options.ruler and table["all"]["found"]:
+        if noise and table["all"]["found"]:
             share = table["all"]["limited_by_examples"]
             print(f"  by the seeds alone {table['all']['coverage_by_seeds']:.2f}; {share:.2f} limited by the examples")
         print(f"  inside: {table['all']['statuses']}; {table['seconds_per_search']:.2f} s of CPU a search", flush=True)
         tables[name] = table
+
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system()}
     versions = {"python": sys.version.split()[0], "numpy": np.__version__, "scipy": scipy.__version__}
     arguments = {"curves": options.curves, "runs": options.runs, "batch": options.batch, "seed": options.seed}
-    arguments |= {"ruler": options.ruler}
+    arguments |= {"evaluation_noise": noise}
     known = json.loads(options.out.read_text()) if options.out.exists() else {"tables": {}}
-    label = f"runs={options.runs} batch={options.batch}" + (f" ruler={options.ruler:g}" if options.ruler else "")
+    label = f"runs={options.runs} batch={options.batch}" + (f" evaluation_noise={noise:g}" if noise else "")
     known["tables"][label] = {"arguments": arguments, "methods": tables}
     write_json(options.out, known | {"machine": machine, "versions": versions})
 

@@ -1,14 +1,14 @@
-"""Whether a search gives published intrinsic dimensions back when published runs are all it can make.
+"""Whether a search recovers published intrinsic dimensions when it can only make published runs.
 
     python scripts/replay_curves.py curves.csv --runs 12
 
-The file has a row per published run, columns ``experiment,d,score``; d = 0 is full training (or lies under
-``<experiment>_direct``). Asked for d, the search is told the score of one published run: at the published d next to it
-in the logarithm, or, between two of them, a draw from either, the nearer one more often; so it meets the real noise
-and no curve that was smoothed. The baseline is the mean of the d = 0 rows. Both bars are searched: 0.90 itself, where
-the baseline allows it, and 0.9 times the baseline. Beside d90 and its interval stands what the authors' rule gives on
-the whole table, the smallest d whose mean score reaches the bar, and the range of that over 200 bootstrap draws of the
-runs at every d: their own spread. Each replay is repeated with several seeds. Writes scripts/results/replay.json.
+The file has a row per published run, columns ``experiment,d,score``; d = 0 is full training (or the experiment
+``<experiment>_direct``). When the search asks for d, it observes the score of one published run: at the published d
+closest in the logarithm, or, between two of them, a draw from either, the nearer one more often. So it meets the real
+noise and no smoothed curve. The baseline is the mean of the d = 0 rows. Both thresholds are searched: 0.90 itself,
+where the baseline exceeds it, and 0.9 times the baseline. Printed beside d90 and its interval: the result of the
+authors' rule on the whole table, the smallest d whose mean score reaches the threshold, and the range of that over 200
+bootstrap draws of the runs at every d. Each replay is repeated with several seeds. Writes scripts/results/replay.json.
 
 The runs of Li, Farkhoor, Liu & Yosinski, "Measuring the intrinsic dimension of objective landscapes" (2018), are public
 with their notebooks (github.com/uber-research/intrinsic-dimension).
@@ -28,8 +28,7 @@ import numpy as np
 import pandas
 
 from intdim.durable import write_json
-from intdim.search import make_search
-from intdim.search.base import Verdict
+from intdim.search import Verdict, make_search
 
 RESULTS = Path(__file__).parent / "results" / "replay.json"
 EXPERIMENTS = "mnist_fc_depth2_w200_3runs,mnist_lenet,cifar_fc,cifar_lenet"
@@ -48,28 +47,30 @@ class Published:
                 baseline.append(float(score))
             elif experiment == name:
                 self.scores.setdefault(int(d), []).append(float(score))
+
         if not self.scores or not baseline:
             raise SystemExit(f"{name}: no runs, or no run with d = 0 in it or in {name}_direct")
-        self.places = sorted(self.scores)
+        self.dimensions = sorted(self.scores)
         self.baseline = statistics.fmean(baseline)
         self.baseline_se = statistics.stdev(baseline) / math.sqrt(len(baseline)) if len(baseline) > 1 else 0.0
 
-    def draw(self, d: int, chooser: np.random.Generator) -> float:
+    def draw(self, d: int, rng: np.random.Generator) -> float:
         """Return the score of a published run at d or next to it."""
-        above = bisect.bisect_left(self.places, d)
-        at = self.places[min(above, len(self.places) - 1)]
+        above = bisect.bisect_left(self.dimensions, d)
+        at = self.dimensions[min(above, len(self.dimensions) - 1)]
         if above > 0 and at > d:
-            below = self.places[above - 1]
+            below = self.dimensions[above - 1]
             share = math.log(d / below) / math.log(at / below)
-            at = at if chooser.random() < share else below
-        scores = self.scores[at]
-        return scores[chooser.integers(len(scores))]
+            at = at if rng.random() < share else below
 
-    def first_crossing(self, bar: float, chooser: np.random.Generator | None = None) -> int | None:
-        """Return the smallest d whose mean score reaches the bar; with a chooser, of a bootstrap draw of the runs."""
-        for d in self.places:
+        scores = self.scores[at]
+        return scores[rng.integers(len(scores))]
+
+    def first_crossing(self, bar: float, rng: np.random.Generator | None = None) -> int | None:
+        """Return the smallest d whose mean score reaches ``bar``; with ``rng``, for a bootstrap draw of the runs."""
+        for d in self.dimensions:
             scores = self.scores[d]
-            drawn = scores if chooser is None else chooser.choice(scores, len(scores)).tolist()
+            drawn = scores if rng is None else rng.choice(scores, len(scores)).tolist()
             if statistics.fmean(drawn) >= bar:
                 return d
         return None
@@ -78,9 +79,17 @@ class Published:
 def replay(curve: Published, bar: float, runs: int, seed: int, method: str) -> tuple[Verdict, int]:
     """Search one curve with at most ``runs`` runs; return the verdict and how many it took."""
     search = make_search(
-        method, d_min=curve.places[0], d_max=curve.places[-1], threshold=bar, baseline=curve.baseline, chance=CHANCE,
-        max_runs=runs, seed=seed, baseline_std=curve.baseline_se if bar != 0.9 else 0.0,
-    )  # fmt: skip
+        method,
+        d_min=curve.dimensions[0],
+        d_max=curve.dimensions[-1],
+        threshold=bar,
+        baseline=curve.baseline,
+        chance=CHANCE,
+        max_runs=runs,
+        seed=seed,
+        baseline_std=curve.baseline_se if bar != 0.9 else 0.0,  # 0.9 itself is a number that nobody measured
+    )
+
     counts: dict[int, int] = {}
     while asked := search.ask(n=1):
         for d in asked:
@@ -91,7 +100,7 @@ def replay(curve: Published, bar: float, runs: int, seed: int, method: str) -> t
 
 
 def measure(curve: Published, bar: float, options: argparse.Namespace) -> dict[str, Any]:
-    """Replay one bar with every seed beside the authors' rule."""
+    """Replay one threshold with every seed, and apply the authors' rule."""
     drawn = [curve.first_crossing(bar, np.random.default_rng(k)) for k in range(DRAWS)]
     reached = sorted(d for d in drawn if d is not None)
     replays = []
@@ -109,7 +118,7 @@ def measure(curve: Published, bar: float, options: argparse.Namespace) -> dict[s
 
 
 def line(name: str, row: dict[str, Any]) -> str:
-    """Return one printed row: the median replay, and how many agree with the authors' rule."""
+    """Return a row to print: the median replay, and how many agree with the authors' rule."""
     found = [one for one in row["replays"] if one["d90"] is not None and one["low"] is not None]
     low, high = row["rule_range"] or (math.nan, math.nan)
     rule = f"{row['rule'] or '-':>7} [{low}, {high}]"
@@ -135,6 +144,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+
     table = pandas.read_csv(options.curves)
     print(f"{'experiment':28s} {'bar':5s} {'first d at the bar, range':26s} {'d90':>7s} {'interval':16s} ratio")
     rows = {}

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intdim.search.cloud import Cloud
 from intdim.search.curve import Array, Setting
+from intdim.search.particles import Particles
 
-LEVEL = 0.9
-NARROW = 1.26  # the interval is narrow enough when both ends are within this factor of the centre
-CLOUD = 1000  # curves; the 5 % quantile of log d90 then errs by less than a tenth of the interval's width
-ONE_BY_ONE = 24  # scores absorbed singly; later ones in portions, which is as exact and keeps long grids affordable
+LEVEL = 0.9  # probability that the interval is meant to hold d90 with
+NARROW = 1.26  # the interval is narrow enough when both ends are within this factor of the median
+PARTICLES = 1000  # the 5 % quantile of log d90 then errs by less than a tenth of the interval's width
+ONE_BY_ONE = 24  # scores that are observed singly; later ones in batches: as exact, and long grids stay affordable
 CURVE_POINTS = 80
 DECADE = math.log(10)
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """The posterior of log d90: quantiles, and the probability beyond each end of the range (samples -inf, inf)."""
+    """The posterior of log d90: quantiles, the probability of lying below or above the range, and the samples (n,),
+    -inf or inf where they lie outside the range."""
 
     low: float
     median: float
@@ -31,24 +32,24 @@ class Crossing:
 
     @property
     def narrow(self) -> bool:
-        """True when both ends are within the factor ``NARROW`` of the centre."""
+        """True when both ends are within the factor ``NARROW`` of the median."""
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             return False
         return max(self.high - self.median, self.median - self.low) <= math.log(NARROW)
 
 
 class Evidence:
-    """All scores in the order of telling, and the posterior of the curve that they leave.
+    """All scores in the order in which they were observed, and the posterior of the curve given them.
 
-    The posterior depends on the list of scores alone, not on when it was looked at.
+    The posterior depends on the list of scores alone, not on when somebody asked for it.
     """
 
     def __init__(self, setting: Setting, seed: int) -> None:
         self.setting = setting
         self.points: list[tuple[int, float]] = []
         self.bounds: list[bool] = []  # whether the score of each run is a lower bound
-        self._settled = Cloud.prior(setting, seed, CLOUD)
-        self._latest: Cloud | None = None
+        self._batched = Particles.prior(setting, seed, PARTICLES)  # has observed all complete batches
+        self._latest: Particles | None = None
 
     def add(self, d: int, score: float, at_least: bool = False) -> None:
         """Add a score at ``d``, or a lower bound of one; NaN is a failed run."""
@@ -57,29 +58,34 @@ class Evidence:
         self._latest = None
 
     @property
-    def cloud(self) -> Cloud:
+    def particles(self) -> Particles:
         """The posterior of the curve."""
-        if self._latest is None:
-            x, y, bound = self.x, self.y, np.asarray(self.bounds, dtype=bool)
-            while True:
-                seen = len(self._settled.y)
-                portion = 1 if seen < ONE_BY_ONE else seen // 6
-                if seen + portion > len(y):
-                    break
-                self._settled = self._settled.absorb(
-                    x[seen : seen + portion], y[seen : seen + portion], bound[seen : seen + portion]
-                )
-            self._latest = self._settled if seen == len(y) else self._settled.absorb(x[seen:], y[seen:], bound[seen:])
+        if self._latest is not None:
+            return self._latest
+
+        x, y, bound = self.x, self.y, np.asarray(self.bounds, dtype=bool)
+        while True:
+            known = len(self._batched.y)
+            batch = 1 if known < ONE_BY_ONE else known // 6
+            if known + batch > len(y):
+                break
+            stop = known + batch
+            self._batched = self._batched.update(x[known:stop], y[known:stop], bound[known:stop])
+
+        if known == len(y):
+            self._latest = self._batched
+        else:
+            self._latest = self._batched.update(x[known:], y[known:], bound[known:])
         return self._latest
 
     @property
-    def reached(self) -> list[tuple[int, float]]:
-        """(d, score) of every run, inf where the score is a lower bound: the run had crossed the bar."""
+    def upper_points(self) -> list[tuple[int, float]]:
+        """(d, score) of every run, inf where the score is a lower bound: that run had crossed the threshold."""
         return [(d, math.inf if b else score) for (d, score), b in zip(self.points, self.bounds, strict=True)]
 
     @property
     def bounded(self) -> set[int]:
-        """The dimensions at which a score is a lower bound."""
+        """The dimensions at which some score is a lower bound."""
         return {d for (d, _), bound in zip(self.points, self.bounds, strict=True) if bound}
 
     @property
@@ -93,29 +99,32 @@ class Evidence:
         return np.asarray([score for _, score in self.points], dtype=float)
 
     def crossing(self, threshold: float | None = None, shifts: Array | None = None) -> Crossing:
-        """Return the posterior of log d90 for the setting's threshold or another one, with an error that all scores
-        share: one of ``shifts`` (any number,) is added to each curve's bar."""
-        curves = self.cloud.curves
+        """Return the posterior of log d90 for the setting's threshold or another one.
+
+        ``shifts`` (any number,) are errors that all scores share: one of them is added to each curve's threshold.
+        """
+        curves = self.particles.curves
         shift = np.zeros(len(curves.middle)) + (0.0 if threshold is None else threshold - self.setting.threshold)
-        if shifts is not None:  # neighbours in the cloud may be the same curve: they get different errors
+        if shifts is not None:  # neighbouring particles may be the same curve: they get different errors
             shift = shift + np.resize(shifts, len(shift))
-        found = curves.crossing(self.setting.low, self.setting.high, shift)
-        low, median, high = np.quantile(found, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf")
-        below, above = float(np.mean(found == -np.inf)), float(np.mean(found == np.inf))
-        return Crossing(float(low), float(median), float(high), below, above, found)
+
+        samples = curves.crossing(self.setting.low, self.setting.high, shift)
+        low, median, high = np.quantile(samples, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf")
+        below, above = float(np.mean(samples == -np.inf)), float(np.mean(samples == np.inf))
+        return Crossing(float(low), float(median), float(high), below, above, samples)
 
     def sides(self, median: float) -> tuple[int, int]:
-        """Return how many runs with a score lie within a decade below a log d, and within a decade above."""
+        """Return how many runs with a score lie within a decade below a log d, and within a decade above it."""
         away = self.x[~np.isnan(self.y)] - median
         return int(np.sum((away < 0) & (away >= -DECADE))), int(np.sum((away >= 0) & (away <= DECADE)))
 
     def near(self, end: float, factor: float) -> int:
-        """Return how many runs with a score lie within a factor of a log d."""
+        """Return how many runs with a score lie within ``factor`` of a log d."""
         return int(np.sum(np.abs(self.x[~np.isnan(self.y)] - end) <= math.log(factor) + 1e-9))
 
     def band(self) -> dict[str, list[float]]:
-        """Return the posterior of the mean score over the range: d, median, low, high."""
+        """Return the posterior of the mean score over the range: lists ``d``, ``median``, ``low``, ``high``."""
         x = np.linspace(self.setting.low, self.setting.high, CURVE_POINTS)
-        mean = self.cloud.curves.mean(x)
+        mean = self.particles.curves.mean(x)
         low, median, high = np.quantile(mean, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
         return {"d": np.exp(x).tolist(), "median": median.tolist(), "low": low.tolist(), "high": high.tolist()}

@@ -1,4 +1,4 @@
-"""The second opinion: a monotone fit of the mean scores, and tests of whether the scores fall again."""
+"""A second opinion on d90 by isotonic regression of the scores, and tests of whether the scores fall again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 Points = Sequence[tuple[int, float]]
-BAND = math.log(1.3)  # dimensions this close count as one when a dip is looked for
-SIGMAS = 3.5
-LEAST_NOISE = 0.005
-EARLY_RUNS = 2  # above the bar before a dip
-LATE_RUNS = 3  # below the bar in the dip: with one run in ten collapsed, three at one place are one in a thousand
+BAND = math.log(1.3)  # dimensions this close count as one in the tests for a dip
+SIGMAS = 3.5  # standard errors between the medians before and in a dip
+LEAST_NOISE = 0.005  # standard deviation of a score, where too few replicates exist to estimate it
+EARLY_RUNS = 2  # above the threshold before a dip
+LATE_RUNS = 3  # below it in the dip: with one run in ten collapsed, three at one dimension are one in a thousand
 
 
 @dataclass(frozen=True)
@@ -30,38 +30,44 @@ class Band:
 
 
 def by_dimension(points: Points) -> list[tuple[int, np.ndarray]]:
-    """Return (d, scores) in rising order of d; failed runs are left out."""
+    """Return (d, scores) in ascending order of d, without failed runs."""
     dims = sorted({d for d, score in points if not math.isnan(score)})
     return [(d, np.asarray([score for at, score in points if at == d and not math.isnan(score)])) for d in dims]
 
 
 def crossing_by_isotonic_fit(points: Points, threshold: float, bounded: Collection[int] = ()) -> float | None:
-    """Return the d at which the isotonic fit of the median scores reaches ``threshold``, log-linear in between; None
-    where it starts above or ends below, or where one of the two dimensions in between which it lies is ``bounded``:
-    has a lower bound among its scores, which is no place to draw a line to."""
+    """Return the d at which the isotonic fit of the median scores reaches ``threshold``, interpolated in log d.
+
+    None if the fit starts above the threshold or ends below it, or if one of the two neighbouring dimensions is in
+    ``bounded``: some of its scores are lower bounds, so that its median is unknown."""
     groups = by_dimension(points)
     if len(groups) < 2:
         return None
+
     x = np.log([d for d, _ in groups])
     fit = isotonic_regression([float(np.median(scores)) for _, scores in groups], weights=[len(s) for _, s in groups]).x
     if fit[0] >= threshold or fit[-1] < threshold:
         return None
-    place = int(np.argmax(fit >= threshold))
-    if groups[place][0] in bounded or groups[place - 1][0] in bounded:
+
+    above = int(np.argmax(fit >= threshold))
+    if groups[above][0] in bounded or groups[above - 1][0] in bounded:
         return None
-    share = (threshold - fit[place - 1]) / (fit[place] - fit[place - 1])
-    return float(np.exp(x[place - 1] + share * (x[place] - x[place - 1])))
+    share = (threshold - fit[above - 1]) / (fit[above] - fit[above - 1])
+    return float(np.exp(x[above - 1] + share * (x[above] - x[above - 1])))
 
 
-def dips(points: Points, threshold: float, reached: Points | None = None) -> bool:
+def dips(points: Points, threshold: float, upper_points: Points | None = None) -> bool:
     """True when runs at a larger d are clearly below the threshold and those at a smaller d clearly above it.
 
-    ``reached`` are the same runs with inf in place of lower bounds: such a run is not below the threshold.
+    Clearly means: enough runs on each side within a narrow band of d, medians ``SIGMAS`` standard errors apart, and
+    each farther from the threshold than the noise, which is estimated from the replicates of all bands.
 
-    Clearly: enough runs on each side within a narrow band of d, medians ``SIGMAS`` standard errors apart and each
-    farther from the threshold than the noise, which is estimated from the replicates of all bands.
+    Args:
+        points: (d, score) of every run.
+        threshold: the score to reach.
+        upper_points: the same runs with inf in place of lower bounds: such a run is not below the threshold.
     """
-    bands, upper = bands_of(points), bands_of(points if reached is None else reached)
+    bands, upper = bands_of(points), bands_of(points if upper_points is None else upper_points)
     noise = _noise(upper)
     for late in upper:
         for early in bands:
@@ -74,13 +80,14 @@ def dips(points: Points, threshold: float, reached: Points | None = None) -> boo
     return False
 
 
-def contradiction(points: Points, threshold: float, reached: Points | None = None) -> int | None:
-    """Return the d to look at again because scores seem to fall across the threshold, or None.
+def contradiction(points: Points, threshold: float, upper_points: Points | None = None) -> int | None:
+    """Return the d to measure again because scores seem to fall across the threshold, or None.
 
-    A run below the bar at a larger d than runs above it has collapsed, or the curve dips; more runs there tell. They
-    are wanted until half of them reach the bar, or until ``dips`` can say. ``reached`` as there.
+    If a run is below the threshold at a larger d than runs above it, either that run collapsed or the curve dips;
+    more runs there decide. They are wanted until half of them reach the threshold, or until ``dips`` is certain.
+    Arguments as for ``dips``.
     """
-    bands, upper = bands_of(points), bands_of(points if reached is None else reached)
+    bands, upper = bands_of(points), bands_of(points if upper_points is None else upper_points)
     noise = _noise(upper)
     margin = 2 * max(noise, 2 * LEAST_NOISE)
     for late in reversed(upper):
@@ -89,6 +96,7 @@ def contradiction(points: Points, threshold: float, reached: Points | None = Non
         before = [band for band in bands if band.d < late.d and band.median > threshold + noise]
         if not before:
             continue
+
         if len(late.scores) < LATE_RUNS:
             return late.d
         best = max(before, key=lambda band: (len(band.scores), band.median))
@@ -98,7 +106,7 @@ def contradiction(points: Points, threshold: float, reached: Points | None = Non
 
 
 def bands_of(points: Points) -> list[Band]:
-    """Return the runs grouped into bands of neighbouring dimensions, in rising order of d."""
+    """Return the runs grouped into bands of neighbouring dimensions, in ascending order of d."""
     groups: list[list[tuple[int, np.ndarray]]] = []
     for d, scores in by_dimension(points):
         if not groups or math.log(d / groups[-1][0][0]) > BAND:
@@ -108,6 +116,7 @@ def bands_of(points: Points) -> list[Band]:
 
 
 def _noise(bands: Sequence[Band]) -> float:
+    """Return the standard deviation of a score: the root of the median variance within the bands."""
     exact = [band.scores[np.isfinite(band.scores)] for band in bands]
     spread = [float(np.var(scores, ddof=1)) for scores in exact if len(scores) > 1]
     return max(LEAST_NOISE, math.sqrt(float(np.median(spread)))) if spread else LEAST_NOISE

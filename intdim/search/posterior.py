@@ -1,4 +1,4 @@
-"""``search=posterior``: asks where a score would tell most about d90, until its interval is narrow."""
+"""``search=posterior``: measures where a score tells most about d90, until the interval of d90 is narrow."""
 
 from __future__ import annotations
 
@@ -12,81 +12,92 @@ from intdim.search.evidence import DECADE, Crossing
 from intdim.search.isotonic import contradiction
 from intdim.search.verdict import status_of
 
-PER_DECADE = 12  # dimensions asked for lie on a lattice, so that replicates meet
+PER_DECADE = 12  # candidate dimensions are few, so that several seeds meet at the same one
 CERTAIN = 0.97  # probability beyond an end of the range at which the search ends there
 LIKELY = 0.8  # probability beyond an end from which that end is measured
 
 
 class PosteriorSearch(Search):
-    """Asks for the dimensions that promise the largest fall of the variance of log d90.
+    """Asks for the dimension at which a score is expected to reduce the variance of log d90 most.
 
-    The promise is the linear one: cov(mean score at x, log d90)^2 / (variance of the mean score at x + noise) over the
-    posterior's curves; a batch is chosen one by one, each knowing that the former will be measured. Before that come
-    duties: an end of the range beyond which d90 seems to lie, a second look where a larger d scored below the bar
-    although a smaller one was above it, one look far from an answer that is otherwise complete, and the seeds still
-    missing on one side of d90.
+    The acquisition function is the linear one: cov(mean score at x, log d90)^2 / (variance of the mean score at x +
+    noise) over the posterior's curves. A batch is chosen one by one, each counting the former ones as measured.
 
-    Ends when the 90 % interval is within a factor of 1.26 of its centre with enough seeds on each side, when d90 is
-    known to lie beyond an end of the range, when the curve is known to fall again, or when the runs are spent.
+    Constraints come first: an end of the range beyond which d90 seems to lie, another run where a larger d scored
+    below the threshold although a smaller one was above it, a run far from an answer that is otherwise complete, and
+    the seeds still missing on one side of d90.
+
+    Ends when the 90 % interval is within a factor of 1.26 of its median with enough seeds on each side, when d90 is
+    known to lie beyond an end of the range, when the curve is known to fall again, or when the budget is spent.
     """
 
     def _choose(self, n: int) -> list[int]:
         crossing = self.evidence.crossing()
         if self.points and not self._pending.total() and self._ended(crossing):
             return []
-        dims = self.lattice()
-        promise = Promise(self, crossing, np.log(dims))
-        for d in self.under_way():
-            promise.expect(int(np.argmin(np.abs(np.log(dims) - math.log(d)))))
+
+        candidates = self.candidates()
+        acquisition = Acquisition(self, crossing, np.log(candidates))
+        for d in self.all_pending():
+            acquisition.assume_measured(int(np.argmin(np.abs(np.log(candidates) - math.log(d)))))
+
         chosen: list[int] = []
         for _ in range(n):
-            allowed = self._duty(crossing, dims, chosen)
-            place = promise.best(allowed)
-            promise.expect(place)
-            chosen.append(int(dims[place]))
+            allowed = self._constraints(crossing, candidates, chosen)
+            best = acquisition.best(allowed)
+            acquisition.assume_measured(best)
+            chosen.append(int(candidates[best]))
         return chosen
 
-    def lattice(self) -> Array:
-        """Return the dimensions that may be asked for: the ends of the range, and 12 a decade in between."""
+    def candidates(self) -> Array:
+        """Return the dimensions that may be asked for, (k,): the ends of the range, and 12 a decade in between."""
         low, high = self.setting.d_min, self.setting.d_max
         steps = np.arange(0, math.floor(PER_DECADE * math.log10(high)) + 1)
         inner = np.round(10 ** (steps / PER_DECADE)).astype(int)
         return np.unique(np.concatenate([[low, high], inner[(inner > low) & (inner < high)]]))
 
-    def _duty(self, crossing: Crossing, dims: Array, chosen: list[int]) -> Array:
-        """Return which dimensions are allowed for the next run, (k,) of bool."""
-        x, places = np.log(dims), np.arange(len(dims))
-        awaited = self.under_way() + chosen
-        for probability, end, place in (
-            (crossing.below, self.setting.low, 0),
-            (crossing.above, self.setting.high, len(dims) - 1),
-        ):
-            if probability > LIKELY and self.evidence.near(end, 1.0) + awaited.count(int(dims[place])) < self.seeds:
-                return places == place
-        looked = np.log(sorted(awaited)) if awaited else np.empty(0)
-        doubted = contradiction(self.points, self.setting.threshold, self.evidence.reached)
-        if doubted is not None and doubted not in awaited:
-            return places == int(np.argmin(np.abs(x - math.log(doubted))))
-        far = self._far(crossing)
-        if far is not None and not np.any(np.abs(looked - far) < 1):
-            return places == int(np.argmin(np.abs(x - far)))
-        if math.isfinite(crossing.median):
-            room = self.max_runs - len(self.points) - len(awaited)
-            lacking = self._lacking(crossing, looked)
-            if sum(lacking) and (room <= sum(lacking) or crossing.narrow):
-                return self._side(crossing, x, 0 if lacking[0] >= lacking[1] else 1)
-        return np.ones(len(dims), dtype=bool)
+    def _constraints(self, crossing: Crossing, candidates: Array, chosen: list[int]) -> Array:
+        """Return which candidates are allowed for the next run, (k,) of bool."""
+        x, index = np.log(candidates), np.arange(len(candidates))
+        pending = self.all_pending() + chosen
+        pending_x = np.log(sorted(pending)) if pending else np.empty(0)
 
-    def _lacking(self, crossing: Crossing, looked: Array) -> tuple[int, int]:
-        """Return how many seeds are still missing below and above the median, with the runs awaited at ``looked``."""
+        # an end of the range beyond which d90 seems to lie
+        last = len(candidates) - 1
+        for probability, end, at in ((crossing.below, self.setting.low, 0), (crossing.above, self.setting.high, last)):
+            runs = self.evidence.near(end, 1.0) + pending.count(int(candidates[at]))
+            if probability > LIKELY and runs < self.seeds:
+                return index == at
+
+        # a larger d below the threshold although a smaller one was above it
+        doubtful = contradiction(self.points, self.setting.threshold, self.evidence.upper_points)
+        if doubtful is not None and doubtful not in pending:
+            return index == int(np.argmin(np.abs(x - math.log(doubtful))))
+
+        # a run far from an answer that is otherwise complete
+        far = self._far(crossing)
+        if far is not None and not np.any(np.abs(pending_x - far) < 1):
+            return index == int(np.argmin(np.abs(x - far)))
+
+        # missing seeds on one side of d90
+        if math.isfinite(crossing.median):
+            left = self.max_runs - len(self.points) - len(pending)
+            missing = self._missing(crossing, pending_x)
+            if sum(missing) and (left <= sum(missing) or crossing.narrow):
+                return self._side(crossing, x, 0 if missing[0] >= missing[1] else 1)
+
+        return np.ones(len(candidates), dtype=bool)
+
+    def _missing(self, crossing: Crossing, pending_x: Array) -> tuple[int, int]:
+        """Return how many seeds are missing below and above the median, counting the runs pending at ``pending_x``."""
         below, above = self.evidence.sides(crossing.median)
-        away = looked - crossing.median
+        away = pending_x - crossing.median
         below += int(np.sum((away < 0) & (away >= -DECADE)))
         above += int(np.sum((away >= 0) & (away <= DECADE)))
         return max(0, self.seeds - below), max(0, self.seeds - above)
 
     def _side(self, crossing: Crossing, x: Array, side: int) -> Array:
-        """Allow what lies surely on one side of d90 (0 below, 1 above), or if nothing does, what probably does."""
+        """Allow what surely lies on one side of d90 (0 below, 1 above), or if nothing does, what probably does."""
         if side == 0:
             allowed, sure = (x < crossing.median) & (x >= crossing.median - DECADE), x < crossing.low
         else:
@@ -94,10 +105,10 @@ class PosteriorSearch(Search):
         return next(mask for mask in (allowed & sure, allowed, np.ones(len(x), dtype=bool)) if mask.any())
 
     def _far(self, crossing: Crossing) -> float | None:
-        """Return the log d of a look that is owed far from an answer that is otherwise complete, or None.
+        """Return the log d of a run still needed far from an answer that is otherwise complete, or None.
 
-        Beyond d90 the curve is only believed to stay above the bar, and a range that seems to lie wholly on one side
-        of the bar was only looked at from one end."""
+        Above d90 the curve is only assumed to stay above the threshold, and a range that seems to lie wholly on one
+        side of the threshold was only measured at one end."""
         status = status_of(self.evidence, crossing, self.seeds, self.setting.threshold)
         x = self.evidence.x
         if status == "below_range" and not np.any(x > self.setting.high - 1):
@@ -111,13 +122,14 @@ class PosteriorSearch(Search):
         return None
 
     def _ended(self, crossing: Crossing) -> bool:
-        """True when what is known suffices."""
+        """True when the runs so far suffice."""
         status = status_of(self.evidence, crossing, self.seeds, self.setting.threshold)
         if status == "not_monotone":
             return True
-        doubted = contradiction(self.points, self.setting.threshold, self.evidence.reached)
-        if doubted is not None or self._far(crossing) is not None:
+        doubtful = contradiction(self.points, self.setting.threshold, self.evidence.upper_points)
+        if doubtful is not None or self._far(crossing) is not None:
             return False
+
         if status == "below_range":
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds
         if status == "above_range":
@@ -125,33 +137,34 @@ class PosteriorSearch(Search):
         return status == "found" and crossing.narrow
 
 
-class Promise:
-    """By how much a score at each candidate dimension would lower the variance of log d90, in linear theory."""
+class Acquisition:
+    """By how much a score at each candidate dimension would reduce the variance of log d90, in linear theory."""
 
     def __init__(self, search: PosteriorSearch, crossing: Crossing, x: Array) -> None:
-        curves, setting = search.evidence.cloud.curves, search.setting
+        curves, setting = search.evidence.particles.curves, search.setting
         share = curves.share(x)
         mean = curves.floor[:, None] + (curves.ceiling - curves.floor)[:, None] * share
         spread = curves.noise[:, None] * (1 + curves.heavier[:, None] * (1 - share))
-        reach = np.clip(crossing.samples, setting.low - OUTSIDE, setting.high + OUTSIDE)
-        self.mean, aim = mean - mean.mean(axis=0), reach - reach.mean()
+        log_d90 = np.clip(crossing.samples, setting.low - OUTSIDE, setting.high + OUTSIDE)
+        self.mean, target = mean - mean.mean(axis=0), log_d90 - log_d90.mean()
+
         # einsum: its order of summation does not depend on the number of threads, a matrix product's may
-        self.with_d90 = np.einsum("ni,n->i", self.mean, aim) / len(reach)
-        self.variance = np.einsum("ni,ni->i", self.mean, self.mean) / len(reach)
+        self.covariance = np.einsum("ni,n->i", self.mean, target) / len(log_d90)  # of the mean score and log d90
+        self.variance = np.einsum("ni,ni->i", self.mean, self.mean) / len(log_d90)
         self.noise = np.mean(spread**2, axis=0) + 1e-12
-        self.known: list[Array] = []
+        self._steps: list[Array] = []  # rows of the Cholesky factor of what was assumed measured
 
     def best(self, allowed: Array) -> int:
-        """Return the place of the best allowed candidate."""
-        gain = self.with_d90**2 / (self.variance + self.noise)
+        """Return the index of the best candidate among those allowed, (k,) of bool."""
+        gain = self.covariance**2 / (self.variance + self.noise)
         return int(np.argmax(np.where(allowed, gain, -1.0)))
 
-    def expect(self, place: int) -> None:
-        """Count a run at a candidate as measured, whatever its score will be: condition the covariances on it."""
-        row = np.einsum("ni,n->i", self.mean, self.mean[:, place]) / len(self.mean)
-        for step in self.known:
-            row = row - step * step[place]
-        step = row / math.sqrt(row[place] + self.noise[place])
-        self.with_d90 = self.with_d90 - step * self.with_d90[place] / math.sqrt(row[place] + self.noise[place])
+    def assume_measured(self, index: int) -> None:
+        """Condition the covariances on a run at a candidate, whatever its score will be."""
+        row = np.einsum("ni,n->i", self.mean, self.mean[:, index]) / len(self.mean)
+        for step in self._steps:
+            row = row - step * step[index]
+        step = row / math.sqrt(row[index] + self.noise[index])
+        self.covariance = self.covariance - step * self.covariance[index] / math.sqrt(row[index] + self.noise[index])
         self.variance = np.maximum(self.variance - step**2, 0.0)
-        self.known.append(step)
+        self._steps.append(step)

@@ -1,4 +1,4 @@
-"""The answer of a search, and the rules by which the runs earn it."""
+"""The verdict of a search, and the rules that decide which verdict the runs support."""
 
 from __future__ import annotations
 
@@ -13,33 +13,46 @@ from intdim.search.evidence import LEVEL, Crossing, Evidence
 from intdim.search.isotonic import crossing_by_isotonic_fit, dips
 
 WIDEST = 4.0  # a wider interval (high / low) is not called found
-CENSORED = 0.9  # probability beyond an end of the range from which that is the answer
-Ends = tuple[float | None, float | None]
+CENSORED = 0.9  # probability of lying beyond an end of the range from which that is the verdict
 NEAR = 3.0  # an end of the range counts as measured when runs lie within this factor of it
 
 MESSAGES = {
     "found": "d90 is {d90}: with probability {level} it lies between {low} and {high}.",
-    "below_range": "The bar is reached already at d_min={d_min}: d90 is at most that.",
-    "above_range": "The bar is not reached at d_max={d_max}: d90 is larger.",
-    "not_monotone": "The scores fall again with growing d across the bar, so no single d90 describes them.",
-    "no_baseline": "Full fine-tuning does not beat the majority class, so there is no bar to reach.",
-    "budget_spent": "{runs} runs do not tell d90 well enough{sofar}.",
+    "below_range": "The threshold is already reached at d_min={d_min}: d90 is at most that.",
+    "above_range": "The threshold is not reached at d_max={d_max}: d90 is larger.",
+    "not_monotone": "The scores fall below the threshold again as d grows, so no single d90 describes them.",
+    "no_baseline": "Full fine-tuning does not beat the majority class, so there is no threshold to reach.",
+    "budget_spent": "{runs} runs are not enough to determine d90{sofar}.",
     "no_scores": "None of {runs} runs gave a score, so nothing is known about d90.",
-    "ruler": "The evaluation split is too small for d90: which examples it holds moves the bar by ±{ruler} against "
-    "the scores{sofar}. More runs cannot mend that, more evaluation examples can.",
+    "examples": "The evaluation split is too small to determine d90: another draw of its examples would move the "
+    "threshold by ±{noise} relative to the scores{sofar}. More runs cannot change that; more evaluation examples can.",
 }
+Ends = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer of a search.
+    """The verdict of a search.
 
-    ``d90`` is a number only when ``status`` is ``found``; ``low`` and ``high`` are the ends of the interval at
-    ``level``, or the one end that is known of a censored answer; ``low_seeds`` and ``high_seeds`` the same without the
-    error of the evaluation examples, and ``ruler`` that error (a standard deviation of the bar against the scores).
-    ``limit`` says of an interval that is too wide what is missing, ``runs`` or ``examples`` of the evaluation split
-    (None for other answers); ``isotonic`` is the second opinion; ``curve`` has the lists d, median, low, high of the
-    mean score."""
+    Attributes:
+        status: one of ``intdim.spec.STATUSES``.
+        d90: a number only when ``status`` is ``found``, else None.
+        low: lower end of the interval at ``level``; None if unknown or outside the range. A censored verdict has only
+            the end that is known.
+        high: upper end, likewise.
+        low_seeds: the lower end without the evaluation-set noise.
+        high_seeds: the upper end without it.
+        evaluation_noise: that noise: the standard deviation of the threshold relative to the scores over draws of the
+            evaluation examples; 0.0 if it was not taken into account.
+        limit: what is missing if the interval is too wide: ``runs``, or ``examples`` of the evaluation split; None
+            for other verdicts.
+        threshold: the score to reach.
+        level: probability that the interval holds d90.
+        runs: how many runs the verdict rests on, failed ones included.
+        isotonic: d90 by isotonic regression, a second opinion; None if it gives none.
+        message: the verdict in one or two sentences.
+        curve: posterior of the mean score, as lists ``d``, ``median``, ``low``, ``high``; None without scores.
+    """
 
     status: str
     d90: float | None
@@ -47,7 +60,7 @@ class Verdict:
     high: float | None
     low_seeds: float | None
     high_seeds: float | None
-    ruler: float
+    evaluation_noise: float
     limit: str | None
     threshold: float
     level: float
@@ -71,10 +84,10 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
 
     Args:
         evidence: the runs.
-        seeds: runs with a score wanted on each side of d90, or at the end of the range that the answer is about.
-        threshold: another one than the evidence's own.
-        shifts: equally likely errors of the bar against the scores that all runs share, (any number,): of which
-            evaluation examples were drawn. They widen the interval; which runs to make never depends on them.
+        seeds: runs with a score wanted on each side of d90, or at the end of the range beyond which d90 lies.
+        threshold: the score to reach, if another one than the evidence's own.
+        shifts: (any number,) equally likely errors of the threshold relative to the scores, shared by all runs: the
+            evaluation-set noise. They widen the interval; which runs to make never depends on them.
     """
     setting, points = evidence.setting, evidence.points
     bar = setting.threshold if threshold is None else float(threshold)
@@ -83,16 +96,19 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
     if not points:
         return _make("budget_spent", setting, bar, 0)
     if all(math.isnan(score) for _, score in points):  # failed runs are no evidence about d90
-        return _make("budget_spent", setting, bar, len(points), words="no_scores")
+        return _make("budget_spent", setting, bar, len(points), message="no_scores")
+
     alone = whole = evidence.crossing(bar)
     if shifts is not None:
         whole = evidence.crossing(bar, shifts)
-    by_seeds, status = (status_of(evidence, crossing, seeds, bar, alone.median) for crossing in (alone, whole))
+    status_by_seeds, status = (status_of(evidence, crossing, seeds, bar, alone.median) for crossing in (alone, whole))
+
     low, high = _ends(status, setting, whole)
-    low_seeds, high_seeds = _ends(by_seeds, setting, alone)
+    low_seeds, high_seeds = _ends(status_by_seeds, setting, alone)
     d90 = math.exp(alone.median) if status == "found" else None
     if d90 is not None and low is not None and high is not None:
-        low, high = min(low, d90), max(high, d90)
+        low, high = min(low, d90), max(high, d90)  # the median is that without shifts: it may lie outside
+
     return _make(
         status,
         setting,
@@ -103,13 +119,13 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
         (low_seeds, high_seeds),
         isotonic=crossing_by_isotonic_fit(points, bar, evidence.bounded),
         curve=evidence.band(),
-        ruler=0.0 if shifts is None else float(np.std(shifts)),
-        limit="examples" if by_seeds != "budget_spent" else "runs",
+        evaluation_noise=0.0 if shifts is None else float(np.std(shifts)),
+        limit="examples" if status_by_seeds != "budget_spent" else "runs",
     )
 
 
 def _ends(status: str, setting: Setting, crossing: Crossing) -> Ends:
-    """Return the interval that goes with a status; an end that lies outside the range is None."""
+    """Return the interval that belongs to a status; an end outside the range is None."""
     tail = (1 - LEVEL) / 2
     if status == "below_range":
         return None, float(setting.d_min)
@@ -128,18 +144,21 @@ def status_of(evidence: Evidence, crossing: Crossing, seeds: int, bar: float, ce
         crossing: the posterior of log d90 for the threshold ``bar``.
         seeds: runs wanted on each side.
         bar: the threshold.
-        centre: the log d90 whose sides are meant; the posterior's median if not given.
+        centre: the log d90 on each side of which runs are wanted; the posterior's median if not given.
     """
     setting, tail = evidence.setting, (1 - LEVEL) / 2
     centre = crossing.median if centre is None else centre
-    if dips(evidence.points, bar, evidence.reached):
+
+    if dips(evidence.points, bar, evidence.upper_points):
         return "not_monotone"
     if crossing.below > CENSORED and evidence.near(setting.low, NEAR) >= seeds:
         return "below_range"
     if crossing.above > CENSORED and evidence.near(setting.high, NEAR) >= seeds:
         return "above_range"
+
     inside = crossing.below < tail and crossing.above < tail
-    if inside and crossing.high - crossing.low <= math.log(WIDEST) and min(evidence.sides(centre)) >= seeds:
+    narrow = inside and crossing.high - crossing.low <= math.log(WIDEST)
+    if narrow and min(evidence.sides(centre)) >= seeds:
         return "found"
     return "budget_spent"
 
@@ -154,10 +173,11 @@ def _make(
     seeds_ends: Ends = (None, None),
     isotonic: float | None = None,
     curve: dict[str, list[float]] | None = None,
-    ruler: float = 0.0,
+    evaluation_noise: float = 0.0,
     limit: str = "runs",
-    words: str = "",
+    message: str = "",
 ) -> Verdict:
+    """Return a verdict with its sentence; ``message`` names another one in ``MESSAGES`` than the status does."""
     (low, high), (low_seeds, high_seeds) = ends, seeds_ends
     if low is not None and high is not None:
         so_far = f"; so far it lies between {round(low):,} and {round(high):,}"
@@ -165,6 +185,7 @@ def _make(
         so_far = f"; so far it is {'above' if low is not None else 'below'} {round(low or high or 0):,}"
     else:
         so_far = ""
+
     values = {
         "d90": f"{round(d90 or 0):,}",
         "low": f"{round(low or 0):,}",
@@ -174,14 +195,30 @@ def _make(
         "d_max": f"{setting.d_max:,}",
         "runs": str(runs),
         "sofar": so_far,
-        "ruler": f"{ruler:.3f}",
+        "noise": f"{evaluation_noise:.3f}",
     }
     if status == "budget_spent" and limit == "examples":
-        words = "ruler"
-    message = MESSAGES[words or status].format(**values)
-    if status == "found" and ruler and low_seeds is not None and high_seeds is not None:
-        message = message.removesuffix(".") + f" ({round(low_seeds):,} to {round(high_seeds):,} by the seeds alone)."
-    missing = limit if status == "budget_spent" else None
+        message = "examples"
+    sentence = MESSAGES[message or status].format(**values)
+    seeds_alone = ""
+    if low_seeds is not None and high_seeds is not None:
+        seeds_alone = f" ({round(low_seeds):,} to {round(high_seeds):,} by the seeds alone)"
+    if status == "found" and evaluation_noise:
+        sentence = sentence.removesuffix(".") + seeds_alone + "."
+
     return Verdict(
-        status, d90, low, high, low_seeds, high_seeds, ruler, missing, threshold, LEVEL, runs, isotonic, message, curve
+        status=status,
+        d90=d90,
+        low=low,
+        high=high,
+        low_seeds=low_seeds,
+        high_seeds=high_seeds,
+        evaluation_noise=evaluation_noise,
+        limit=limit if status == "budget_spent" else None,
+        threshold=threshold,
+        level=LEVEL,
+        runs=runs,
+        isotonic=isotonic,
+        message=sentence,
+        curve=curve,
     )

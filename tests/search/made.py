@@ -1,4 +1,4 @@
-"""Made-up learning curves whose d90 is known, and the loop that searches one."""
+"""Simulated learning curves whose d90 is known, and the loop that searches one."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ def noisy(curve, seed, noise=0.005, collapse=0.0):
     """Return score(d, k): the k-th run at d, the same whenever it is asked for."""
 
     def score(d, k):
-        chooser = np.random.default_rng([seed, d, k])
-        lost = chooser.random() < collapse
+        rng = np.random.default_rng([seed, d, k])
+        lost = rng.random() < collapse
         mean, spread = (SETTING["chance"], 0.01) if lost else (curve(d), noise)
-        return float(mean + spread * chooser.standard_normal())
+        return float(mean + spread * rng.standard_normal())
 
     return score
 
 
 def drive(search, score, batch=1, stop=None):
-    """Ask and tell until the search has ended, or until ``stop`` runs were told; return [(d, score, k)]."""
-    told, counts = [], {}
+    """Ask and tell until the search has ended, or until ``stop`` runs were observed; return [(d, score, k)]."""
+    observed, counts = [], {}
     while asked := search.ask(n=batch):
         for d in asked:
             counts[d] = counts.get(d, 0) + 1
-            told.append((d, score(d, counts[d]), counts[d]))
-            search.tell(*told[-1][:2], seed=counts[d])
-        if stop is not None and len(told) >= stop:
+            observed.append((d, score(d, counts[d]), counts[d]))
+            search.tell(*observed[-1][:2], seed=counts[d])
+        if stop is not None and len(observed) >= stop:
             break
-    return told
+    return observed

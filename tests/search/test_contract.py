@@ -20,16 +20,16 @@ def name(request):
 @pytest.mark.parametrize("batch", [1, 4])
 def test_finds_a_logistic_within_its_budget(name, batch):
     search = make_search(name, **SETTING, max_runs=BUDGET[name])
-    told = drive(search, noisy(logistic(6.0), 3), batch)
+    observed = drive(search, noisy(logistic(6.0), 3), batch)
     verdict = search.verdict()
-    assert len(told) == verdict.runs <= BUDGET[name]
+    assert len(observed) == verdict.runs <= BUDGET[name]
     assert verdict.status == "found"
     assert verdict.low <= verdict.d90 <= verdict.high
     assert abs(math.log(verdict.d90 / crossing(logistic(6.0)))) < math.log(1.2)
     assert abs(math.log(verdict.isotonic / verdict.d90)) < math.log(1.6)
-    assert all(type(d) is int and 8 <= d <= 65_536 for d, _, _ in told)
-    below = [d for d, _, _ in told if verdict.d90 / 10 <= d < verdict.d90]
-    above = [d for d, _, _ in told if verdict.d90 <= d <= verdict.d90 * 10]
+    assert all(type(d) is int and 8 <= d <= 65_536 for d, _, _ in observed)
+    below = [d for d, _, _ in observed if verdict.d90 / 10 <= d < verdict.d90]
+    above = [d for d, _, _ in observed if verdict.d90 <= d <= verdict.d90 * 10]
     assert min(len(below), len(above)) >= 3
 
 
@@ -53,23 +53,23 @@ def test_a_verdict_is_plain_data_with_a_sentence_and_a_curve(name):
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_told_again_from_the_start_it_asks_the_same_and_says_the_same(name, batch):
+def test_given_its_runs_again_it_asks_the_same_and_says_the_same(name, batch):
     """A search that is killed and fed its runs again, in any number of them, goes on bit for bit."""
     score = noisy(logistic(5.0), 1, noise=0.02, collapse=0.1)
     whole = make_search(name, **SETTING, max_runs=14, seed=4)
-    told = drive(whole, score, batch)
-    for kept in (batch, 2 * batch, 3 * batch):
+    observed = drive(whole, score, batch)
+    for known in (batch, 2 * batch, 3 * batch):
         again = make_search(name, **SETTING, max_runs=14, seed=4)
-        for d, value, k in told[:kept]:
+        for d, value, k in observed[:known]:
             again.tell(d, value, seed=k)
-        counts = {d: sum(at == d for at, _, _ in told[:kept]) for d, _, _ in told}
+        counts = {d: sum(at == d for at, _, _ in observed[:known]) for d, _, _ in observed}
         rest = []
         while asked := again.ask(n=batch):
             for d in asked:
                 counts[d] = counts.get(d, 0) + 1
                 rest.append((d, score(d, counts[d]), counts[d]))
                 again.tell(d, rest[-1][1], seed=counts[d])
-        assert told[:kept] + rest == told
+        assert observed[:known] + rest == observed
         assert again.verdict() == whole.verdict()
 
 
@@ -87,13 +87,13 @@ def test_looking_at_the_verdict_on_the_way_changes_nothing(name):
 
 def test_the_documented_loop_ends_when_every_seed_is_zero(name):
     search = make_search(name, **SETTING, max_runs=9)
-    told = 0
+    observed = 0
     while ds := search.ask(n=1):
         for d in ds:
             search.tell(d, logistic(5.0)(d), seed=0)
-            told += 1
-    assert 1 <= told <= 9
-    assert search.verdict().runs == told
+            observed += 1
+    assert 1 <= observed <= 9
+    assert search.verdict().runs == observed
 
 
 def test_asking_without_telling_stays_within_the_budget(name):

@@ -1,4 +1,4 @@
-"""The replay of published runs, on made-up ones whose d90 is known."""
+"""The replay of published runs, on simulated ones whose d90 is known."""
 
 import json
 import math
@@ -20,12 +20,12 @@ def replay(tmp_path, rows, *words):
 
 
 def test_a_replay_gives_back_the_d90_of_the_curve(tmp_path):
-    chooser = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     places = np.unique(np.geomspace(10, 10_000, 40).astype(int))
     rows = [f"made_up_direct,0,{score}" for score in (0.95, 0.955, 0.945)]
     for d in places:
         mean = 0.1 + 0.85 / (1 + math.exp(-(math.log(d) - math.log(300)) / 0.5))
-        rows += [f"made_up,{d},{mean + 0.003 * chooser.standard_normal()}" for _ in range(3)]
+        rows += [f"made_up,{d},{mean + 0.003 * rng.standard_normal()}" for _ in range(3)]
     done, out = replay(tmp_path, rows, "--seeds", "3")
     assert done.returncode == 0, done.stderr
     measured = json.loads(out.read_text())["rows"]["made_up"]

@@ -1,4 +1,4 @@
-"""How often the posterior's intervals cover, on curves of five families; and the arithmetic of shares."""
+"""How often the posterior's intervals cover, on curves of five families."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ import numpy as np
 import pytest
 
 from intdim.search import make_search
-from intdim.search.cloud import Cloud
 from intdim.search.curve import Setting, log_likelihood, unpack
-from intdim.stats import share_interval
+from intdim.search.particles import Particles
 from tests.search.made import FAMILIES, SETTING, crossing, drive, noisy
 
 
 def test_intervals_cover():
     """50 curves, 5 % collapsed runs, at most 12 runs each. Were the true coverage 0.9, fewer than 40 of 50 would cover
     in 1 % of all choices of seeds; the seeds here are fixed, so that a failure is a change."""
-    chooser = np.random.default_rng(11)
+    rng = np.random.default_rng(11)
     covered, errors = [], []
     for number in range(50):
         family = list(FAMILIES.values())[number % len(FAMILIES)]
-        curve = family(chooser.uniform(4.0, 8.5), chooser.uniform(0.3, 1.3))
-        noise = math.exp(chooser.uniform(math.log(0.002), math.log(0.02)))
+        curve = family(rng.uniform(4.0, 8.5), rng.uniform(0.3, 1.3))
+        noise = math.exp(rng.uniform(math.log(0.002), math.log(0.02)))
         search = make_search("posterior", **SETTING, seed=number)
-        told = drive(search, noisy(curve, number, noise, collapse=0.05), batch=1 + number % 3)
+        observed = drive(search, noisy(curve, number, noise, collapse=0.05), batch=1 + number % 3)
         verdict = search.verdict()
-        assert len(told) <= 12
+        assert len(observed) <= 12
         if verdict.status == "found":
             truth = crossing(curve)
             covered.append(verdict.low <= truth <= verdict.high)
@@ -37,8 +36,8 @@ def test_intervals_cover():
     assert np.quantile(errors, 0.9) <= math.log(1.35)
 
 
-def test_the_cloud_agrees_with_weighting_the_prior():
-    """Two scores leave a posterior that plain importance weighting of 400,000 curves from the prior knows as well."""
+def test_the_particles_agree_with_weighting_the_prior():
+    """Two scores leave a posterior that plain importance weighting of 400,000 curves from the prior gives as well."""
     setting = Setting(8, 65_536, 0.81, 0.9, 0.5, 0.0)
     x, y = np.log([300.0, 3000.0]), np.array([0.7, 0.87])
     curves = unpack(np.random.default_rng(0).random((400_000, 12)), setting)
@@ -46,10 +45,10 @@ def test_the_cloud_agrees_with_weighting_the_prior():
     values = np.clip(curves.crossing(setting.low, setting.high), setting.low, setting.high)
     order = np.argsort(values)
     sums = np.cumsum(weights[order]) / weights.sum()
-    cloud = Cloud.prior(setting, 0, 4000)
+    particles = Particles.prior(setting, 0, 4000)
     for k in range(2):
-        cloud = cloud.absorb(x[k : k + 1], y[k : k + 1])
-    sampled = np.clip(cloud.curves.crossing(setting.low, setting.high), setting.low, setting.high)
+        particles = particles.update(x[k : k + 1], y[k : k + 1])
+    sampled = np.clip(particles.curves.crossing(setting.low, setting.high), setting.low, setting.high)
     for level in (0.05, 0.25, 0.5, 0.75, 0.95):
         expected = values[order][np.searchsorted(sums, level)]
         # 4000 autocorrelated curves, and about 1600 that count of the weighted ones: errs by about 0.02
@@ -60,7 +59,7 @@ def test_a_lower_bound_is_the_integral_of_the_scores_above_it():
     """The likelihood of "at least y" falls with y by the density of y."""
     setting = Setting(8, 65_536, 0.81, 0.9, 0.5, 0.0)
     curves = unpack(np.random.default_rng(0).random((200, 12)), setting)
-    y = np.linspace(0.52, 0.9, 60_001)  # above chance: below it a little of a lost run's density is cut off
+    y = np.linspace(0.52, 0.9, 60_001)  # above chance: below it a little of a collapsed run's density is cut off
     x = np.full_like(y, np.log(300.0))
     density = np.exp(log_likelihood(curves, x, y, setting))
     above = np.exp(log_likelihood(curves, x, y, setting, np.ones(len(y), dtype=bool)))
@@ -72,9 +71,9 @@ def test_a_lower_bound_is_the_integral_of_the_scores_above_it():
     assert (none == log_likelihood(curves, x[:3], y[:3], setting)).all()
 
 
-def test_a_clouds_crossing_is_where_its_curve_meets_the_bar():
+def test_a_crossing_is_where_the_curve_meets_the_threshold():
     setting = Setting(8, 65_536, 0.81, 0.9, 0.5, 0.01)
-    curves = Cloud.prior(setting, 0, 500).curves
+    curves = Particles.prior(setting, 0, 500).curves
     x = curves.crossing(setting.low, setting.high)
     inside = np.isfinite(x)
     assert 0.3 < inside.mean() < 0.9
@@ -83,10 +82,3 @@ def test_a_clouds_crossing_is_where_its_curve_meets_the_bar():
     ends = curves.mean(np.array([setting.low, setting.high]))
     assert (ends[x == -np.inf, 0] >= curves.threshold[x == -np.inf]).all()
     assert (ends[x == np.inf, 1] < curves.threshold[x == np.inf]).all()
-
-
-def test_share_interval_is_wilsons():
-    assert share_interval(0, 0) == (0.0, 1.0)
-    assert share_interval(9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)
-    assert share_interval(0, 10)[0] == 0.0
-    assert share_interval(10, 10)[1] == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""The answers that are no number, the second threshold, failed runs, and what makes no sense."""
+"""Verdicts without a number, the second threshold, failed runs, and input that is refused."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def name(request):
 
 def answer(name, curve, noise=0.005, seed=0, **settings):
     search = make_search(name, **(SETTING | {"max_runs": BUDGET[name]} | settings))
-    told = drive(search, noisy(curve, seed, noise))
-    return told, search.verdict()
+    observed = drive(search, noisy(curve, seed, noise))
+    return observed, search.verdict()
 
 
-def test_an_end_of_the_range_is_no_number(name):
+def test_a_d90_beyond_the_range_is_no_number(name):
     low_runs, low = answer(name, lambda d: 0.89)
     high_runs, high = answer(name, lambda d: 0.52)
     assert (low.status, low.d90, low.low, low.high) == ("below_range", None, None, 8.0)
@@ -35,8 +35,8 @@ def test_an_end_of_the_range_is_no_number(name):
     assert "65,536" in high.message
 
 
-def test_a_plateau_just_below_the_bar_is_not_found(name):
-    """30 curves that end 1.5 points below the bar, 1 point of noise: at most one is called found."""
+def test_a_plateau_just_below_the_threshold_is_not_found(name):
+    """30 curves that end 1.5 points below the threshold, 1 point of noise: at most one is called found."""
     found = 0
     for seed in range(10 if name == "posterior" else 3):
         plateau = lambda d: 0.5 + 0.295 / (1 + math.exp(-(math.log(d) - 5) / 0.7))  # noqa: E731
@@ -94,7 +94,7 @@ def test_decreasing_scores_are_not_found(name):
     assert verdict.status in ("not_monotone", "budget_spent")
 
 
-def test_a_curve_that_falls_again_is_said_to():
+def test_a_curve_that_falls_again_is_not_monotone():
     def dip(d):
         return 0.88 if 50 < d < 1000 else 0.6
 
@@ -108,7 +108,7 @@ def test_a_curve_that_falls_again_is_said_to():
     assert not dips([(d, logistic(6.0)(d)) for d in (10, 10, 400, 400, 5000, 5000, 5000)], 0.81)
 
 
-def test_a_second_look_where_a_larger_d_scored_lower():
+def test_another_run_where_a_larger_d_scored_lower():
     points = [(100, 0.88), (100, 0.87), (5000, 0.5)]
     assert contradiction(points, 0.81) == 5000
     assert contradiction([*points, (5000, 0.89)], 0.81) is None  # one of two: that run had collapsed
@@ -133,8 +133,8 @@ def test_a_blurred_threshold_widens_the_interval():
     assert blurred.high / blurred.low > 1.1 * sharp.high / sharp.low
 
 
-def test_a_shared_error_of_the_bar_widens_and_never_moves():
-    """Shifts of the bar by s move log d90 of a logistic by s over its slope there: the two errors add in squares."""
+def test_evaluation_noise_widens_the_interval_and_never_moves_d90():
+    """Shifts of the threshold by s move log d90 by s over the curve's slope there: the two errors add in squares."""
     search = make_search("grid", **SETTING, max_runs=39)
     drive(search, noisy(logistic(6.0), 0))
     alone = search.verdict()
@@ -153,7 +153,7 @@ def test_a_shared_error_of_the_bar_widens_and_never_moves():
 
 
 def test_scores_that_are_lower_bounds_are_never_taken_as_exact():
-    """Runs above the bar that say only that they crossed it: as exact scores they would draw a plateau at the bar."""
+    """Of runs above the threshold only that is known: taken as exact scores they would make a plateau at it."""
     curve, search = noisy(logistic(6.0), 0), make_search("bisection", **SETTING, max_runs=42)
     counts = {}
     while asked := search.ask(n=3):
@@ -174,14 +174,14 @@ def test_scores_that_are_lower_bounds_are_never_taken_as_exact():
     assert estimate(flagged, **SETTING, seeds=3).d90 == verdict.d90
 
 
-def test_a_crossed_run_counts_as_above_the_bar_and_not_as_a_dip():
+def test_a_crossed_run_counts_as_above_the_threshold_and_not_as_a_dip():
     search = make_search("bisection", **SETTING, seeds=1)
     (middle,) = search.ask()
     search.tell(middle, 0.80, at_least=True)  # its other half of the examples crossed
     assert search.ask() < [middle]
     early, late = [(100, 0.9)] * 3, [(5000, 0.7)] * 3
     assert dips(early + late, 0.81)
-    assert not dips(early + late, 0.81, reached=early + [(5000, math.inf)] * 3)
+    assert not dips(early + late, 0.81, upper_points=early + [(5000, math.inf)] * 3)
     with pytest.raises(UserError, match=r"0\.8"):
         search.tell(middle, 0.80, at_least=False)
 
@@ -208,7 +208,7 @@ def test_isotonic_crossing_is_log_linear():
         ({"baseline_std": -0.1}, "baseline_std"),
     ],
 )
-def test_settings_that_make_no_sense(name, settings, words):
+def test_refused_settings(name, settings, words):
     with pytest.raises(UserError, match=words):
         make_search(name, **(SETTING | settings))
 
@@ -216,7 +216,7 @@ def test_settings_that_make_no_sense(name, settings, words):
 @pytest.mark.parametrize(
     ("d", "score"), [(7, 0.5), (65_537, 0.5), (100.5, 0.5), (100, 1.2), (100, 77.0), (100, math.inf), (100, "good")]
 )
-def test_tells_that_make_no_sense(name, d, score):
+def test_refused_scores(name, d, score):
     search = make_search(name, **SETTING)
     with pytest.raises(UserError):
         search.tell(d, score)
@@ -224,13 +224,13 @@ def test_tells_that_make_no_sense(name, d, score):
 
 
 @pytest.mark.parametrize("seed", ["x", None, 1.5, [1]])
-def test_a_seed_that_is_no_whole_number(name, seed):
+def test_a_seed_must_be_a_whole_number(name, seed):
     with pytest.raises(UserError, match="seed"):
         make_search(name, **SETTING).tell(100, 0.5, seed=seed)
 
 
 @pytest.mark.parametrize("shifts", [[], [math.nan], "wide", [[0.1]], [math.inf]])
-def test_shifts_that_make_no_sense(name, shifts):
+def test_refused_shifts(name, shifts):
     search = make_search(name, **SETTING)
     search.tell(100, 0.5)
     with pytest.raises(UserError, match="shifts"):
@@ -239,14 +239,14 @@ def test_shifts_that_make_no_sense(name, shifts):
         estimate([(100, 0.5)], **SETTING, shifts=shifts)
 
 
-def test_one_seed_on_each_side_is_a_decision_of_the_users(name):
+def test_users_may_decide_on_one_seed_on_each_side(name):
     _, verdict = answer(name, logistic(6.0), seeds=1)
     assert verdict.status == "found"
     assert verdict.low < crossing(logistic(6.0)) * 1.1
     assert verdict.high > crossing(logistic(6.0)) / 1.1
 
 
-def test_a_run_told_twice_is_one_run(name):
+def test_a_run_reported_twice_is_one_run(name):
     search = make_search(name, **SETTING)
     search.tell(100, 0.7, seed=1)
     search.tell(100, 0.7, seed=1)
