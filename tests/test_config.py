@@ -18,9 +18,10 @@ from intdim.request import CellRequest, RuntimeRequest
 from intdim.search import SEARCHES
 from intdim.spec import from_dict, to_dict
 from tests.cli.command import composed, request, requests
+from tests.conf_files import names, whole
 
 CONF = conf_folder()
-FILES = sorted(f"{file.parent.name}={file.stem}" for file in CONF.glob("*/*.yaml"))
+FILES = sorted(f"{file.parent.name}={file.stem}" for file in CONF.glob("*/[!_]*.yaml"))
 NEEDS = {
     "model=local": ["model.path=somewhere"],
     "model=hub": ["model.reference=owner/name"],
@@ -30,8 +31,8 @@ NEEDS = {
 KEYS = {
     "model": "gradient_checkpointing init_seed name overrides path random_init reference revision source "
     "trust_remote_code",
-    "task": "config eval_split label label_names max_eval max_length max_train metric name path reference selection "
-    "source text train_split version",
+    "task": "config eval_split label label_names max_eval max_length max_train metric name objective path reference "
+    "selection source text train_split version",
     "projection": "name",
     "subspace": "exclude groups method scope",
     "search": "batch d_max d_min fraction grid_points max_runs name resamples seeds threshold",
@@ -57,11 +58,6 @@ AT_TOP = {
 }
 
 
-def body(file: Path) -> dict:
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return content.get(file.parent.name, content)
-
-
 @functools.cache
 def default() -> DictConfig:
     (cfg,) = composed()
@@ -78,9 +74,12 @@ def test_the_groups_are_these() -> None:
 
 @pytest.mark.parametrize("choice", FILES)
 def test_every_file_composes_and_types(choice: str) -> None:
-    cell = requests(choice, *NEEDS.get(choice, []))[0]  # a preset may be a grid
+    cfg = composed(choice, *NEEDS.get(choice, []))[0]  # a preset may be a grid
+    cell = config.cell_request(cfg)
     assert from_dict(CellRequest, to_dict(cell)) == cell
     group, _, name = choice.partition("=")
+    if group in ("model", "task") and choice not in NEEDS:
+        assert OmegaConf.to_container(cfg[group]) == whole(CONF / group / f"{name}.yaml")
     named = {"model": cell.model.name, "task": cell.task.name, "projection": cell.subspace.projection}
     named |= {"search": cell.search.name, "subspace": cell.subspace.method}
     if group in named and choice not in NEEDS:
@@ -89,8 +88,8 @@ def test_every_file_composes_and_types(choice: str) -> None:
 
 @pytest.mark.parametrize("group", KEYS)
 def test_the_files_of_a_group_have_the_same_keys(group: str) -> None:
-    for file in sorted((CONF / group).glob("*.yaml")):
-        assert " ".join(sorted(body(file))) == KEYS[group], file.name
+    for file in names(CONF / group):
+        assert " ".join(sorted(whole(file))) == KEYS[group], file.name
 
 
 def test_the_choices_are_those_of_the_rooms() -> None:

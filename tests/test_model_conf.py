@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
+from intdim.cli.overrides import BASE
 from intdim.request import ModelRequest
+from tests.conf_files import names, said, whole
 
 FOLDER = Path(__file__).parent.parent / "conf" / "model"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FILES = names(FOLDER)
+COMMON = said(FOLDER / f"{BASE}.yaml")
 KINDS = {field: str(kind) for field, kind in ModelRequest.__annotations__.items()}
 TYPES = {"str": str, "bool": bool, "int": int, "dict[str, Scalar]": dict}
 
@@ -40,16 +42,16 @@ PUBLISHED = {
 }
 
 
-def read(path):
-    """Return a file's model: all of it, or the ``model`` key of one that also chooses a training preset."""
-    whole = yaml.safe_load(path.read_text())
-    return whole["model"] if "defaults" in whole else whole
+def test_the_common_file_has_every_key_and_its_default() -> None:
+    assert set(COMMON) == set(KINDS)
+    assert all(type(value) is TYPES[KINDS[key]] for key, value in COMMON.items())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_file_is_whole(path):
-    model = read(path)
+    model = whole(path)
     assert set(model) == set(KINDS)
+    assert not [key for key, value in said(path).items() if COMMON[key] == value], "a file says only what differs"
     for key, value in model.items():
         assert type(value) is TYPES[KINDS[key]], key
     assert model["source"] in ("builtin", "hub", "local")
@@ -66,17 +68,17 @@ def test_every_file_is_whole(path):
 def test_a_small_training_preset_goes_with_the_built_in_models_alone():
     for path in FILES:
         text = path.read_text()
-        built_in = read(path)["source"] == "builtin"
+        built_in = whole(path)["source"] == "builtin"
         assert ("override /train: small" in text) == built_in, path.name
         assert text.startswith("# @package _global_\n") == built_in, path.name
 
 
 def test_no_model_is_there_twice():
-    models = [read(path) for path in FILES]
+    models = [whole(path) for path in FILES]
     known = [(model["reference"], model["revision"], model["random_init"]) for model in models if model["reference"]]
     assert len(set(known)) == len(known)
 
 
 def test_the_published_models_are_there():
-    found = {path.stem: read(path)["reference"] for path in FILES}
+    found = {path.stem: whole(path)["reference"] for path in FILES}
     assert {name: found.get(name) for name in PUBLISHED} == PUBLISHED

@@ -18,15 +18,13 @@ from pathlib import Path
 
 import hydra
 import yaml
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, OverrideParseException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from intdim.cli import search_path
 from intdim.cli.overrides import OPEN, check, choices, completed, conf_folder, dotted, known_keys, near, own, split
 from intdim.errors import UserError, suggest
 
@@ -74,7 +72,7 @@ def compose(command: str, program: str, arguments: list[str], task: Callable[[Di
         raise UserError(
             f"INTDIM_CONFIG_PATH={mine} is no folder", "a folder with config groups", "Correct or unset it."
         )
-    Plugins.instance().register(UserFolder)
+    search_path.register()
     begun, complaint = [], io.StringIO()
 
     def watched(cfg: DictConfig) -> int:
@@ -99,15 +97,6 @@ def compose(command: str, program: str, arguments: list[str], task: Callable[[Di
                 raise UserError(
                     said[-1], "Hydra's flags and key=value", f"See intdim {command} --hydra-help."
                 ) from None
-
-
-class UserFolder(SearchPathPlugin):
-    """Puts the folder of INTDIM_CONFIG_PATH before ours."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        mine = os.environ.get("INTDIM_CONFIG_PATH")
-        if mine:
-            search_path.prepend("intdim-user", f"file://{Path(mine).expanduser().resolve()}", "main")
 
 
 def refuse_foreign(cfg: DictConfig, command: str) -> None:

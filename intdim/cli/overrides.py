@@ -19,6 +19,7 @@ VALUED = {"--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--
 GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch", "trajectory", "experiment")
 PATHS = ("out", "model.path", "task.path", "corpus.path", "run", "to")
 OPEN = "model.overrides."  # a table of the user's own keys
+BASE = "_base"  # the file of a group with the keys that all its others have
 
 
 def conf_folder() -> Path:
@@ -85,6 +86,8 @@ def check(overrides: list[str], command: str) -> None:
             raise UserError(f"unknown key {key!r}", near_by or at_top, every)
         if key in GROUPS and key != "experiment" and value in ("", "null"):
             raise UserError(f"{override!r} names no {key}", suggest("", choices(key)), own(key))
+        if key in GROUPS and BASE in re.findall(r"[^\s,()\[\]'\"]+", value):
+            raise UserError(f"unknown {key} {BASE!r}", suggest(BASE, choices(key)), own(key))
 
 
 def completed(overrides: list[str], flags: list[str], command: str = "sweep") -> list[str]:
@@ -152,7 +155,7 @@ def choices(group: str, flags: Iterable[str] = ()) -> list[str]:
         base = folder / group
         if base.is_dir():
             found |= {file.relative_to(base).with_suffix("").as_posix() for file in base.rglob("*.yaml")}
-    return sorted(found)
+    return sorted(found - {BASE})
 
 
 @functools.cache
@@ -165,11 +168,17 @@ def known_keys(command: str) -> frozenset[str]:
         known.add(group)
         if group == "experiment":
             continue
-        # the files of a group have the same keys; a test sees to that
-        file = min((conf_folder() / group).glob("*.yaml"))
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        known |= set(dotted(content.get(group, content), f"{group}."))
+        known |= set(dotted(_keys_of(conf_folder() / group), f"{group}."))
     return frozenset(known)
+
+
+def _keys_of(folder: Path) -> dict[str, Any]:
+    """Return the table of a group's keys: its common file, else any file, since all have the same (a test sees to
+    that)."""
+    base = folder / f"{BASE}.yaml"
+    file = base if base.exists() else min(folder.glob("*.yaml"))
+    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return content
 
 
 def dotted(value: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""The presets of conf/experiment: each composes, and asks for what its paper did."""
+"""The presets of conf/experiment, each of which composes and asks for what its paper did; what groups offer."""
 
 from __future__ import annotations
 
 import pytest
 
-from intdim.cli.overrides import choices
+from intdim.cli.overrides import BASE, choices, conf_folder
 from intdim.request import CellRequest
 from tests.cli.command import call, composed, requests
 
@@ -91,3 +91,20 @@ def test_a_plan_of_the_table_without_its_models_is_one_clear_error(tmp_path, mon
     assert "google-bert/bert-base-uncased is not in the local cache" in ended.err
     assert len(ended.err.splitlines()) <= 3
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("group", ["model", "task"])
+def test_the_common_file_of_a_group_is_no_choice(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (conf_folder() / group / f"{BASE}.yaml").exists()
+    assert BASE not in choices(group)
+    for words in ([f"{group}={BASE}"], ["-m", f"{group}=docstrings-kind,{BASE}"], ["-m", f"{group}=choice({BASE},x)"]):
+        ended = call("sweep", *words)
+        assert ended.status == 2
+        assert f"unknown {group} {BASE!r}" in ended.err
+        assert f"Any other {group}" in ended.err
+    for words in ([f"{group}=nothing"], ["--help"]):
+        ended = call("sweep", *words)
+        assert BASE not in ended.out + ended.err
+    monkeypatch.setenv("COMP_LINE", f"intdim sweep {group}=")
+    offered = call("-sc", "query=bash").out.split()
+    assert {word.partition("=")[2] for word in offered} == set(choices(group))

@@ -7,21 +7,24 @@ import typing
 from pathlib import Path
 
 import pytest
-import yaml
 
+from intdim.cli.overrides import BASE
 from intdim.request import TaskRequest
 from intdim.tasks import docstrings
 from intdim.tasks.metrics import METRICS
+from tests.conf_files import names, said, whole
 
 FOLDER = Path(__file__).parents[2] / "conf" / "task"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FILES = names(FOLDER)
+COMMON = said(FOLDER / f"{BASE}.yaml")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_task_file_is_a_whole_request(file):
-    given = yaml.safe_load(file.read_text())
+    given = whole(file)
     hints = typing.get_type_hints(TaskRequest)
-    assert set(given) == {field.name for field in dataclasses.fields(TaskRequest)}
+    assert set(given) == set(COMMON) == {field.name for field in dataclasses.fields(TaskRequest)}
+    assert not [key for key, value in said(file).items() if COMMON[key] == value], "a file says only what differs"
     for key, value in given.items():
         assert isinstance(value, list if hints[key] == tuple[str, ...] else hints[key]), key
     assert given["name"] == ("" if file.stem in ("local", "hub") else file.stem)
