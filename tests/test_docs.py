@@ -1,42 +1,56 @@
-"""What the documents say exists: commands, make targets, links, files, keys, statuses; and the Python in them runs."""
+"""What the documents say exists: commands, links, files, keys, fields, layers; figures are those of the results."""
 
 from __future__ import annotations
 
-import ast
+import dataclasses
+import importlib.util
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
+import types
+import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from intdim import __version__
-from intdim.cli.overrides import known_keys
+from intdim.cli.main import COMMANDS
+from intdim.cli.overrides import choices, dotted, known_keys
+from intdim.ledger.results import RunResult
+from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
 from intdim.spec import STATUSES
+from tests.cli.command import call
+from tests.documented import DOCUMENTS, ROOT, all_commands, words
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted(
-    path
-    for path in [*ROOT.glob("*.md"), *(ROOT / "intdim").rglob("*.md"), *(ROOT / "scripts").rglob("*.md")]
-    if ".venv" not in path.parts
+TEXT = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
+README, CONTRIBUTING = TEXT[ROOT / "README.md"], TEXT[ROOT / "CONTRIBUTING.md"]
+KEYS, FILES, MEASURING = (TEXT[ROOT / "docs" / f"{name}.md"] for name in ("keys", "files", "measuring"))
+SUBJECTS = (
+    *("measuring", "keys", "files", "python", "certificates"),
+    *("miniature", "pretraining", "performance", "reliability", "not-proven"),
 )
 
 
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+def section(text: str, heading: str) -> str:
+    """Return what stands under a heading of the second level."""
+    found = text.partition(f"\n## {heading}")[2]
+    assert found, f"no section {heading!r}"
+    return found.partition("\n## ")[0]
 
 
-def shell_lines(text: str) -> list[list[str]]:
-    lines = [line for block in blocks(text, "sh") for line in block.replace("\\\n", " ").splitlines()]
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of every table row, without heads and rules."""
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return [row for row in cells if not set("".join(row)) <= set("-| ")]
 
 
-def documented_commands() -> set[str]:
-    return set(re.findall(r"^\| `intdim (\w+)`", README, flags=re.MULTILINE))
+def named(cell: str) -> list[str]:
+    """Return the words in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -54,136 +68,255 @@ def tracked() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
 
 
+# -- shape -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_is_short_and_every_subject_has_its_document() -> None:
+    assert len(README.split()) <= 2000
+    assert sorted(path.stem for path in (ROOT / "docs").iterdir()) == sorted(SUBJECTS)
+    for name in SUBJECTS:
+        assert f"(docs/{name}.md)" in README
+        assert 60 <= len(TEXT[ROOT / "docs" / f"{name}.md"].splitlines()) <= 250, name
+
+
+def test_the_readme_shows_a_real_verdict() -> None:
+    shown = section(README, "A verdict")
+    assert "d90" in "".join(re.findall(r"^```.*?^```", shown, flags=re.DOTALL | re.MULTILINE)), "the output is missing"
+    assert re.search(r"!\[[^\]]+\]\([^)]+\.(png|svg)\)", shown), "the picture is missing"
+
+
+def slugs(text: str) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_exists(path: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", TEXT[path], flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = path.parent / file if file else path
+        assert there.exists(), f"{path.name} links to {target}"
+        if anchor:
+            assert anchor in slugs(there.read_text(encoding="utf-8")), f"{path.name} links to {target}"
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def tables() -> Any:
+    """Load scripts/make_tables.py."""
+    file = ROOT / "scripts" / "make_tables.py"
+    spec = importlib.util.spec_from_file_location("make_tables", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(file.parent))
+    return module
+
+
+def test_figures_in_documents_are_those_of_the_results() -> None:
+    done = run("scripts/make_tables.py", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr + "Run python scripts/make_tables.py."
+
+
+def test_a_figure_that_was_changed_by_hand_is_found() -> None:
+    made = tables()
+    text = TEXT[ROOT / "docs" / "measuring.md"]
+    assert made.filled(text) == text
+    assert made.filled(text.replace("× 1.044", "× 1.000")) == text
+    with pytest.raises(KeyError):
+        made.filled("<!-- table: no-such-block -->\n<!-- end -->")
+
+
+def test_every_marker_is_read_by_the_script() -> None:
+    made = tables()
+    for path, text in TEXT.items():
+        begun, ended = (re.findall(rf"^<!-- {word}.* -->$", text, flags=re.MULTILINE) for word in ("table:", "end"))
+        assert len(begun) == len(made.BLOCK.findall(text)) == len(ended), path
+        assert not begun or path in made.documents(), path
+
+
+def test_every_script_and_every_result_is_described() -> None:
+    described = TEXT[ROOT / "scripts" / "README.md"]
+    scripts = {path.name for path in (ROOT / "scripts").glob("*.py")}
+    assert set(re.findall(r"^## (\w+\.py)", described, flags=re.MULTILINE)) == scripts
+    listed = {named(row[0])[0] if named(row[0]) else row[0][1:].partition("]")[0] for row in rows(described)}
+    assert scripts <= listed
+    for path in (ROOT / "scripts" / "results").iterdir():
+        assert path.name in described, f"{path.name} is described nowhere"
+
+
+# -- commands and keys -------------------------------------------------------------------------------------------------
+
+
 def test_help_names_the_documented_commands_and_no_other() -> None:
+    documented = {named(row[0])[0].partition(" ")[2] for row in rows(section(README, "The commands"))[1:]}
+    assert documented == set(COMMANDS)
     done = run("-m", "intdim.cli.main", "--help")
     assert done.returncode == 0, done.stderr
-    listed = {words[0] for line in done.stdout.splitlines() if (words := line.split()) and line.startswith("  ")}
-    assert documented_commands() <= listed
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and line.split()}
+    assert documented <= listed
     files = {path.stem for path in (ROOT / "intdim" / "cli").glob("*.py")}
-    assert documented_commands() <= files, "one file per command"
-
-
-@pytest.mark.parametrize("command", sorted(documented_commands()))
-def test_every_documented_command_has_help(command: str) -> None:
-    done = run("-m", "intdim.cli.main", command, "--help")
-    assert done.returncode == 0, done.stderr
-    assert command in done.stdout
-
-
-def test_every_command_in_a_shell_block_exists() -> None:
-    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    seen = set()
-    for path in DOCUMENTS:
-        for words in shell_lines(path.read_text(encoding="utf-8")):
-            while "=" in words[0]:  # an environment variable before the command
-                words = words[1:]
-            if words[0] == "make":
-                assert set(words[1:]) <= targets, f"{path.name}: {' '.join(words)}"
-            if words[0] == "intdim":
-                assert words[1] in documented_commands(), f"{path.name}: {' '.join(words)}"
-                seen.add(words[1])
-    assert {"sweep", "report", "fetch"} <= seen
+    assert documented <= files, "one file per command"
 
 
 def test_every_choice_of_a_group_in_a_shell_block_exists() -> None:
     groups = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
     checked = 0
-    for words in shell_lines(README):
-        for word in words[2:]:
+    for command in all_commands():
+        for word in words(command)[2:]:
             key, sign, value = word.partition("=")
             if sign and key in groups:
                 for choice in value.split(","):
-                    assert (ROOT / "conf" / key / f"{choice}.yaml").exists(), word
+                    assert choice in choices(key), word
                     checked += 1
-    assert checked > 8
+    assert checked > 20
 
 
-def test_every_group_choice_in_the_table_of_keys_exists() -> None:
-    rows = re.findall(r"^\| `(\w+)=(\w*)`?(.*)\|", README, flags=re.MULTILINE)
+def test_every_choice_in_the_tables_of_keys_exists() -> None:
     checked = 0
-    for key, first, rest in rows:
-        folder = ROOT / "conf" / key
-        if folder.is_dir():
-            named = [first] if first else []
-            named += [word for word in re.findall(r"`([\w.-]+)`", rest) if "/" not in word]
-            for choice in named:
-                assert (folder / f"{choice}.yaml").exists(), f"{key}={choice}"
-                checked += 1
-    assert checked > 12
+    for row in rows(KEYS):
+        words_here = named(" ".join(row[:2]))
+        group = words_here[0].partition("=")[0] if words_here else ""
+        if group in ("projection", "subspace", "search", "launch") and "=" in words_here[0]:
+            said = [words_here[0].partition("=")[2], *words_here[1:]]
+            offered = {choice for choice in said if choice and re.fullmatch(r"\w+", choice)}
+            known = set(choices(group))
+            assert offered <= known | {"intdim", "train"}, row
+            assert known <= offered, row
+            checked += 1
+    assert checked == 4
+    presets = {named(row[0])[0].partition("=")[2] for row in rows(section(KEYS, "Presets"))[1:]}
+    assert {name for name in choices("experiment") if "figure" not in name} <= presets
+    for named_group in ("model", "task"):
+        paragraph = KEYS.partition(f"### {named_group}=")[2].partition("\n|")[0]
+        offered = {name for name in named(paragraph) if name != f"conf/{named_group}"}
+        assert offered <= set(choices(named_group)), offered
 
 
-SET_BY_FILES = {  # what choosing a file of a group decides, and what no user sets
-    *("launch.name", "model.source", "projection.name", "search.name", "subspace.method", "task.source"),
-    *("task.version", "model.overrides"),  # model.overrides.OPTION is what one types
-}
+def test_the_tables_of_keys_are_true() -> None:
+    known = set().union(*(known_keys(command) for command in COMMANDS)) | {"model.overrides.OPTION", "hydra/launcher"}
+    known |= {"model.overrides.num_hidden_layers", "trajectory", "HF_HUB_OFFLINE", "INTDIM_DEBUG", "INTDIM_NATIVE"}
+    said = set(re.findall(r"`([\w./]+)=[^`]*`", KEYS))
+    assert said <= known
 
 
-def test_the_table_of_keys_is_complete_and_true() -> None:
-    section = README.partition("## Keys")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`([\w.]+)=[^`]*`", section))
-    commands = documented_commands()
-    assert named - {"model.overrides.OPTION"} <= set().union(*(known_keys(command) for command in commands))
-    for command in commands - {"pretrain"}:
-        missing = known_keys(command) - named - SET_BY_FILES
-        assert not {key for key in missing if not key.startswith("hydra")}, command
-    assert "conf/pretrain.yaml" in section
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_tables_of_keys_have_every_key(command: str) -> None:
+    ended = call(command, "--cfg", "job")
+    assert ended.status == 0, ended.err
+    keys = set(dotted(yaml.safe_load(ended.out)))
+    said = set(re.findall(r"`([\w.]+)=[^`]*`", KEYS))
+    groups = {key.partition(".")[0] for key in keys if "." in key}
+    assert not keys - said - groups, "missing in docs/keys.md"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_relative_link_exists(path: Path) -> None:
-    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-    for target in re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", text):
-        if not re.match(r"[a-z]+:", target) and not target.startswith("#"):
-            assert (path.parent / target.partition("#")[0]).exists(), f"{path.name} links to {target}"
+# -- fields ------------------------------------------------------------------------------------------------------------
+
+WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", types.NoneType: "null"}
 
 
-def test_the_file_table_is_complete_and_true() -> None:
-    table = README.partition("## What is in the repository")[2].partition("\n## ")[0]
-    rows = [line for line in table.splitlines() if line.startswith("| `")]
-    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
-    assert len(named) == len(set(named))
-    for name in named:
-        assert (ROOT / name).exists(), f"{name} is in the table and not in the repository"
-    missing = []
-    for name in tracked():
-        if name.startswith(".") or name == "README.md":
-            continue
-        covered = any(name == entry or (entry.endswith("/") and name.startswith(entry)) for entry in named)
-        if not covered:
-            missing.append(name)
-    assert not missing, f"not in the README's file table: {missing}"
+def in_words(kind: Any) -> str:
+    """Return how the tables of fields call a type."""
+    if kind in WORDS:
+        return WORDS[kind]
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(in_words(part) for part in parts)
+    if origin is list:
+        return "list of text" if parts == (str,) else "list of numbers"
+    return "table"
 
 
-def test_the_floors_are_those_that_are_checked() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
-    rooms = [[name.strip().removeprefix("intdim.") for name in layer.split("|")] for layer in layers]
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    table = re.findall(r"^\| (\d+) \| ([^|]+) \|", text, flags=re.MULTILINE)
-    assert [int(floor) for floor, _ in table] == list(range(len(rooms) - 1, -1, -1))
-    assert [sorted(re.findall(r"`(\w+)`", names)) for _, names in table] == [sorted(names) for names in rooms]
+def fields_of(kind: type) -> dict[str, str]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: in_words(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
-def test_every_room_is_on_a_floor() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    layers = " | ".join(project["tool"]["importlinter"]["contracts"][0]["layers"])
-    floors = [name.strip().removeprefix("intdim.") for name in layers.split("|")]
-    files = {Path(name).parts[1] for name in tracked() if name.startswith("intdim/") and name.endswith(".py")}
-    assert sorted(floors) == sorted(name.removesuffix(".py") for name in files if not name.startswith("__"))
+RECORDS = [("result.json", RunResult), ("verdict.json", Verdict), ("points.csv", Point)]
+
+
+@pytest.mark.parametrize(("heading", "kind"), RECORDS)
+def test_the_tables_of_fields_are_complete_and_true(heading: str, kind: type) -> None:
+    table = rows(section(FILES, heading))[1:]
+    assert all(len(row) == 4 and row[3] for row in table), "field, type, unit, meaning"
+    said = {name: row[1] for row in table for name in named(row[0])}
+    assert said == fields_of(kind)
+    assert list(said) == list(fields_of(kind)), "in the order of the file"
+
+
+def test_the_second_verdict_and_the_curve_are_described() -> None:
+    last = section(FILES, "verdict.json").strip().rpartition("\n\n")[2]
+    assert named(last)[1:] == list(fields_of(SecondVerdict)), "after `other`"
+    same = fields_of(Verdict)
+    assert all(same[name] == kind for name, kind in fields_of(SecondVerdict).items())
+    described = next(row[3] for row in rows(section(FILES, "verdict.json")) if row[0] == "`curve`")
+    assert named(described) == list(fields_of(Curve))
 
 
 def test_every_status_is_explained() -> None:
-    table = README.partition("## Status words")[2].partition("\n## ")[0]
-    assert tuple(re.findall(r"^\| `(\w+)`", table, flags=re.MULTILINE)) == STATUSES
+    assert tuple(named(row[0])[0] for row in rows(section(MEASURING, "Status words"))[1:]) == STATUSES
+    assert all(f"`{status}`" in README for status in STATUSES)
 
 
-@pytest.mark.parametrize("number", range(len(blocks(README, "python"))))
-def test_the_python_of_the_readme_runs(number: int) -> None:
-    code = blocks(README, "python")[number]
-    ast.parse(code)
-    done = run("-c", "import torch; torch.set_num_threads(1)\n" + code)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+# -- layers and files --------------------------------------------------------------------------------------------------
+
+
+def layers() -> list[list[str]]:
+    """Return the import layers that are checked, the highest first."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    return [sorted(name.strip().removeprefix("intdim.") for name in layer.split("|")) for layer in contract]
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    table = [row for row in rows(section(CONTRIBUTING, "Layers")) if row[0].isdigit()]
+    said: dict[int, list[str]] = {}
+    for number, where, _ in table:
+        said.setdefault(int(number), []).append(Path(named(where)[0]).stem)
+    assert list(said) == list(range(len(layers()) - 1, -1, -1))
+    assert [sorted(names) for names in said.values()] == layers()
+
+
+def test_every_module_is_on_a_layer() -> None:
+    names = [name for layer in layers() for name in layer]
+    files = {Path(name).parts[1] for name in tracked() if name.startswith("intdim/") and name.endswith(".py")}
+    assert sorted(names) == sorted(name.removesuffix(".py") for name in files if not name.startswith("__"))
+
+
+def test_the_tables_of_files_are_complete_and_true() -> None:
+    table = section(CONTRIBUTING, "Layers")
+    named_files = [
+        name for row in rows(table)[1:] for name in named(row[1] if row[0].isdigit() else row[0]) if row[0] != "where"
+    ]
+    assert len(named_files) == len(set(named_files))
+    for name in named_files:
+        assert (ROOT / name).exists(), f"{name} is in the table and not in the repository"
+    missing = [
+        name
+        for name in tracked()
+        if not name.startswith(".")
+        and not any(name == entry or (entry.endswith("/") and name.startswith(entry)) for entry in named_files)
+    ]
+    assert not missing, f"not in CONTRIBUTING's tables: {missing}"
+
+
+def test_what_to_touch_is_little_and_exists() -> None:
+    for row in rows(section(CONTRIBUTING, "Adding things"))[1:7]:
+        python = [name for name in named(row[1]) if name.endswith(".py")]
+        assert len(python) <= 3, row
+        assert len(named(row[2])) <= 1, row
+        for name in [*python, *named(row[2]), *named(row[3])]:
+            there = ROOT / name.replace("<name>", "x")
+            assert there.exists() or ("<name>" in name and there.parent.is_dir()), name
 
 
 def test_versions_agree() -> None:
@@ -191,10 +324,4 @@ def test_versions_agree() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f"\nversion: {__version__}\n" in citation
     assert f'\nversion = "{__version__}"\n' in project
-    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def test_the_readme_shows_a_real_verdict() -> None:
-    shown = README.partition("## A verdict")[2].partition("\n## ")[0]
-    assert "d90" in "".join(re.findall(r"^```.*?^```", shown, flags=re.DOTALL | re.MULTILINE)), "the output is missing"
-    assert re.search(r"!\[[^\]]+\]\([^)]+\.(png|svg)\)", shown), "the picture is missing"
+    assert f"## {__version__}" in TEXT[ROOT / "CHANGELOG.md"]
