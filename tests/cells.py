@@ -45,6 +45,7 @@ def cell(**changes: Any) -> CellRequest:
         text=("text",),
         label="label",
         label_names=names,
+        objective="auto",
         metric="accuracy",
         max_length=48,
         train_split="train",
@@ -77,7 +78,7 @@ def prepared(D: int = 1_000_000, chance: float = 0.5) -> Prepared:
     """Return what preparation would have found."""
     model = ModelSpec("tiny", "builtin", "tiny", "", "abc", False, 0, {}, False, False)
     task = TaskSpec(
-        "docstrings-package", "builtin", "docstrings-package", 1, "def", ("text",), "label", ("a", "b"), 2, "accuracy",
+        "docstrings-package", "builtin", "docstrings-package", 1, "def", ("text",), "label", ("a", "b"), "classification", "accuracy",
         48, "train", "validation", 200, 120, "half",
     )  # fmt: skip
     groups = {"layer": 4, "module": 22, "tensor": 41}

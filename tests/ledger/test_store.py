@@ -18,7 +18,8 @@ import pytest
 
 from intdim import durable
 from intdim.errors import RunFailed, UserError
-from intdim.ledger.store import Busy, Ledger, read_metrics
+from intdim.ledger.store import Busy, Damaged, Ledger, read_metrics, read_record
+from intdim.ledger.verdict import Curve, Point
 from intdim.spec import (
     LAYOUT_VERSION,
     ModelSpec,
@@ -30,6 +31,7 @@ from intdim.spec import (
     TrainSpec,
     from_dict,
 )
+from tests.records import result_of, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ModelSpec("tiny", "builtin", "tiny", "", "0123", False, 0, {}, False, False)
@@ -42,7 +44,7 @@ TASK = TaskSpec(
     ("text",),
     "label",
     ("no", "yes"),
-    2,
+    "classification",
     "accuracy",
     64,
     *("x",) * 2,
@@ -61,10 +63,6 @@ def run_spec(d: int = 8) -> RunSpec:
 def sweep_spec() -> SweepSpec:
     search = SearchSpec("posterior", 8, 1024, 12, 0.9, "absolute", 3, 2, 9, 400)
     return SweepSpec(MODEL, TASK, SUBSPACE, TRAIN, search, (1.0, 3.0), (1e-4,), 3, 0)
-
-
-def result_of(spec: RunSpec) -> dict[str, object]:
-    return {"run_id": spec.run_id, "status": "done", "d": spec.d, "eval_score": 0.5}
 
 
 @pytest.fixture
@@ -148,26 +146,25 @@ def test_a_run_goes_in_and_comes_out(ledger: Ledger) -> None:
     assert ledger.result(spec.run_id) is None
     ledger.write_spec(spec.run_id, spec)
     assert list(ledger.runs()) == []  # not finished
-    ledger.write_result(spec.run_id, result_of(spec))
+    ledger.write_result(result_of(spec))
     assert ledger.result(spec.run_id) == result_of(spec)
-    ((run_id, stored, result),) = ledger.runs()
-    assert (run_id, result) == (spec.run_id, result_of(spec))
-    assert from_dict(RunSpec, stored) == spec
+    assert list(ledger.runs()) == [(spec, result_of(spec))]
 
 
 def test_runs_come_in_the_order_of_their_ids_whatever_the_folder_holds(ledger: Ledger) -> None:
     specs = [run_spec(d) for d in range(1, 9)]
     for spec in specs:
         ledger.write_spec(spec.run_id, spec)
-        ledger.write_result(spec.run_id, result_of(spec))
+        ledger.write_result(result_of(spec))
     (ledger.out / "runs" / "a file").write_text("")
     (ledger.out / "runs" / "empty").mkdir()
-    assert [run_id for run_id, _, _ in ledger.runs()] == sorted(spec.run_id for spec in specs)
+    assert [spec.run_id for spec, _ in ledger.runs()] == sorted(spec.run_id for spec in specs)
 
 
-def test_an_empty_ledger_has_no_runs_and_no_sweeps(tmp_path: Path) -> None:
+def test_an_empty_ledger_has_no_runs_and_no_verdicts(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "nowhere")
-    assert (list(ledger.runs()), list(ledger.sweeps())) == ([], [])
+    assert list(ledger.runs()) == []
+    assert ledger.points("any") == []
     assert ledger.verdict("any") is None
     assert ledger.failure("any") is None
 
@@ -209,9 +206,9 @@ def test_a_damaged_result_is_named(ledger: Ledger, content: str) -> None:
 
 def test_a_finished_run_is_never_rewritten(ledger: Ledger) -> None:
     spec = run_spec()
-    ledger.write_result(spec.run_id, result_of(spec))
+    ledger.write_result(result_of(spec))
     with pytest.raises(AssertionError):
-        ledger.write_result(spec.run_id, result_of(spec) | {"eval_score": 0.9})
+        ledger.write_result(result_of(spec, eval_score=0.9))
     assert ledger.result(spec.run_id) == result_of(spec)
 
 
@@ -227,18 +224,22 @@ def test_a_failure_is_kept_as_text(ledger: Ledger) -> None:
 
 def test_a_sweep_goes_in_and_comes_out(ledger: Ledger) -> None:
     spec = sweep_spec()
-    points = [
-        {"d": 8, "score_mean": 0.5, "score_std": float("nan"), "seeds": 1, "step_length": 3.0, "run_ids": "a"},
-        {"d": 64, "score_mean": 0.75, "score_std": 0.25, "seeds": 2, "step_length": 3.0, "run_ids": "b c"},
-    ]
-    ledger.write_sweep(spec.sweep_id, spec, {"status": "found", "d90": 31.5}, points)
-    assert ledger.verdict(spec.sweep_id) == {"status": "found", "d90": 31.5}
-    ((sweep_id, stored, verdict),) = ledger.sweeps()
-    assert (sweep_id, verdict["d90"]) == (spec.sweep_id, 31.5)
-    assert from_dict(SweepSpec, stored) == spec
-    assert (ledger.sweep_folder(sweep_id) / "points.csv").read_text() == (
-        "d,score_mean,score_std,seeds,step_length,run_ids\n8,0.5,,1,3.0,a\n64,0.75,0.25,2,3.0,b c\n"
+    points = [Point(8, 0.5, None, 1, "3", "a"), Point(64, 0.75, 0.25, 2, "3", "b c")]
+    answer = verdict(sweep_id=spec.sweep_id, curve=Curve([8.0, 64.0], [0.5, 0.7], [0.4, 0.6], [0.6, 0.8]))
+    ledger.write_sweep(spec, answer, points)
+    assert ledger.verdict(spec.sweep_id) == answer
+    assert ledger.points(spec.sweep_id) == points
+    folder = ledger.sweep_folder(spec.sweep_id)
+    assert read_record(SweepSpec, folder / "spec.json") == spec
+    assert (folder / "points.csv").read_text() == (
+        "d,score_mean,score_std,seeds,step_length,run_ids\n8,0.5,,1,3,a\n64,0.75,0.25,2,3,b c\n"
     )
+
+
+def test_damaged_points_are_named(ledger: Ledger) -> None:
+    durable.write_text(ledger.sweep_folder("a") / "points.csv", "d,seeds\nmany,1\n")
+    with pytest.raises(Damaged, match=r"points\.csv is damaged"):
+        ledger.points("a")
 
 
 def test_a_sweep_without_its_verdict_has_not_ended(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,9 +252,9 @@ def test_a_sweep_without_its_verdict_has_not_ended(ledger: Ledger, monkeypatch: 
 
     monkeypatch.setattr(durable, "write_json", killed)
     with pytest.raises(KeyboardInterrupt):
-        ledger.write_sweep(spec.sweep_id, spec, {"status": "found"}, [])
+        ledger.write_sweep(spec, verdict(sweep_id=spec.sweep_id), [])
     assert sorted(file.name for file in ledger.sweep_folder(spec.sweep_id).iterdir()) == ["points.csv", "spec.json"]
-    assert list(ledger.sweeps()) == []
+    assert ledger.verdict(spec.sweep_id) is None
 
 
 def test_a_damaged_verdict_counts_as_none(ledger: Ledger) -> None:
@@ -271,7 +272,7 @@ def test_a_full_disk_says_what_is_kept_and_keeps_it(
 ) -> None:
     first, second = run_spec(8), run_spec(16)
     ledger.write_spec(first.run_id, first)
-    ledger.write_result(first.run_id, result_of(first))
+    ledger.write_result(result_of(first))
     before = everything_under(ledger.out)
 
     def full(*arguments: object, **options: object) -> None:
@@ -293,16 +294,16 @@ def test_a_full_disk_says_what_is_kept_and_keeps_it(
         monkeypatch.setattr(os, call, full)
     for attempt in (
         lambda: ledger.write_spec(second.run_id, second),
-        lambda: ledger.write_result(second.run_id, result_of(second)),
-        lambda: ledger.write_sweep("a", sweep_spec(), {}, []),
+        lambda: ledger.write_result(result_of(second)),
+        lambda: ledger.write_sweep(sweep_spec(), verdict(), []),
     ):
         with pytest.raises(RunFailed, match=r"disk under .*out is full .*Finished runs are kept") as error:
             attempt()
         assert error.value.exit_status == 1
     monkeypatch.undo()
     assert everything_under(ledger.out) == before
-    assert [run_id for run_id, _, _ in ledger.runs()] == [first.run_id]
-    ledger.write_result(second.run_id, result_of(second))  # the same again, with space
+    assert [spec for spec, _ in ledger.runs()] == [first]
+    ledger.write_result(result_of(second))  # the same again, with space
 
 
 def test_a_full_disk_is_no_users_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,9 +398,11 @@ def test_killed_writers_leave_whole_files(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from intdim.ledger.store import Ledger
+from tests.ledger.test_store import run_spec
+from tests.records import result_of
 ledger, number = Ledger(Path(sys.argv[1])), int(sys.argv[2])
 while True:
-    ledger.write_result(f"{number:08}", {"run_id": f"{number:08}", "text": "x" * 200_000})
+    ledger.write_result(result_of(run_spec(), run_id=f"{number:08}", reason="x" * 200_000))
     print(number, flush=True)
     number += 1
 """
@@ -414,7 +417,7 @@ while True:
         told |= {int(line) for line in writer.communicate()[0].split(b"\n")[:-1]}
     results = {folder.name: ledger.result(folder.name) for folder in (ledger.out / "runs").iterdir()}
     whole = {int(name) for name, result in results.items() if result is not None}
-    assert all(len(result["text"]) == 200_000 for result in results.values() if result is not None)
+    assert all(len(result.reason) == 200_000 for result in results.values() if result is not None)
     assert told <= whole  # what was announced as written is there
 
 

@@ -6,46 +6,20 @@ import math
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
-from intdim.measurement.evaluation_noise import (
-    Answers,
-    bar_shifts,
-    chance_answer,
-    changes,
-    draws,
-    read_answers,
-    resampled,
-)
+from intdim.ledger.results import Answers
+from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, draws, have_score
 from intdim.tasks.metrics import METRICS, majority_score
 
 
 def made(metric, size=90, seed=0):
     """Labels, and predictions that are right two times in three or correlate, with ties."""
-    chooser = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     if METRICS[metric].needs == "scores":
-        labels = np.round(chooser.normal(size=size), 1).astype(np.float32)
-        return labels, np.round(labels + chooser.normal(size=size), 1).astype(np.float32)
-    labels = chooser.integers(2 if METRICS[metric].binary else 3, size=size)
-    return labels, np.where(chooser.random(size) < 0.66, labels, (labels + 1) % (labels.max() + 1))
-
-
-@pytest.mark.parametrize("metric", sorted(METRICS))
-@pytest.mark.parametrize("size", [4, 90])
-def test_a_resample_scores_as_the_repeated_examples_do(metric, size):
-    labels, predictions = made(metric, size)
-    (counts,) = draws(size, 60, seed=1)
-    fast = resampled(metric, labels, predictions, counts)
-    for row, value in zip(counts.astype(int), fast, strict=True):
-        there = np.repeat(np.arange(size), row)
-        if METRICS[metric].needs == "scores" and len(np.unique(labels[there])) == 1:
-            assert value == 0.0
-        else:
-            assert value == pytest.approx(METRICS[metric](predictions[there], labels[there]), abs=1e-6)
-    assert resampled(metric, labels, predictions, np.ones((1, size)))[0] == pytest.approx(
-        METRICS[metric](predictions, labels),
-        abs=1e-6,  # scipy correlates single precision in single precision
-    )
+        labels = np.round(rng.normal(size=size), 1).astype(np.float32)
+        return labels, np.round(labels + rng.normal(size=size), 1).astype(np.float32)
+    labels = rng.integers(2 if METRICS[metric].binary else 3, size=size)
+    return labels, np.where(rng.random(size) < 0.66, labels, (labels + 1) % (labels.max() + 1))
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))
@@ -68,9 +42,9 @@ def test_draws_are_whole_and_do_not_depend_on_portions(monkeypatch):
 
 
 def test_the_change_of_an_accuracy_has_the_binomial_error():
-    chooser = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     labels = np.zeros(400, dtype=int)
-    predictions = (chooser.random(400) < 0.2).astype(int)
+    predictions = (rng.random(400) < 0.2).astype(int)
     moved = changes("accuracy", labels, [predictions, predictions], 2000, seed=0)
     assert moved[0].std() == pytest.approx(math.sqrt(0.2 * 0.8 / 400), rel=0.1)
     assert (moved[0] == moved[1]).all(), "the same examples for every run"
@@ -78,8 +52,8 @@ def test_the_change_of_an_accuracy_has_the_binomial_error():
 
 def test_what_bar_and_curve_share_does_not_count():
     """Were the bar the score of a run near it, other examples would move both alike; a run far off says little."""
-    chooser = np.random.default_rng(0)
-    moved, other = 0.02 * chooser.standard_normal((2, 500))
+    rng = np.random.default_rng(0)
+    moved, other = 0.02 * rng.standard_normal((2, 500))
     scores = np.array([0.75, 0.5])
     assert bar_shifts(moved, np.array([moved, other]), scores, 0.75, 0.3).std() < 1e-3 * moved.std() + 1e-4
     apart = bar_shifts(moved, np.array([other, moved]), scores, 0.75, 0.3)
@@ -101,12 +75,7 @@ def test_the_answer_behind_chance(metric):
         assert chance_answer(metric, labels, 0.123) is None
 
 
-def test_answers_that_cannot_be_used_are_none(tmp_path):
-    assert read_answers(tmp_path) is None
-    (tmp_path / "eval.safetensors").write_bytes(b"torn")
-    assert read_answers(tmp_path) is None
-    save_file({"labels": np.arange(3)}, tmp_path / "eval.safetensors")
-    assert read_answers(tmp_path) is None
+def test_answers_belong_to_a_score() -> None:
     answers = Answers(np.array([1, 0, 1]), np.array([1, 1, 1]))
-    assert answers.belongs_to(2 / 3, "accuracy")
-    assert not answers.belongs_to(0.5, "accuracy")
+    assert have_score(answers, 2 / 3, "accuracy")
+    assert not have_score(answers, 0.5, "accuracy")

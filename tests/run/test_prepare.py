@@ -10,7 +10,7 @@ import pytest
 from intdim.errors import UserError
 from intdim.request import CellRequest, ModelRequest
 from intdim.run import prepare as preparation
-from intdim.run.prepare import free_memory, prepare
+from intdim.run.prepare import prepare
 from tests import cells, tiny
 from tests.tasks import made
 
@@ -79,18 +79,3 @@ def test_a_damaged_configuration_is_not_blamed_on_the_tokenizer(cell, content, t
     (tmp_path / "bert" / "config.json").write_text(content)
     with pytest.raises(UserError, match=r"the configuration in .*bert cannot be read"):
         prepare(wanted)
-
-
-def test_free_memory_is_that_of_the_machine_or_of_its_control_group(tmp_path):
-    assert free_memory(tmp_path) == 0
-    (tmp_path / "proc").mkdir()
-    (tmp_path / "proc/meminfo").write_text("MemTotal: 4000 kB\nMemAvailable:    3000 kB\n")
-    assert free_memory(tmp_path) == 3000 * 1024
-    group = tmp_path / "sys/fs/cgroup"
-    group.mkdir(parents=True)
-    (group / "memory.stat").write_text("anon 5\ninactive_file 1000\n")
-    (group / "memory.current").write_text("50000\n")
-    (group / "memory.max").write_text("max\n")
-    assert free_memory(tmp_path) == 3000 * 1024
-    (group / "memory.max").write_text("90000\n")
-    assert free_memory(tmp_path) == 41_000

@@ -10,18 +10,13 @@ from itertools import pairwise
 import pytest
 import torch
 
-from intdim.models.load import load_model
+from intdim.models.load import Head, load_model
+from intdim.run.build import Built
 from intdim.run.checkpoint import load_tensors
-from intdim.run.trainable import FullMover, SubspaceMover
-from intdim.run.training import (
-    Run,
-    evaluation_steps,
-    learning_rate,
-    micro_batches,
-    rate_factor,
-    total_steps,
-    train,
-)
+from intdim.run.optimiser import rate_factor
+from intdim.run.schedule import evaluation_steps, learning_rate, micro_batches, total_steps
+from intdim.run.trainable import FullTrainable, SubspaceTrainable
+from intdim.run.training import Run, train
 from intdim.spec import ModelSpec, RunSpec, SubspaceSpec, TaskSpec, TrainSpec
 from intdim.subspace import Subspace
 from intdim.tasks.stored import Split, TaskData
@@ -29,18 +24,18 @@ from tests import tiny
 
 TRAIN = TrainSpec(3, 0, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 1, 0)
 MODEL = ModelSpec("tiny", "local", "", "", "x", False, 0, {}, False, False)
-TASK = TaskSpec("made", "local", "", 1, "x", ("text",), "label", ("a", "b"), 2, "accuracy", 16, "train", "validation",
-                0, 0, "half")  # fmt: skip
+TASK = TaskSpec("made", "local", "", 1, "x", ("text",), "label", ("a", "b"), "classification", "accuracy", 16,
+                "train", "validation", 0, 0, "half")  # fmt: skip
 INSIDE = SubspaceSpec("did", "one_hot", "global", "layer", ())
 FULL = SubspaceSpec("full", "none", "none", "none", ())
 
 
 def split(count: int, seed: int) -> Split:
     """Examples whose label says whether token 5 or token 6 occurs: learnable by any model."""
-    chooser = torch.Generator().manual_seed(seed)
-    lengths = torch.randint(4, 12, (count,), generator=chooser)
+    rng = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(4, 12, (count,), generator=rng)
     labels = torch.arange(count) % 2
-    rows = [torch.randint(7, tiny.VOCABULARY, (int(length),), generator=chooser) for length in lengths]
+    rows = [torch.randint(7, tiny.VOCABULARY, (int(length),), generator=rng) for length in lengths]
     for row, label in zip(rows, labels, strict=True):
         row[1] = 5 + label
         row[2] = 5 + label
@@ -65,17 +60,19 @@ def spec_of(subspace=INSIDE, train_spec=TRAIN, d=1000, length=2.0, rate=0.0, see
 
 def make(checkpoint, data, folder, spec, reseed=torch.manual_seed, every=math.inf):
     model = load_model(
-        checkpoint, classes=2, overrides={}, random_init=False, trust_remote_code=False, gradient_checkpointing=False,
+        checkpoint, head=Head(2, "single_label_classification"), overrides={}, random_init=False,
+        trust_remote_code=False, gradient_checkpointing=False,
         seed_world=torch.manual_seed, init_seed=0, head_seed=spec.seed, pad_token_id=tiny.PAD,
     )  # fmt: skip
     where = spec.subspace
     if where.method == "full":
-        mover = FullMover(model, where.exclude)
+        trainable = FullTrainable(model, where.exclude)
     else:
-        mover = SubspaceMover(Subspace(model, spec.d, where.projection, where.method, where.scope, where.groups, 1))
+        subspace = Subspace(model, spec.d, where.projection, where.method, where.scope, where.groups, 1)
+        trainable = SubspaceTrainable(subspace)
     folder.mkdir(parents=True, exist_ok=True)
     return Run(
-        model, mover, data, spec, device=torch.device("cpu"), folder=folder, reseed=reseed,
+        Built(model, trainable, data), spec, device=torch.device("cpu"), folder=folder, reseed=reseed,
         report=lambda facts: None, checkpoint_seconds=every,
     )  # fmt: skip
 
@@ -194,8 +191,8 @@ def test_a_damaged_checkpoint_starts_anew(checkpoint, data, tmp_path):
 def test_a_loss_that_is_not_finite_is_a_failed_run(checkpoint, data, tmp_path):
     run = make(checkpoint, data, tmp_path, KINDS["did"])
     with torch.no_grad():
-        run.mover.subspace.theta_0[0] = math.nan
-        run.mover.subspace.theta_0[100:5000] = math.inf
+        run.trainable.subspace.theta_0[0] = math.nan
+        run.trainable.subspace.theta_0[100:5000] = math.inf
     outcome = train(run)
     assert "not finite at step 1" in outcome.reason
     assert math.isnan(outcome.eval_score)
@@ -223,8 +220,8 @@ def test_excluded_weights_stay_frozen_in_full_fine_tuning(checkpoint, data, tmp_
 
 def test_weight_decay_is_for_matrices_of_full_fine_tuning_alone(checkpoint, data, tmp_path):
     inside, full = (make(checkpoint, data, tmp_path / kind, KINDS[kind]) for kind in ("said", "full"))
-    assert {group["weight_decay"] for group in inside.optimiser.param_groups} == {0.0}
-    decayed = [group for group in full.optimiser.param_groups if group["weight_decay"]]
+    assert {group["weight_decay"] for group in inside.optimiser.inner.param_groups} == {0.0}
+    decayed = [group for group in full.optimiser.inner.param_groups if group["weight_decay"]]
     assert all(weight.ndim > 1 for group in decayed for weight in group["params"])
 
 

@@ -14,7 +14,10 @@ from transformers import PreTrainedTokenizerFast
 
 from intdim.errors import UserError
 from intdim.request import TaskRequest
+from intdim.run.objective import Objective, objective_for
 from intdim.tasks import sources
+from intdim.tasks.metrics import find_metric
+from intdim.tasks.stored import prepare_task
 
 WORDS = ("red", "green", "blue", "cold", "warm", "tree", "house", "river", "stone", "bird")
 
@@ -31,6 +34,7 @@ def request(path: Path | str = "", **changes: Any) -> TaskRequest:
         text=("text",),
         label="label",
         label_names=(),
+        objective="auto",
         metric="accuracy",
         max_length=32,
         train_split="train",
@@ -48,10 +52,25 @@ def rows(count: int, classes: int = 2, start: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"text": texts, "label": [n % classes for n in range(count)]})
 
 
+def objective_of(wanted: TaskRequest) -> Objective:
+    """The objective that preparation would choose."""
+    return objective_for(wanted.objective, find_metric(wanted.metric).needs)
+
+
+def read(wanted: TaskRequest) -> sources.Tables:
+    """The rows of a request, read as its objective says."""
+    return sources.read(wanted, objective_of(wanted))
+
+
+def prepare(wanted: TaskRequest, tokenizer: Any, key: str, cache: Path) -> Path:
+    """The folder of a prepared task."""
+    return prepare_task(wanted, tokenizer, key, cache, objective_of(wanted))
+
+
 def refused(wanted: TaskRequest) -> str:
     """The message with which a request is refused; it has at most three lines."""
     with pytest.raises(UserError) as caught:
-        sources.read(wanted)
+        read(wanted)
     assert len(str(caught.value).split("\n")) <= 3
     return str(caught.value)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from intdim.tasks import sources
-
+from . import made
 from .made import folder, pairs, refused, request, rows, write
 
 
@@ -134,7 +133,7 @@ def test_text_columns_of_nulls(tmp_path, kind):
 def test_blank_texts(tmp_path):
     table = pairs(8)
     table.loc[2, "second"] = ""
-    one_side = sources.read(request(folder(tmp_path / "a", table, table, "parquet"), text=("first", "second")))
+    one_side = made.read(request(folder(tmp_path / "a", table, table, "parquet"), text=("first", "second")))
     assert one_side.train["second"].tolist()[2] == ""
     table.loc[2, "first"] = "  "
     message = refused(request(folder(tmp_path / "b", table, table, "parquet"), text=("first", "second")))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from intdim.tasks import hub, sources
+from intdim.tasks import hub
 
+from . import made
 from .made import refused, request, rows
 
 ROOT = Path(__file__).parents[2]
@@ -38,15 +39,15 @@ def local_hub(tmp_path, monkeypatch):
 
 
 def test_hub_layout(local_hub):
-    tables = sources.read(request(source="hub", reference=local_hub))
+    tables = made.read(request(source="hub", reference=local_hub))
     assert tables.label_names == ("1", "2")  # class names of the set; its labels count them from 0
     assert tables.train["label"].tolist() == rows(20)["label"].tolist()
     assert tables.train["text"].tolist() == rows(20)["text"].tolist()
-    assert sources.read(request(source="hub", reference=local_hub, text=())).text == ("text",)
-    assert sources.read(request(source="hub", reference=local_hub, text=("sentence | text",))).text == ("text",)
-    pooled = sources.read(request(source="hub", reference=local_hub, train_split="train+validation"))
+    assert made.read(request(source="hub", reference=local_hub, text=())).text == ("text",)
+    assert made.read(request(source="hub", reference=local_hub, text=("sentence | text",))).text == ("text",)
+    pooled = made.read(request(source="hub", reference=local_hub, train_split="train+validation"))
     assert len(pooled.train) == 28
-    other = sources.read(request(source="hub", reference=local_hub, eval_split="validation | nothing"))
+    other = made.read(request(source="hub", reference=local_hub, eval_split="validation | nothing"))
     assert other.eval_split == "validation"
 
 
@@ -112,7 +113,7 @@ def test_errors_that_are_nobodys_mistake_stay_what_they_are(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset", _raising(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space left"):
-        sources.read(request(source="hub", reference="nyu-mll/glue"))
+        made.read(request(source="hub", reference="nyu-mll/glue"))
 
 
 def test_offline_and_nothing_cached_without_any_patch(monkeypatch, tmp_path):

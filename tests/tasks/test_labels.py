@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intdim.tasks import sources
-
+from . import made
 from .made import folder, refused, request, rows, write
 
 
@@ -61,21 +60,21 @@ def test_labels_that_make_no_task(tmp_path, train, validation, changes, expected
 
 
 def test_same_selection_needs_two_examples_only(tmp_path):
-    assert len(sources.read(labelled(tmp_path, [0, 1] * 4, [0, 1], selection="same")).evaluation) == 2
+    assert len(made.read(labelled(tmp_path, [0, 1] * 4, [0, 1], selection="same")).evaluation) == 2
 
 
 def test_words_among_digits_in_a_csv(tmp_path):
     message = refused(labelled(tmp_path, ["0", "1", "cat", "1"] * 2, kind="csv"))
     assert "'cat' in row 3" in message
-    named = sources.read(labelled(tmp_path, ["0", "1", "cat", "1"] * 2, kind="csv", label_names=("0", "1", "cat")))
+    named = made.read(labelled(tmp_path, ["0", "1", "cat", "1"] * 2, kind="csv", label_names=("0", "1", "cat")))
     assert named.train["label"].tolist()[:3] == [0, 1, 2]
 
 
 def test_spelling_of_numbers_does_not_make_classes(tmp_path):
     table = labelled(tmp_path, ["0", "1.0", "1", "+0"] * 2)
-    assert sources.read(table).train["label"].tolist()[:4] == [0, 1, 1, 0]
+    assert made.read(table).train["label"].tolist()[:4] == [0, 1, 1, 0]
     underscored = labelled(tmp_path / "w", ["1_0", "2_0"] * 4)
-    assert sources.read(underscored).label_names == ("1_0", "2_0")  # words, though Python would read 10 and 20
+    assert made.read(underscored).label_names == ("1_0", "2_0")  # words, though Python would read 10 and 20
 
 
 def test_a_subset_of_one_class_says_which_key(tmp_path):
@@ -86,7 +85,7 @@ def test_a_subset_of_one_class_says_which_key(tmp_path):
 
 def test_long_cells(tmp_path):
     table = rows(4).assign(text=["x" * 300_000, "b", "c", "d"])
-    assert len(sources.read(request(folder(tmp_path, table, table))).train["text"][0]) == 300_000
+    assert len(made.read(request(folder(tmp_path, table, table))).train["text"][0]) == 300_000
 
 
 def test_json_values_keep_their_type(tmp_path):
@@ -94,5 +93,5 @@ def test_json_values_keep_their_type(tmp_path):
     lines = [{"text": "a", "label": "no"}, {"text": "b", "label": "yes"}, {"label": "yes", "text": "c"}]
     file.write_text("\n".join(json.dumps(line) for line in lines))  # no newline at the end
     write(tmp_path, "validation.jsonl", rows(6).assign(label=["no", "yes"] * 3))
-    read = sources.read(request(tmp_path))
+    read = made.read(request(tmp_path))
     assert np.array_equal(read.train["label"], [0, 1, 1])

@@ -11,6 +11,7 @@ import pytest
 from intdim.tasks import docstrings, sources
 from tests.conf_files import whole
 
+from . import made
 from .made import folder, pairs, refused, request, rows, write
 
 CONF = Path(__file__).parents[2] / "conf" / "task"

@@ -12,14 +12,15 @@ import torch
 import intdim.tasks
 from intdim import durable
 from intdim.errors import UserError
-from intdim.tasks import batches, sources, stored
-from intdim.tasks.stored import halves, load_task, prepare_task
+from intdim.tasks import batches, stored
+from intdim.tasks.stored import halves, load_task
 
+from . import made
 from .made import folder, pairs, request, rows, tokenizer
 
 
 def prepared(tmp_path, wanted, kind="bert", key="key"):
-    return load_task(prepare_task(wanted, tokenizer(kind), key, tmp_path / "cache"))
+    return load_task(made.prepare(wanted, tokenizer(kind), key, tmp_path / "cache"))
 
 
 def example(split, row):
@@ -65,8 +66,8 @@ def test_the_spec_is_complete(tmp_path):
     data = prepared(tmp_path, wanted)
     spec = data.spec
     assert (spec.name, spec.source, spec.reference) == ("films", "local", "")
-    assert (spec.classes, spec.label_names, spec.metric) == (2, ("bad", "good"), "accuracy")
-    assert spec.fingerprint == sources.read(wanted).fingerprint
+    assert (spec.objective, spec.label_names, spec.metric) == ("classification", ("bad", "good"), "accuracy")
+    assert spec.fingerprint == made.read(wanted).fingerprint
     assert (spec.max_train, len(data.train.labels), len(data.evaluation.labels)) == (12, 12, 10)
     assert data.metric.name == "accuracy"
     assert data.pad_id == 0
@@ -148,7 +149,7 @@ def test_a_text_without_tokens(tmp_path):
     empty.num_special_tokens_to_add, empty.model_max_length = teller.num_special_tokens_to_add, 512
     empty.pad_token_id, empty.padding_side = 0, "right"
     with pytest.raises(UserError, match="row 5 of train has no tokens"):
-        prepare_task(wanted, empty, "key", tmp_path / "cache")
+        made.prepare(wanted, empty, "key", tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
@@ -156,12 +157,12 @@ def test_a_tokenizer_without_padding(tmp_path):
     teller = tokenizer()
     teller.pad_token = None
     with pytest.raises(UserError, match="no padding token"):
-        prepare_task(request(folder(tmp_path / "data")), teller, "key", tmp_path / "cache")
+        made.prepare(request(folder(tmp_path / "data")), teller, "key", tmp_path / "cache")
 
 
 def test_prepared_once(tmp_path, monkeypatch):
     wanted = request(folder(tmp_path / "data"))
-    first = prepare_task(wanted, tokenizer(), "key", tmp_path / "cache")
+    first = made.prepare(wanted, tokenizer(), "key", tmp_path / "cache")
     assert first.parent == tmp_path / "cache" / "tasks"
     assert sorted(file.name for file in first.iterdir()) == ["data.safetensors", "manifest.json"]
     before = {file.name: file.read_bytes() for file in first.iterdir()}
@@ -171,42 +172,42 @@ def test_prepared_once(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(stored, "_tokenise", fail)
-        assert prepare_task(wanted, tokenizer(), "key", tmp_path / "cache") == first
+        assert made.prepare(wanted, tokenizer(), "key", tmp_path / "cache") == first
     (first / "manifest.json").unlink()  # a crash between the two files
-    assert prepare_task(wanted, tokenizer(), "key", tmp_path / "cache") == first
+    assert made.prepare(wanted, tokenizer(), "key", tmp_path / "cache") == first
     assert {file.name: file.read_bytes() for file in first.iterdir()} == before
 
 
 def test_what_decides_the_folder(tmp_path):
     path = folder(tmp_path / "data")
     names = {
-        prepare_task(request(path), tokenizer(), "key", tmp_path / "cache"),
-        prepare_task(request(path), tokenizer(), "other", tmp_path / "cache"),
-        prepare_task(request(path, max_length=20), tokenizer(), "key", tmp_path / "cache"),
-        prepare_task(request(path, selection="same"), tokenizer(), "key", tmp_path / "cache"),
-        prepare_task(request(path, max_train=10), tokenizer(), "key", tmp_path / "cache"),
-        prepare_task(request(folder(tmp_path / "more", rows(30))), tokenizer(), "key", tmp_path / "cache"),
+        made.prepare(request(path), tokenizer(), "key", tmp_path / "cache"),
+        made.prepare(request(path), tokenizer(), "other", tmp_path / "cache"),
+        made.prepare(request(path, max_length=20), tokenizer(), "key", tmp_path / "cache"),
+        made.prepare(request(path, selection="same"), tokenizer(), "key", tmp_path / "cache"),
+        made.prepare(request(path, max_train=10), tokenizer(), "key", tmp_path / "cache"),
+        made.prepare(request(folder(tmp_path / "more", rows(30))), tokenizer(), "key", tmp_path / "cache"),
     }
     assert len(names) == 6
     elsewhere = folder(tmp_path / "elsewhere" / "data", kind="parquet")  # another place and format, the same rows
-    assert prepare_task(request(elsewhere), tokenizer(), "key", tmp_path / "cache") in names
+    assert made.prepare(request(elsewhere), tokenizer(), "key", tmp_path / "cache") in names
 
 
 def test_damage_is_noticed(tmp_path):
     wanted = request(folder(tmp_path / "data"))
-    made = prepare_task(wanted, tokenizer(), "key", tmp_path / "cache")
-    whole = (made / "data.safetensors").read_bytes()
-    (made / "data.safetensors").write_bytes(whole[: len(whole) // 2])
+    stored_at = made.prepare(wanted, tokenizer(), "key", tmp_path / "cache")
+    whole = (stored_at / "data.safetensors").read_bytes()
+    (stored_at / "data.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="damaged"):
-        load_task(made)
-    prepare_task(wanted, tokenizer(), "key", tmp_path / "cache")  # written anew
-    assert (made / "data.safetensors").read_bytes() == whole
-    (made / "manifest.json").write_text('{"spec": ')
+        load_task(stored_at)
+    made.prepare(wanted, tokenizer(), "key", tmp_path / "cache")  # written anew
+    assert (stored_at / "data.safetensors").read_bytes() == whole
+    (stored_at / "manifest.json").write_text('{"spec": ')
     with pytest.raises(UserError, match="damaged"):
-        load_task(made)
-    (made / "manifest.json").unlink()
+        load_task(stored_at)
+    (stored_at / "manifest.json").unlink()
     with pytest.raises(UserError, match=r"manifest\.json is missing"):
-        load_task(made)
+        load_task(stored_at)
 
 
 def test_a_full_disk_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
@@ -216,7 +217,7 @@ def test_a_full_disk_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
             durable, "write_json", lambda *args: (_ for _ in ()).throw(OSError(28, "No space left on device"))
         )
         with pytest.raises(OSError, match="No space"):
-            prepare_task(wanted, tokenizer(), "key", tmp_path / "cache")
+            made.prepare(wanted, tokenizer(), "key", tmp_path / "cache")
     assert len(prepared(tmp_path, wanted).train.labels) == 20
 
 
@@ -264,7 +265,7 @@ def test_selection_and_chance(tmp_path):
 def test_regression_is_stored_as_real_numbers(tmp_path):
     table = rows(10).assign(label=[n / 4 for n in range(10)])
     data = prepared(tmp_path, request(folder(tmp_path / "data", table, table), metric="spearman"))
-    assert data.spec.classes == 0
+    assert data.spec.objective == "regression"
     assert data.spec.label_names == ()
     assert data.train.labels.dtype == torch.float32
     assert data.train.labels.tolist() == [n / 4 for n in range(10)]
