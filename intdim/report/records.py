@@ -1,65 +1,111 @@
-"""What is read from ``out``: finished sweeps with their points and runs, as plain dictionaries.
+"""What is read from ``out``: finished sweeps with their points and runs, as the types that the ledger writes.
 
 Nothing here writes, and nothing here needs pandas, so that a command that only looks is quick.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from intdim.durable import read_json
+from intdim.bounds import relative_gap
 from intdim.errors import UserError
+from intdim.ledger.results import RunResult
+from intdim.ledger.store import Ledger, read_record
+from intdim.ledger.verdict import Point, Verdict
+from intdim.spec import RunSpec, SweepSpec
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """The result of one finished run, and what its spec says about it (None where the folder has no ``spec.json``)."""
+
+    result: RunResult
+    model: str | None
+    task: str | None
+    scope: str | None
+    groups: str | None
+
+    @property
+    def scored(self) -> bool:
+        """True where the run has an evaluation score."""
+        return not self.result.failed and self.result.eval_score is not None
+
+    @property
+    def gap(self) -> float | None:
+        """Relative generalization gap (train - eval) / (1 - eval); None where a score is missing or eval is 1."""
+        train, score = self.result.train_score, self.result.eval_score
+        if self.result.failed or train is None or score is None:
+            return None
+        return relative_gap(train, score) if score < 1 else None
 
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One finished sweep: ``spec.json`` and ``verdict.json`` as they are, ``points.csv`` with numbers as numbers,
-    and the results that ``out`` still has of the runs that the verdict names: those the search was told of, those of
-    the baseline, and ``other_runs`` (step lengths or learning rates that were tried and not kept)."""
+    """One finished sweep: ``spec.json``, ``verdict.json``, ``points.csv`` and the runs that the verdict names.
+
+    Attributes:
+        sweep_id: name of its folder.
+        spec: what was asked.
+        verdict: the answer.
+        points: all runs at one d, reduced.
+        runs: those that the search observed, as far as ``out`` still has them.
+        baseline_runs: full fine-tuning.
+        other_runs: step lengths or learning rates that were tried and not kept.
+    """
 
     sweep_id: str
-    spec: dict[str, Any]
-    verdict: dict[str, Any]
-    points: list[dict[str, Any]]
-    runs: list[dict[str, Any]]
-    baseline_runs: list[dict[str, Any]]
-    other_runs: list[dict[str, Any]]
+    spec: SweepSpec
+    verdict: Verdict
+    points: list[Point]
+    runs: list[RunRow]
+    baseline_runs: list[RunRow]
+    other_runs: list[RunRow]
 
     @property
-    def range(self) -> tuple[int, int]:
+    def bounds(self) -> tuple[int, int]:
         """d_min and d_max of the search, in trained dimensions."""
-        search = self.spec["search"]
-        return int(self.verdict.get("d_min", search["d_min"])), int(self.verdict.get("d_max", search["d_max"]))
+        return self.verdict.d_min, self.verdict.d_max
+
+    @property
+    def all_runs(self) -> list[RunRow]:
+        """The runs of all three kinds."""
+        return [*self.runs, *self.baseline_runs, *self.other_runs]
 
 
-def read_sweep(out: Path, sweep_id: str, runs: dict[str, dict[str, Any]] | None = None) -> SweepRecord | None:
+def read_sweep(out: Path, sweep_id: str, runs: dict[str, RunRow] | None = None) -> SweepRecord | None:
     """Return one sweep, or None where it has no verdict yet.
 
     Args:
         out: the results folder.
         sweep_id: a folder name under ``out/sweeps``.
-        runs: results by run id, if they have been read already; else the ones that the verdict names are read.
+        runs: runs by id, if they have been read already; else the ones that the verdict names are read.
 
     Raises:
-        UserError: a file of the sweep is damaged.
+        UserError: a file of the sweep is damaged or missing.
     """
-    folder = out / "sweeps" / sweep_id
-    verdict = read_object(folder / "verdict.json")
+    ledger = Ledger(out)
+    folder = ledger.sweep_folder(sweep_id)
+    verdict = read_record(Verdict, folder / "verdict.json")
     if verdict is None:
         return None
-    spec = read_object(folder / "spec.json")
+    spec = read_record(SweepSpec, folder / "spec.json")
     if spec is None:
-        raise UserError(f"{folder} has a verdict and no spec.json", "", "Remove the folder and repeat the sweep.")
-    found = [
-        [result for run_id in verdict.get(key) or [] if (result := _result(out, run_id, runs)) is not None]
-        for key in ("run_ids", "baseline_run_ids", "other_run_ids")
-    ]
-    return SweepRecord(sweep_id, spec, verdict, read_points(folder / "points.csv"), *found)
+        raise UserError(f"{folder} has a verdict but no spec.json", "", "Remove the folder and repeat the sweep.")
+
+    def find(run_ids: list[str]) -> list[RunRow]:
+        rows = [_read_run(ledger, run_id) if runs is None else runs.get(run_id) for run_id in run_ids]
+        return [row for row in rows if row is not None]
+
+    return SweepRecord(
+        sweep_id=sweep_id,
+        spec=spec,
+        verdict=verdict,
+        points=ledger.points(sweep_id),
+        runs=find(verdict.run_ids),
+        baseline_runs=find(verdict.baseline_run_ids),
+        other_runs=find(verdict.other_run_ids),
+    )
 
 
 def read_sweeps(out: Path, chosen: list[str] | None = None) -> tuple[list[SweepRecord], list[str]]:
@@ -73,11 +119,11 @@ def read_sweeps(out: Path, chosen: list[str] | None = None) -> tuple[list[SweepR
         UserError: a chosen sweep does not exist, or a file is damaged.
     """
     folder = out / "sweeps"
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    names = [name for name in names if not name.startswith(".")]
+    names = _folders(folder)
     if chosen is not None:
-        names = [_the_one(word, names, folder) for word in dict.fromkeys(chosen)]
-    runs = {run["run_id"]: run for run in read_runs(out)}
+        names = [_complete(beginning, names, folder) for beginning in dict.fromkeys(chosen)]
+
+    runs = {row.result.run_id: row for row in read_runs(out)}
     records, unfinished = [], []
     for name in names:
         record = read_sweep(out, name, runs)
@@ -85,77 +131,48 @@ def read_sweeps(out: Path, chosen: list[str] | None = None) -> tuple[list[SweepR
             unfinished.append(name)
         else:
             records.append(record)
-    keys = ("model", "task", "method", "projection", "scope", "groups")
-    records.sort(key=lambda record: ([str(record.verdict[key]) for key in keys], record.sweep_id))
-    return records, unfinished
+    return sorted(records, key=_order), unfinished
 
 
-def read_runs(out: Path) -> list[dict[str, Any]]:
-    """Return ``result.json`` of every ended run with model, task, scope and groups of its ``spec.json``, by run id."""
-    folder = out / "runs"
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return [result for name in names if (result := _result(out, name, None)) is not None]
-
-
-def read_points(path: Path) -> list[dict[str, Any]]:
-    """Return ``points.csv`` with d and seeds as int and scores as float (None where there is none). ``step_length``
-    stays text: a point may hold runs of several lengths."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    try:
-        for row in rows:
-            row["d"], row["seeds"] = int(float(row["d"])), int(float(row["seeds"]))
-            for key in ("score_mean", "score_std"):
-                value = float(row[key] or "nan")
-                row[key] = value if math.isfinite(value) else None
-    except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, error) from error
-    return rows
-
-
-def read_object(path: Path) -> dict[str, Any] | None:
-    """Return a JSON object, None where there is no file.
+def read_runs(out: Path) -> list[RunRow]:
+    """Return every finished run, by id.
 
     Raises:
-        UserError: the file is no JSON object.
+        UserError: a file of a run is damaged.
     """
-    try:
-        value = read_json(path)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise _damaged(path, error) from error
-    if value is not None and not isinstance(value, dict):
-        raise _damaged(path, f"a {type(value).__name__} where a table belongs")
-    return value
+    ledger = Ledger(out)
+    rows = [_read_run(ledger, name) for name in _folders(out / "runs")]
+    return [row for row in rows if row is not None]
 
 
-def _result(out: Path, run_id: str, known: dict[str, dict[str, Any]] | None) -> dict[str, Any] | None:
-    if known is not None:
-        return known.get(run_id)
-    folder = out / "runs" / run_id
-    result = read_object(folder / "result.json")
+def _read_run(ledger: Ledger, run_id: str) -> RunRow | None:
+    folder = ledger.run_folder(run_id)
+    result = read_record(RunResult, folder / "result.json")
     if result is None:
         return None
-    spec = read_object(folder / "spec.json") or {}
-    subspace = spec.get("subspace", {})
-    facts = {
-        "model": spec.get("model", {}).get("name"),
-        "task": spec.get("task", {}).get("name"),
-        "scope": subspace.get("scope"),
-        "groups": subspace.get("groups"),
-    }
-    return {"run_id": run_id} | facts | result
+    spec = read_record(RunSpec, folder / "spec.json")
+    if spec is None:
+        return RunRow(result, None, None, None, None)
+    return RunRow(result, spec.model.name, spec.task.name, spec.subspace.scope, spec.subspace.groups)
 
 
-def _the_one(word: str, names: list[str], folder: Path) -> str:
-    fitting = [name for name in names if name.startswith(word)] if word else []
+def _folders(parent: Path) -> list[str]:
+    if not parent.is_dir():
+        return []
+    return sorted(path.name for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _order(record: SweepRecord) -> tuple[str, ...]:
+    verdict = record.verdict
+    facts = (verdict.model, verdict.task, verdict.method, verdict.projection, verdict.scope, verdict.groups)
+    return (*facts, record.sweep_id)
+
+
+def _complete(beginning: str, names: list[str], folder: Path) -> str:
+    """Return the one name with this beginning."""
+    fitting = [name for name in names if name.startswith(beginning)] if beginning else []
     if len(fitting) != 1:
         what = f"fits {len(fitting)} sweeps" if fitting else "is no sweep"
         listed = ", ".join((fitting or names)[:8]) or "none"
-        raise UserError(f"'{word}' {what} in {folder}", f"Sweeps there: {listed}", "Give the id of one sweep.")
+        raise UserError(f"'{beginning}' {what} in {folder}", f"Sweeps there: {listed}", "Give the id of one sweep.")
     return fitting[0]
-
-
-def _damaged(path: Path, error: object) -> UserError:
-    return UserError(f"{path} is damaged: {error}", "", "Remove the folder it is in and repeat the sweep.")

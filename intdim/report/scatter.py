@@ -1,23 +1,25 @@
 """The pictures of the paper's figures 2 to 5: d90 with its interval beside updates, size, evaluation score or gap.
 
-An answer outside the searched range is an arrow at the end of the range, an answer that the budget did not reach a thin
-interval without a mark.
+An answer outside the searched range is an arrow at the end of the range; an answer that the budget did not reach is a
+thin interval without a mark.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
-from intdim.report.figures import CHANCE, INK
-from intdim.report.series import Rows, group
-from intdim.report.typeset import STYLE, dimension, log_ticks, wrap
+from intdim.report.series import SweepRow, by_group
+from intdim.report.style import CHANCE, INK, STYLE, letter_size
+from intdim.report.typeset import set_log_ticks, wrap
+from intdim.report.words import interval
 
 # Okabe and Ito's colours with marks that differ as well.
 LOOKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#007A5A", "^"), ("#A3478A", "D"), ("#8A6D00", "v"), ("#333333", "P"))
@@ -33,9 +35,10 @@ AXES = {
     "score": "evaluation score, full fine-tuning",
     "gap": "(train − eval) / (1 − eval) near d90",
 }
+KNOWN = ("updates", "size")  # these have no error and stand on the horizontal axis; d90 then stands on the vertical one
 
 
-def draw_scatter(kind: str, rows: Rows, lines: list[str], width: float = 6.0) -> Figure:
+def draw_scatter(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], width: float = 6.0) -> Figure:
     """Draw one figure.
 
     Args:
@@ -48,136 +51,158 @@ def draw_scatter(kind: str, rows: Rows, lines: list[str], width: float = 6.0) ->
         return _draw(kind, rows, lines, width)
 
 
-def _draw(kind: str, rows: Rows, lines: list[str], width: float) -> Figure:
-    size = 8.0 if width >= 4.5 else 7.0
+def _draw(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], width: float) -> Figure:
+    size = letter_size(width)
     line = 1.35 * size / 72
     heading = [(text, "bold", INK) for text in wrap(TITLES[kind], width - 0.14, size + 1, "bold")]
     heading += [(text, "normal", CHANCE) for one in lines for text in wrap(one, width - 0.14, size)]
-    groups: dict[Any, Rows] = {}
-    for row in rows:
-        groups.setdefault(group(row), []).append(row)
-    keys = [_key(_words(part[0], rows), number, size) for number, part in enumerate(groups.values())]
-    keys += _other_keys(rows, size, kind in ("updates", "size"))
+    groups = list(by_group(rows).values())
+    keys = [_key(_words(part[0], rows), number, size) for number, part in enumerate(groups)]
+    keys += _other_keys(rows, kind in KNOWN)
+
     columns = 2 if width >= 4.5 else 1
     top, left = line * len(heading) + 0.16, 0.7
     bottom = 0.12 + 2.4 * line + 1.3 * line * math.ceil(len(keys) / columns)
     tall = 0.5 * width
     height = top + tall + bottom
-    figure = Figure(figsize=(width, height))
     inches = width - left - 0.2
+
+    figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, bottom / height, inches / width, tall / height))
     y = height - 0.06
     for text, weight, colour in heading:
-        figure.text(
-            0.06 / width, y / height, text, size=size + (weight == "bold"), weight=weight, color=colour, va="top"
-        )
+        points = size + (weight == "bold")
+        figure.text(0.06 / width, y / height, text, size=points, weight=weight, color=colour, va="top")
         y -= line
-    flat = kind in ("updates", "size")  # d90 stands on the vertical axis
-    _scales(axes, kind, rows, flat, inches if not flat else tall, inches, size)
-    for number, part in enumerate(groups.values()):
-        _group(axes, kind, part, flat, number, size)
-    axes.grid(color="#000000", alpha=0.12, linewidth=0.5)
-    axes.tick_params(labelsize=size, length=2.5, pad=2)
-    axes.spines[["top", "right"]].set_visible(False)
-    words = ["d90, dimensions (log scale)", AXES[kind]]
-    axes.set_ylabel(words[not flat], size=size)
-    axes.set_xlabel(words[flat], size=size)
+
+    _scales(axes, kind, rows, inches, tall, size)
+    for number, part in enumerate(groups):
+        _draw_group(axes, kind, part, number, size)
+    _dress(axes, kind, size)
     figure.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 0), ncols=columns, frameon=False,
                   fontsize=size - 0.5, handletextpad=0.5, borderaxespad=0.2, labelspacing=0.3)  # fmt: skip
     return figure
 
 
-def _scales(axes: Axes, kind: str, rows: Rows, flat: bool, length: float, inches: float, size: float) -> None:
-    at = [row[key] for row in rows for key in ("d90", "d90_low", "d90_high") if row[key] and _inner(row)]
-    at += [row[end] for row in rows for end, status in ENDS.items() if row["status"] == status]
+def _dress(axes: Axes, kind: str, size: float) -> None:
+    axes.grid(color="#000000", alpha=0.12, linewidth=0.5)
+    axes.tick_params(labelsize=size, length=2.5, pad=2)
+    axes.spines[["top", "right"]].set_visible(False)
+    words = ("d90, dimensions (log scale)", AXES[kind])
+    axes.set_ylabel(words[kind not in KNOWN], size=size)
+    axes.set_xlabel(words[kind in KNOWN], size=size)
+
+
+def _scales(axes: Axes, kind: str, rows: Sequence[SweepRow], inches: float, tall: float, size: float) -> None:
+    """Set both axes; they are ``inches`` wide and ``tall`` inches high."""
+    at = [value for row in rows if not row.censored for value in (row.d90, row.d90_low, row.d90_high) if value]
+    at += [_end(row) for row in rows if row.censored]
     low, high = min(at) / 1.3, max(at) * 1.3
-    _log(axes, "y" if flat else "x", low, high, length, size)
+    if kind in KNOWN:
+        _log_scale(axes, "y", (low, high), tall, size)
+    else:
+        _log_scale(axes, "x", (low, high), inches, size)
     if kind == "size":
-        sizes = [row["size"] for row in rows]
-        _log(axes, "x", min(sizes) / 1.25, max(sizes) * 1.25, inches, size)
+        sizes = [row.size for row in rows]
+        _log_scale(axes, "x", (min(sizes) / 1.25, max(sizes) * 1.25), inches, size)
         return
-    values = [row[kind] for row in rows]
-    values += [row[kind] + sign * _error(row, kind) for row in rows for sign in (-1, 1)]
+
+    values = [_value(row, kind) for row in rows]
+    values += [_value(row, kind) + sign * row.standard_error(kind) for row in rows for sign in (-1, 1)]
     pad = max(0.07 * (max(values) - min(values)), 1e-3)
     ends = (min(values) - pad, max(values) + pad)
-    (axes.set_xlim if flat else axes.set_ylim)(*ends)
-    (axes.xaxis if flat else axes.yaxis).set_major_locator(MaxNLocator(6, integer=kind == "updates"))
     if kind == "updates":
+        axes.set_xlim(*ends)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-
-
-ENDS = {"d_min": "below_range", "d_max": "above_range"}
-
-
-def _log(axes: Axes, which: str, low: float, high: float, length: float, size: float) -> None:
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
-    ticks = log_ticks(low, high, length, size)
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_major_formatter(FixedFormatter([dimension(tick) for tick in ticks]))
-    axis.set_minor_locator(NullLocator())
-
-
-def _group(axes: Axes, kind: str, rows: Rows, flat: bool, number: int, size: float) -> None:
-    colour, mark = LOOKS[number % len(LOOKS)]
-    if kind in ("updates", "size"):
-        for series in dict.fromkeys(row["series"] if kind == "updates" else "" for row in rows):
-            # A line leads from number to number, never through an answer that is none.
-            line: list[tuple[float, float]] = []
-            for row in [row for row in rows if kind == "size" or row["series"] == series]:
-                if row["status"] == "found":
-                    line.append((row[kind], row["d90"]))
-                    continue
-                axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.8, alpha=0.5) if line else None
-                line = []
-            if line:
-                axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.8, alpha=0.5)
-    for row in rows:
-        _mark(axes, row, row[kind], _error(row, kind), flat, colour, mark, size)
-
-
-def _mark(
-    axes: Axes, row: dict[str, Any], value: float, error: float, flat: bool, colour: str, mark: str, size: float
-) -> None:
-    def plot(ds: list[float], values: list[float], **style: Any) -> None:
-        axes.plot(*((values, ds) if flat else (ds, values)), color=colour, **style)
-
-    found = row["status"] == "found"
-    if _inner(row) and row["d90_low"] is not None and row["d90_high"] is not None:
-        thick = 1.2 if found else 0.6  # an interval that is no answer is drawn thin
-        plot([row["d90_low"], row["d90_high"]], [value, value], linewidth=thick, solid_capstyle="butt", zorder=3)
-    if found:
-        place = row["d90"]
-        plot([place], [value], marker=mark, markersize=0.55 * size, markeredgewidth=0, linestyle="", zorder=4)
-    elif row["status"] in ENDS.values():
-        above = row["status"] == "above_range"
-        place = row["d_max" if above else "d_min"]
-        tail = (0, -14 if above else 14) if flat else (-14 if above else 14, 0)
-        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
-        tip = (value, place) if flat else (place, value)
-        axes.annotate("", xy=tip, xytext=tail, textcoords="offset points", arrowprops=arrow, zorder=3)
     else:
-        place = math.sqrt(float(row["d90_low"] or 1) * float(row["d90_high"] or 1))
+        axes.set_ylim(*ends)
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+
+
+def _log_scale(axes: Axes, which: str, ends: tuple[float, float], length: float, size: float) -> None:
+    if which == "x":
+        axes.set_xscale("log")
+        axes.set_xlim(*ends)
+        set_log_ticks(axes.xaxis, ends, length, size)
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(*ends)
+        set_log_ticks(axes.yaxis, ends, length, size)
+
+
+def _draw_group(axes: Axes, kind: str, rows: Sequence[SweepRow], number: int, size: float) -> None:
+    colour, mark = LOOKS[number % len(LOOKS)]
+    if kind in KNOWN:
+        for line in _lines(kind, rows):
+            axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.8, alpha=0.5)
+    for row in rows:
+        _draw_sweep(axes, row, kind, colour, mark, size)
+
+
+def _lines(kind: str, rows: Sequence[SweepRow]) -> list[list[tuple[float, float]]]:
+    """Return the lines that lead from number to number of each series, never through an answer that is none."""
+    lines = []
+    for series in dict.fromkeys(row.series if kind == "updates" else "" for row in rows):
+        line: list[tuple[float, float]] = []
+        for row in [row for row in rows if kind == "size" or row.series == series]:
+            if row.d90 is not None:
+                line.append((_value(row, kind), row.d90))
+                continue
+            lines.append(line)
+            line = []
+        lines.append(line)
+    return [line for line in lines if line]
+
+
+def _draw_sweep(axes: Axes, row: SweepRow, kind: str, colour: str, mark: str, size: float) -> None:
+    value, error, ends = _value(row, kind), row.standard_error(kind), interval(row)
+
+    def plot(ds: Sequence[float], values: Sequence[float], **style: Any) -> None:
+        axes.plot(*((values, ds) if kind in KNOWN else (ds, values)), color=colour, **style)
+
+    if ends and not row.censored:
+        thick = 1.2 if row.status == "found" else 0.6  # an interval that is no answer is drawn thin
+        plot(ends, [value, value], linewidth=thick, solid_capstyle="butt", zorder=3)
+
+    if row.d90 is not None:
+        place = row.d90
+        plot([place], [value], marker=mark, markersize=0.55 * size, markeredgewidth=0, linestyle="", zorder=4)
+    elif row.censored:
+        place = _end(row)
+        _draw_arrow(axes, row, value, kind, colour)
+    else:
+        low, high = ends or (1.0, 1.0)
+        place = math.sqrt(low * high)
     if error:
         plot([place, place], [value - error, value + error], linewidth=0.6, zorder=2)
 
 
-def _error(row: dict[str, Any], kind: str) -> float:
-    """Return one standard error of the mean of a score or a gap; 0 for what is known."""
-    if kind in ("updates", "size"):
-        return 0.0
-    number = int(row["score_seeds" if kind == "score" else "gap_runs"] or 1)
-    return (row[f"{kind}_std"] or 0.0) / math.sqrt(max(number, 1))
+def _draw_arrow(axes: Axes, row: SweepRow, value: float, kind: str, colour: str) -> None:
+    """Draw an arrow that ends at the end of the range, where the answer lies beyond it."""
+    length = -14 if row.status == "above_range" else 14
+    tail = (0, length) if kind in KNOWN else (length, 0)
+    tip = (value, _end(row)) if kind in KNOWN else (_end(row), value)
+    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=tip, xytext=tail, textcoords="offset points", arrowprops=arrow, zorder=3)
 
 
-def _inner(row: dict[str, Any]) -> bool:
-    return row["status"] not in ENDS.values()
+def _end(row: SweepRow) -> int:
+    """Return the end of the range that a censored answer lies beyond."""
+    return row.d_max if row.status == "above_range" else row.d_min
 
 
-def _words(row: dict[str, Any], rows: Rows) -> str:
-    keys = ("task", "method", "projection", "scope", "groups")
-    return " · ".join(str(row[key]) for key in keys if key == "task" or len({one[key] for one in rows}) > 1)
+def _value(row: SweepRow, kind: str) -> float:
+    value = row.value(kind)
+    assert value is not None, "the row has a place on the axis"
+    return value
+
+
+def _words(row: SweepRow, rows: Sequence[SweepRow]) -> str:
+    """Name a group by its task and by the other facts in which the groups differ."""
+    facts = zip(*(one.group[1:5] for one in rows), strict=True)
+    differ = [name for name, values in zip(row.group[1:5], facts, strict=True) if len(set(values)) > 1]
+    return " · ".join([row.task, *map(str, differ)])
 
 
 def _key(label: str, number: int, size: float) -> Line2D:
@@ -185,22 +210,16 @@ def _key(label: str, number: int, size: float) -> Line2D:
     return Line2D([], [], color=colour, marker=mark, markersize=0.55 * size, linewidth=1.2, label=label)
 
 
-def _other_keys(rows: Rows, size: float, flat: bool) -> list[Line2D]:
+def _other_keys(rows: Sequence[SweepRow], upright: bool) -> list[Line2D]:
+    """Return the keys of arrows and thin lines, where there are any; ``upright``: d90 stands on the vertical axis."""
+    statuses = {row.status for row in rows}
+    beyond, below = ("$\\uparrow$", "$\\downarrow$") if upright else ("$\\rightarrow$", "$\\leftarrow$")
     keys = []
-    beyond, below = ("$\\uparrow$", "$\\downarrow$") if flat else ("$\\rightarrow$", "$\\leftarrow$")
-    if any(row["status"] == "above_range" for row in rows):
+    if "above_range" in statuses:
         keys.append(Line2D([], [], color=INK, marker=beyond, linestyle="", label="beyond the largest d of the search"))
-    if any(row["status"] == "below_range" for row in rows):
-        keys.append(
-            Line2D(
-                [],
-                [],
-                color=INK,
-                marker=below,
-                linestyle="",
-                label="reached at the smallest d of the search",
-            )
-        )
-    if any(row["status"] == "budget_spent" for row in rows):
+    if "below_range" in statuses:
+        words = "reached at the smallest d of the search"
+        keys.append(Line2D([], [], color=INK, marker=below, linestyle="", label=words))
+    if "budget_spent" in statuses:
         keys.append(Line2D([], [], color=INK, linewidth=0.6, label="thin: interval only, the runs were used up"))
     return keys

@@ -1,34 +1,16 @@
-"""Text that fits: widths in inches, lines broken to a width, labels and ticks that never overlap; figures as bytes."""
+"""Text that fits: widths in inches, lines broken to a width, labels and ticks that never overlap."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
-import matplotlib
-from matplotlib.figure import Figure
+from matplotlib.axis import Axis
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
-
-# Type 42 keeps letters as letters in a PDF, which journals ask for.
-STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same picture on every machine
-    "pdf.fonttype": 42,
-    "axes.unicode_minus": True,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "savefig.bbox": None,
-    "path.simplify": False,
-}
-# No dates and no versions: the same data gives the same bytes.
-_METADATA = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 
 @cache
@@ -71,6 +53,7 @@ def spread(wanted: Sequence[float], heights: Sequence[float], low: float, high: 
     """
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     placed = list(wanted)
+
     # Each cluster holds labels that touch; it sits where its members would like it on average.
     clusters: list[list[int]] = []
     for i in order:
@@ -80,6 +63,7 @@ def spread(wanted: Sequence[float], heights: Sequence[float], low: float, high: 
             if tops[0] + sum(heights[j] for j in clusters[-2]) <= tops[1]:
                 break
             clusters[-2:] = [clusters[-2] + clusters[-1]]
+
     for cluster in clusters:
         bottom = _bottom(cluster, wanted, heights, low, high)
         for i in cluster:
@@ -96,9 +80,16 @@ def _bottom(cluster: list[int], wanted: Sequence[float], heights: Sequence[float
     return max(low, min(total / len(cluster), high - below))
 
 
+def set_log_ticks(axis: Axis, ends: tuple[float, float], inches: float, size: float) -> None:
+    """Label a log axis between ``ends``, ``inches`` long, with numbers of dimensions in letters of ``size`` points."""
+    ticks = log_ticks(*ends, inches, size)
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FixedFormatter([dimension(tick) for tick in ticks]))
+    axis.set_minor_locator(NullLocator())
+
+
 def log_ticks(low: float, high: float, inches: float, size: float) -> list[int]:
     """Return whole numbers to label on a log axis of this length: as many (at most 8) as fit with room between."""
-    best: list[int] = []
     steps: list[Sequence[float]] = [
         [1],
         [1, 3],
@@ -110,6 +101,8 @@ def log_ticks(low: float, high: float, inches: float, size: float) -> list[int]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     candidates = [[10**k for k in decades if k % stride == 0] for stride in (3, 2)]
     candidates += [[m * 10**k for k in decades for m in mantissas] for mantissas in steps]
+
+    best: list[int] = []
     for candidate in candidates:
         ticks = sorted({round(value) for value in candidate if low <= round(value) <= high and round(value) >= 1})
         if len(ticks) > len(best) and len(ticks) <= 8 and _room(ticks, low, high, inches, size):
@@ -129,20 +122,3 @@ def _room(ticks: list[int], low: float, high: float, inches: float, size: float)
 def dimension(value: float) -> str:
     """Return a tick label for a number of dimensions: ``10,000``, ``2 M``."""
     return f"{value / 1e6:g} M" if value >= 1_000_000 else f"{round(value):,}"
-
-
-def render(draw: Callable[[], Figure], kind: str) -> bytes:
-    """Return a figure as PNG (200 dots per inch) or PDF; the same data gives the same bytes."""
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        draw().savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
-    return buffer.getvalue()
-
-
-def csv_text(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
-    """Return rows as CSV text with these columns; None is empty, numbers keep every digit."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, columns, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Protocol
 
-KINDS = {"absolute": "of the score", "above_chance": "of the gain over chance"}
+from intdim.ledger.verdict import Verdict
+
+THRESHOLDS = {"absolute": "of the score", "above_chance": "of the gain over chance"}
 MEANINGS = {
     "found": "Measured: the number and its interval hold.",
     "below_range": "The threshold is already reached at the smallest d of the search.",
@@ -14,7 +15,26 @@ MEANINGS = {
     "no_baseline": "Full fine-tuning does not beat chance, so that there is nothing to reach.",
     "budget_spent": "Runs, or examples of the evaluation split, were too few for an interval that is narrow enough.",
 }
+CENSORED = ("below_range", "above_range")
 SIGNED = ("matthews", "pearson", "spearman", "correlation", "mcc")
+
+
+class HasAnswer(Protocol):
+    """A verdict, a second verdict, or a row of a figure: how the search ended, and the number where it is found."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def d90(self) -> float | None: ...
+
+
+class HasInterval(Protocol):
+    """What has the two ends of an interval of d90."""
+
+    @property
+    def d90_low(self) -> float | None: ...
+    @property
+    def d90_high(self) -> float | None: ...
 
 
 def whole(value: float) -> str:
@@ -27,60 +47,98 @@ def score(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def d90_cell(verdict: Mapping[str, Any], bounds: tuple[int, int]) -> str:
-    """Return ``1,230``, ``≤ 8``, ``> 65,536`` or ``–``, as the status allows."""
-    status = verdict["status"]
-    if status == "found":
-        return whole(verdict["d90"])
-    if status == "below_range":
+def with_error(value: float, error: float | None) -> str:
+    """Return a score with its error where there is one: ``0.842 ± 0.003``."""
+    return score(value) if error is None else f"{score(value)} ± {score(error)}"
+
+
+def status_words(status: str) -> str:
+    """Return a status as words: ``below range``."""
+    return status.replace("_", " ")
+
+
+def count(number: int, thing: str) -> str:
+    """Return ``1 seed`` or ``3 seeds``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def d90_cell(verdict: HasAnswer, bounds: tuple[int, int]) -> str:
+    """Return ``1,230``, ``≤ 8``, ``> 65,536`` or ``–``, as the status allows; ``bounds`` are d_min and d_max."""
+    if verdict.status == "found" and verdict.d90 is not None:
+        return whole(verdict.d90)
+    if verdict.status == "below_range":
         return f"≤ {whole(bounds[0])}"
-    return f"> {whole(bounds[1])}" if status == "above_range" else "–"
+    return f"> {whole(bounds[1])}" if verdict.status == "above_range" else "–"
 
 
-def interval(verdict: Mapping[str, Any]) -> tuple[float, float] | None:
+def interval(verdict: HasInterval) -> tuple[float, float] | None:
     """Return (low, high) in trained dimensions where the verdict has both ends, else None."""
-    low, high = verdict.get("d90_low"), verdict.get("d90_high")
+    low, high = verdict.d90_low, verdict.d90_high
     return None if low is None or high is None else (low, high)
 
 
-def verdict_line(verdict: Mapping[str, Any], bounds: tuple[int, int]) -> str:
+def interval_words(verdict: HasInterval) -> str:
+    """Return ``980 to 1,560``, a dash where there is no interval."""
+    ends = interval(verdict)
+    return "–" if ends is None else f"{whole(ends[0])} to {whole(ends[1])}"
+
+
+def seeds_interval(verdict: Verdict) -> tuple[float, float] | None:
+    """Return the interval without the error of the evaluation examples where it differs from the whole one."""
+    low, high = verdict.d90_low_seeds, verdict.d90_high_seeds
+    if low is None or high is None or (low, high) == interval(verdict):
+        return None
+    return low, high
+
+
+def baseline_spread(verdict: Verdict) -> float | None:
+    """Return the standard deviation of the baseline's seeds; None for one seed, which shows no spread."""
+    return verdict.baseline_std if verdict.baseline_seeds > 1 else None
+
+
+def verdict_line(verdict: Verdict) -> str:
     """Return the verdict as one line of a figure: ``d90 = 1,230 (90 % interval 980 to 1,560)`` or why there is none."""
-    status, ends = verdict["status"], interval(verdict)
-    if status == "found":
-        line = f"d90 = {d90_cell(verdict, bounds)}"
-        if ends:
-            low, high = verdict.get("d90_low_seeds"), verdict.get("d90_high_seeds")
-            line += f" ({100 * (verdict.get('level') or 0.9):g} % interval {whole(ends[0])} to {whole(ends[1])}"
-            if low is not None and high is not None and (low, high) != ends:
-                line += f"; by the seeds alone {whole(low)} to {whole(high)}"
-            line += ")"
-    elif status in ("below_range", "above_range"):
-        reached = "reached already at the smallest d" if status == "below_range" else "not reached at the largest d"
-        line = f"d90 {d90_cell(verdict, bounds)} (threshold {reached})"
+    cell = d90_cell(verdict, (verdict.d_min, verdict.d_max))
+    if verdict.status == "found":
+        line = f"d90 = {cell}{_interval_note(verdict)}"
+    elif verdict.status == "below_range":
+        line = f"d90 {cell} (threshold reached already at the smallest d)"
+    elif verdict.status == "above_range":
+        line = f"d90 {cell} (threshold not reached at the largest d)"
     else:
-        reasons = {
-            "not_monotone": "the scores do not rise with d",
-            "no_baseline": "full fine-tuning does not beat chance",
-            "budget_spent": "the evaluation split is too small"
-            if verdict.get("limit") == "examples"
-            else "the runs were used up first",
-        }
-        line = f"No d90: {reasons.get(status, status)}"
-    if verdict.get("trivial"):
-        line += "; chance alone meets this threshold"
-    return line
+        line = f"No d90: {_reason(verdict)}"
+    return f"{line}; chance alone meets this threshold" if verdict.trivial else line
+
+
+def _interval_note(verdict: Verdict) -> str:
+    if interval(verdict) is None:
+        return ""
+    note = f"{100 * verdict.level:g} % interval {interval_words(verdict)}"
+    seeds = seeds_interval(verdict)
+    if seeds:
+        note += f"; by the seeds alone {whole(seeds[0])} to {whole(seeds[1])}"
+    return f" ({note})"
+
+
+def _reason(verdict: Verdict) -> str:
+    if verdict.status == "budget_spent":
+        few_examples = verdict.limit == "examples"
+        return "the evaluation split is too small" if few_examples else "the runs were used up first"
+    reasons = {"not_monotone": "the scores do not rise with d", "no_baseline": "full fine-tuning does not beat chance"}
+    return reasons.get(verdict.status, verdict.status)
 
 
 def threshold_words(kind: str, fraction: float) -> str:
     """Return what a threshold asks for: ``90 % of the score`` or ``90 % of the gain over chance``."""
-    return f"{100 * fraction:g} % {KINDS.get(kind, kind)}"
+    return f"{100 * fraction:g} % {THRESHOLDS.get(kind, kind)}"
 
 
-def subspace_words(verdict: Mapping[str, Any]) -> str:
-    """Return method, projection, scope and, for SAID, groups: ``SAID · fastfood · global · m = 4 per layer``."""
-    words = [str(verdict["method"]).upper(), str(verdict["projection"]), f"{verdict['scope']} scope"]
-    if verdict["method"] == "said":
-        words.append(f"{verdict['m']} scales, one per {verdict['groups']}")
+def subspace_words(verdict: Verdict) -> str:
+    """Return method, projection, scope and, for SAID, scales: ``SAID · fastfood · global scope · 4 scales, one per
+    layer``."""
+    words = [verdict.method.upper(), verdict.projection, f"{verdict.scope} scope"]
+    if verdict.method == "said":
+        words.append(f"{verdict.m} scales, one per {verdict.groups}")
     return " · ".join(words)
 
 

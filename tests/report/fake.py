@@ -1,20 +1,26 @@
-"""Made-up but realistic results folders: sigmoid curves with seed noise, written as a sweep writes them."""
+"""Made-up but realistic results folders: sigmoid curves with seed noise, written by the ledger as a sweep writes them."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy
 
+from intdim.ledger.results import RunResult
+from intdim.ledger.store import Ledger
+from intdim.ledger.verdict import Curve, Point, SecondVerdict, StepLengthEvidence, Verdict
+from intdim.spec import ModelSpec, RunSpec, SearchSpec, SubspaceSpec, SweepSpec, TaskSpec, TrainSpec, digest
+
 STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "budget_spent")
-
-
-def name(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+D = 2_345_678
+MODEL = ModelSpec("tiny", "builtin", "tiny", "", "0" * 16, False, 0, {}, False, False)
+TASK = TaskSpec("docstrings-package", "builtin", "docstrings-package", 1, "0" * 16, ("text",), "label", ("a", "b"),
+                "classification", "accuracy", 64, "train", "validation", 0, 0, "half")  # fmt: skip
+TRAIN = TrainSpec(0.0, 600, 16, 1, 0.06, 1.0, 0.0, 0.9, 0.999, 1e-6, "float32", 12, 0)
+FULL = SubspaceSpec("full", "none", "none", "none", ())
 
 
 def sweep(
@@ -40,31 +46,32 @@ def sweep(
     seed: int = 0,
     **more: Any,
 ) -> str:
-    """Write one sweep with its runs; returns its id. ``more`` replaces entries of the verdict."""
-    random = numpy.random.default_rng(seed)
-    sweep_id = name(model, task, method, projection, scope, status, seed)
+    """Write one sweep with its runs; returns its id. ``more`` replaces fields of the verdict."""
+    ledger, random = Ledger(out), numpy.random.default_rng(seed)
+    sweep_id = digest(["sweep", model, task, method, projection, scope, status, seed])
+    spec = SweepSpec(
+        model=replace(MODEL, name=model),
+        task=replace(TASK, name=task, metric=metric),
+        subspace=SubspaceSpec(method, projection, scope, "layer" if method == "said" else "none", ()),
+        train=TRAIN,
+        search=SearchSpec("posterior", *bounds, 12, 0.9, "absolute", 3, 3, 12, 0),
+        step_lengths=(1.0, 3.0, 10.0),
+        learning_rates=(3e-5, 1e-4, 3e-4),
+        baseline_seeds=seeds,
+        seed=seed,
+    )
     top = baseline + 0.005
 
     def mean(d: Any) -> Any:
         return chance + (top - chance) / (1 + (numpy.asarray(d, dtype=float) / middle) ** -slope)
 
     def run(d: int, s: int, score: float | None, kind: str) -> str:
-        run_id = name(sweep_id, kind, d, s)
-        full = kind == "full"
-        chosen = ("full", "none", "none", "none") if full else (method, projection, scope, "layer")
-        subspace = dict(zip(("method", "projection", "scope", "groups"), chosen, strict=True)) | {"exclude": []}
-        write(
-            out / "runs" / run_id / "spec.json",
-            {"model": {"name": model}, "task": {"name": task}, "subspace": subspace},
-        )
-        result = {"run_id": run_id, "status": "done" if score is not None else "failed", "d": d, "D": 2_345_678,
-                  "method": subspace["method"], "projection": subspace["projection"],
-                  "step_length": 0.0 if full else 3.0, "learning_rate": 1e-4 if full else 0.0, "seed": s,
-                  "train_score": None if score is None else min(1.0, score + 0.04), "eval_score": score,
-                  "select_score": score, "eval_loss": None if score is None else 0.6, "steps": 600, "seconds": 11.5,
-                  "peak_memory_bytes": 412_000_000, "best_step": 550,
-                  "reason": None if score is not None else "the loss became NaN at step 31"}  # fmt: skip
-        write(out / "runs" / run_id / "result.json", result)
+        where = FULL if kind == "full" else spec.subspace
+        length, rate = (0.0, 1e-4) if kind == "full" else (3.0, 0.0)
+        run_id = digest([sweep_id, kind, d, s])
+        ledger.write_spec(run_id, RunSpec(spec.model, spec.task, where, TRAIN, d, length, rate, s))
+        ledger.write_result(result(run_id, score, d=d, method=where.method, projection=where.projection, seed=s,
+                                   step_length=length, learning_rate=rate, metric=metric))  # fmt: skip
         return run_id
 
     run_ids, points = [], []
@@ -77,57 +84,120 @@ def sweep(
         ids = [run(d, s, score, "subspace") for s, score in enumerate(scores)]
         run_ids += ids
         good = [score for score in scores if score is not None]
-        points.append({"d": d, "score_mean": numpy.mean(good), "score_std": numpy.std(good, ddof=1), "seeds": len(good),
-                       "step_length": 3.0, "run_ids": " ".join(ids)})  # fmt: skip
+        deviation = float(numpy.std(good, ddof=1))
+        points.append(Point(d, float(numpy.mean(good)), deviation, len(good), "3.0", " ".join(ids)))
     baselines = [float(baseline + noise / 3 * random.normal()) for _ in range(seeds)]
     baseline_ids = [run(0, s, score, "full") for s, score in enumerate(baselines)]
+
     grid = numpy.geomspace(*bounds, 80)
-    width = 0.012 + 0.05 * numpy.minimum(
-        1, numpy.min(numpy.abs(numpy.log(grid[:, None] / numpy.array(ds)) / 3), axis=1)
-    )
-    bar, gain = 0.9 * baseline, chance + 0.9 * (baseline - chance)
+    far = numpy.min(numpy.abs(numpy.log(grid[:, None] / numpy.array(ds)) / 3), axis=1)
+    width = 0.012 + 0.05 * numpy.minimum(1, far)
+    curve = Curve(*(line.tolist() for line in (grid, mean(grid), mean(grid) - width, mean(grid) + width)))
 
     def solve(level: float) -> float:
         return middle * ((top - chance) / (level - chance) - 1) ** (-1 / slope)
 
-    def verdict_of(kind: str, level: float, state: str) -> dict[str, Any]:
-        found = state == "found"
-        return {"status": state, "threshold_kind": kind, "threshold": level,
-                "d90": round(solve(level)) if found else None,
-                "d90_low": round(solve(level) * 0.86) if found or state == "budget_spent" else None,
-                "d90_high": round(solve(level) * 1.17) if found or state == "budget_spent" else None,
-                "message": f"status {state}: the sentence that the search wrote."}  # fmt: skip
-
-    verdict = {
-        "sweep_id": sweep_id, "model": model, "task": task, "projection": projection, "method": method, "scope": scope,
-        "groups": "layer" if method == "said" else "none", **verdict_of("absolute", bar, status),
-        "level": 0.9, "fraction": 0.9, "chance": chance,
-        "baseline_mean": float(numpy.mean(baselines)), "baseline_std": float(numpy.std(baselines, ddof=1)),
-        "baseline_seeds": seeds, "metric": metric, "D": 2_345_678, "m": 4 if method == "said" else 0,
-        "runs": len(run_ids) + seeds, "seconds": 183.4, "run_ids": run_ids, "baseline_run_ids": baseline_ids,
-        "other": verdict_of("above_chance", gain, status), "isotonic_d90": 480.0 if status == "found" else None,
-        "trivial": False, "chance_se": 0.012,
-        "curve": {"d": grid.tolist(), "median": mean(grid).tolist(), "low": (mean(grid) - width).tolist(),
-                  "high": (mean(grid) + width).tolist()},
-        "d_min": bounds[0], "d_max": bounds[1], "search": "posterior", "selection": "half", "train_examples": 4000,
-        "eval_examples": 1200, "learning_rate": 1e-4,
-        "learning_rates": {"3e-05": 0.8, "0.0001": baseline, "0.0003": None},
-        "step_lengths": {"known": {str(ds[0]): 3.0}, "tried": {str(ds[0]): {"1": 0.41, "3": 0.52, "10": None}}},
-        "baseline_scores": baselines, "other_run_ids": [run(ds[0], 99, chance, "locate")],
-    }  # fmt: skip
-    folder = out / "sweeps" / sweep_id
-    write(folder / "spec.json", {
-        "model": {"name": model}, "task": {"name": task, "selection": "half"},
-        "search": {"name": "posterior", "d_min": bounds[0], "d_max": bounds[1], "fraction": 0.9}, "seed": seed,
-    })  # fmt: skip
-    write(folder / "verdict.json", verdict | more)
-    with (folder / "points.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(points[0]))
-        table.writeheader()
-        table.writerows(points)
+    bar, gain = 0.9 * baseline, chance + 0.9 * (baseline - chance)
+    ended, placed = status == "found", status in ("found", "budget_spent")
+    second = SecondVerdict(
+        threshold_kind="above_chance",
+        threshold=gain,
+        status=status,
+        d90=float(round(solve(gain))) if ended else None,
+        d90_low=float(round(solve(gain) * 0.86)) if placed else None,
+        d90_high=float(round(solve(gain) * 1.17)) if placed else None,
+        message=f"status {status}: the sentence that the search wrote.",
+        d90_low_seeds=None,
+        d90_high_seeds=None,
+        evaluation_noise_std=None,
+        limit=None,
+    )
+    verdict = Verdict(
+        sweep_id=sweep_id,
+        model=model,
+        task=task,
+        projection=projection,
+        method=method,
+        scope=scope,
+        groups=spec.subspace.groups,
+        status=status,
+        d90=float(round(solve(bar))) if ended else None,
+        d90_low=float(round(solve(bar) * 0.86)) if placed else None,
+        d90_high=float(round(solve(bar) * 1.17)) if placed else None,
+        level=0.9,
+        threshold=bar,
+        threshold_kind="absolute",
+        fraction=0.9,
+        chance=chance,
+        baseline_mean=float(numpy.mean(baselines)),
+        baseline_std=float(numpy.std(baselines, ddof=1)),
+        baseline_seeds=seeds,
+        metric=metric,
+        D=D,
+        m=4 if method == "said" else 0,
+        runs=len(run_ids) + seeds,
+        seconds=183.4,
+        run_ids=run_ids,
+        message=f"status {status}: the sentence that the search wrote.",
+        trivial=False,
+        other=second,
+        d90_low_seeds=None,
+        d90_high_seeds=None,
+        evaluation_noise_std=None,
+        limit=None,
+        resamples=0,
+        isotonic_d90=480.0 if ended else None,
+        curve=curve,
+        chance_se=0.012,
+        d_min=bounds[0],
+        d_max=bounds[1],
+        search="posterior",
+        selection="half",
+        train_examples=4000,
+        eval_examples=1200,
+        learning_rate=1e-4,
+        learning_rates={"3e-05": 0.8, "0.0001": baseline, "0.0003": None},
+        step_lengths=StepLengthEvidence({str(ds[0]): 3.0}, {str(ds[0]): {"1": 0.41, "3": 0.52, "10": None}}, 0),
+        baseline_scores=baselines,
+        stop_at=None,
+        stopped_run_ids=[],
+        baseline_run_ids=baseline_ids,
+        other_run_ids=[run(ds[0], 99, chance, "locate")],
+        versions={"torch": "2.6.0"},
+    )
+    ledger.write_sweep(spec, replace(verdict, **more), points)
     return sweep_id
 
 
+def result(run_id: str, score: float | None, **more: Any) -> RunResult:
+    """The result of a run with this score, None for a run that failed; ``more`` replaces fields."""
+    lost = score is None
+    made = RunResult(
+        run_id=run_id,
+        status="failed" if lost else "done",
+        reason="the loss became NaN at step 31" if lost else "",
+        stopped="",
+        d=10,
+        D=D,
+        method="did",
+        projection="fastfood",
+        step_length=3.0,
+        learning_rate=0.0,
+        seed=0,
+        train_score=None if lost else min(1.0, score + 0.04),
+        eval_score=score,
+        select_score=score,
+        eval_loss=None if lost else 0.6,
+        metric="accuracy",
+        steps=600,
+        best_step=550,
+        seconds=11.5,
+        peak_memory_bytes=412_000_000,
+    )
+    return replace(made, **more)
+
+
 def write(path: Path, value: object) -> None:
+    """Write JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value), encoding="utf-8")
