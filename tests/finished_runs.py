@@ -11,7 +11,7 @@ import pandas as pd
 
 from intdim.drivers.train import train_one
 from intdim.launch import InProcess
-from intdim.launch.worker import JOBS
+from intdim.launch.jobs import JOBS
 from intdim.ledger.finished import FinishedRun, find_run
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import SubspaceSpec, TrainSpec

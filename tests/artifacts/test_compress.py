@@ -11,15 +11,18 @@ import pytest
 import torch
 
 import intdim
-from intdim.artifacts.compress import Compressor, certify
+from intdim.artifacts.compress import certify, certify_job
 from intdim.bounds import catoni, occam_binomial, occam_hoeffding, occam_kl
 from intdim.coding import decode
 from intdim.errors import UserError
+from intdim.launch.jobs import CertifyJob
+from intdim.ledger.certificate import Certificate
 from intdim.request import BoundRequest
+from intdim.run.build import fitting
 from intdim.run.checkpoint import load_tensors
-from intdim.run.execute import fitting
-from intdim.run.training import predict
-from intdim.spec import SubspaceSpec
+from intdim.run.evaluation import predict
+from intdim.run.objective import Classification
+from intdim.spec import SubspaceSpec, from_dict, to_dict
 from intdim.tasks.stored import load_task
 from tests import finished_runs
 
@@ -44,7 +47,7 @@ def run(request: pytest.FixtureRequest, folder: Path):
 
 
 @pytest.fixture(scope="module")
-def made(run, folder: Path) -> tuple[dict[str, Any], Path]:
+def made(run, folder: Path) -> tuple[Certificate, Path]:
     where = folder / "bounds" / run.spec.run_id
     return certify(run, run.runtime, ASKED, where, lambda facts: None), where
 
@@ -56,7 +59,8 @@ def mistakes(model: torch.nn.Module, run, side: str) -> tuple[int, int]:
     if side == "train":
         split, index = data.train, torch.arange(len(data.train.labels))
     found, _ = predict(
-        model, split, index, data=data, batch_size=32, precision="float32", device=torch.device("cpu")
+        model, split, index, objective=Classification(), pad_id=data.pad_id, batch_size=32, precision="float32",
+        device=torch.device("cpu"),
     )  # fmt: skip
     return int((found != split.labels[index]).sum()), len(index)
 
@@ -65,17 +69,17 @@ def test_the_error_is_that_of_the_model_the_message_decodes_to(run, made, folder
     found, where = made
     model = intdim.load(where / "model.safetensors", base=folder / "base")
     wrong, n = mistakes(model, run, "train")
-    assert n == found["n"] == 300
-    assert wrong / n == found["train_error"]
+    assert n == found.n == 300
+    assert wrong / n == found.train_error
     wrong, n = mistakes(model, run, "eval")
-    assert (wrong / n, n) == (found["eval_error"], found["eval_examples"])
+    assert (wrong / n, n) == (found.eval_error, found.eval_examples)
 
 
 def test_the_message_is_the_one_that_was_charged_for(run, made) -> None:
     found, where = made
     data = (where / "message.bin").read_bytes()
     message, bits = decode(data)
-    assert bits == found["bits"] == pytest.approx(sum(found["account"].values()), abs=0.01)
+    assert bits == found.bits == pytest.approx(sum(found.account.values()), abs=0.01)
     assert len(data) == -(-bits // 8)
     assert (message.d, message.seed) == (run.spec.d, run.spec.seed)
     inside, _ = load_tensors(where / "model.safetensors")
@@ -85,17 +89,15 @@ def test_the_message_is_the_one_that_was_charged_for(run, made) -> None:
 
 def test_each_form_follows_from_the_error_and_the_bits(made) -> None:
     found, where = made
-    arguments = found["train_error"], found["bits"], found["n"], found["delta"]
+    arguments = found.train_error, found.bits, found.n, found.delta
     for bound in (occam_binomial, occam_kl, occam_hoeffding):
-        assert found[bound.__name__] == bound(*arguments)
-    assert found["catoni"] == catoni(*arguments, search="best")
-    assert found["form"] == "occam_binomial"
-    assert (
-        found["certificate"] == found["occam_binomial"] <= found["occam_kl"] + 1e-9 <= found["occam_hoeffding"] + 2e-9
-    )
-    assert found["beats_majority"] == (found["certificate"] < found["majority_error_train"])
-    assert json.loads((where / "certificate.json").read_text()) == found
-    assert found["trend"] == (found["d"] / 300) ** 0.5
+        assert getattr(found, bound.__name__) == bound(*arguments)
+    assert found.catoni == catoni(*arguments, search="best")
+    assert found.form == "occam_binomial"
+    assert found.certificate == found.occam_binomial <= found.occam_kl + 1e-9 <= found.occam_hoeffding + 2e-9
+    assert found.beats_majority == (found.certificate < found.majority_error_train)
+    assert json.loads((where / "certificate.json").read_text()) == to_dict(found)
+    assert found.trend == (found.d / 300) ** 0.5
 
 
 def test_the_same_again_gives_the_same_bytes(run, made, tmp_path: Path) -> None:
@@ -104,20 +106,19 @@ def test_the_same_again_gives_the_same_bytes(run, made, tmp_path: Path) -> None:
         assert (tmp_path / "again" / name).read_bytes() == (made[1] / name).read_bytes()
 
 
-def test_training_under_quantisation_stays_in_the_codebook_and_helps(folder: Path) -> None:
-    work = Compressor(finished_runs.make(folder), finished_runs.make(folder).runtime)
-    start = next(one for one in work.candidates(ASKED) if one.name == "uniform, 2 levels, pressure 0")
-    tuned = work.finetune(start, 60, lambda facts: None)
-    assert tuned.message.z.book == start.message.z.book
-    assert set(tuned.message.z.symbols) <= {0, 1}
-    assert work.settle(tuned, 0.05).train_error <= work.settle(start, 0.05).train_error
-    assert tuned.shadow is not None
-    assert tuned.shadow.shape == work.state["z"].shape
+def test_a_certificate_that_is_there_is_the_answer_and_a_damaged_one_is_made_again(run, made, tmp_path: Path) -> None:
+    where = tmp_path / "kept"
+    job = to_dict(CertifyJob(str(run.folder), run.runtime, ASKED, str(where)))
+    other = dataclasses.replace(made[0], quantisation="from before")
+    other.write(where)
+    assert from_dict(Certificate, certify_job(job, lambda facts: None)) == other
+    (where / "certificate.json").write_text("{")
+    assert from_dict(Certificate, certify_job(job, lambda facts: None)) == made[0]
 
 
 def test_a_regression_and_a_damaged_z_leave_nothing(folder: Path, tmp_path: Path) -> None:
     run = finished_runs.make(folder)
-    scores = dataclasses.replace(run.spec, task=dataclasses.replace(run.spec.task, classes=0))
+    scores = dataclasses.replace(run.spec, task=dataclasses.replace(run.spec.task, objective="regression"))
     with pytest.raises(UserError, match="is a regression"):
         certify(dataclasses.replace(run, spec=scores), run.runtime, ASKED, tmp_path / "a", lambda facts: None)
     z = run.z_file.read_bytes()
