@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -20,9 +21,11 @@ import yaml
 from intdim import __version__
 from intdim.cli.main import COMMANDS
 from intdim.cli.overrides import choices, dotted, known_keys
+from intdim.cli.view import answer
+from intdim.ledger.certificate import Certificate
 from intdim.ledger.results import RunResult
-from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
-from intdim.spec import STATUSES
+from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict, read_points
+from intdim.spec import STATUSES, from_dict
 from tests.cli.command import call
 from tests.documented import DOCUMENTS, ROOT, all_commands, words
 
@@ -83,6 +86,14 @@ def test_the_readme_shows_a_real_verdict() -> None:
     shown = section(README, "A verdict")
     assert "d90" in "".join(re.findall(r"^```.*?^```", shown, flags=re.DOTALL | re.MULTILINE)), "the output is missing"
     assert re.search(r"!\[[^\]]+\]\([^)]+\.(png|svg)\)", shown), "the picture is missing"
+
+
+def test_the_verdict_that_is_shown_is_a_verdict_of_this_version() -> None:
+    kept = json.loads((ROOT / "scripts" / "results" / "default-verdict.json").read_text(encoding="utf-8"))
+    verdict = from_dict(Verdict, kept)
+    assert f": {answer(verdict)}\n{verdict.message}\n" in section(README, "A verdict")
+    points = read_points((ROOT / "scripts" / "results" / "default-points.csv").read_text(encoding="utf-8"))
+    assert sorted(run_id for point in points for run_id in point.run_ids.split()) == sorted(verdict.run_ids)
 
 
 def slugs(text: str) -> set[str]:
@@ -209,6 +220,12 @@ def test_the_tables_of_keys_are_true() -> None:
     assert said <= known
 
 
+def test_the_error_that_is_shown_is_said() -> None:
+    ended = call("sweep", "serach.d_min=8")
+    assert (ended.status, ended.out) == (2, "")
+    assert f"```text\n{ended.err.strip()}\n```" in TEXT[ROOT / "docs" / "reliability.md"]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_tables_of_keys_have_every_key(command: str) -> None:
     ended = call(command, "--cfg", "job")
@@ -241,12 +258,17 @@ def fields_of(kind: type) -> dict[str, str]:
     return {field.name: in_words(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
-RECORDS = [("result.json", RunResult), ("verdict.json", Verdict), ("points.csv", Point)]
+RECORDS = [
+    (FILES, "## result.json", RunResult),
+    (FILES, "## verdict.json", Verdict),
+    (FILES, "## points.csv", Point),
+    (TEXT[ROOT / "docs" / "certificates.md"], "### certificate.json", Certificate),
+]
 
 
-@pytest.mark.parametrize(("heading", "kind"), RECORDS)
-def test_the_tables_of_fields_are_complete_and_true(heading: str, kind: type) -> None:
-    table = rows(section(FILES, heading))[1:]
+@pytest.mark.parametrize(("text", "heading", "kind"), RECORDS, ids=[kind.__name__ for _, _, kind in RECORDS])
+def test_the_tables_of_fields_are_complete_and_true(text: str, heading: str, kind: type) -> None:
+    table = rows(re.split(r"\n##", text.partition(f"\n{heading}\n")[2])[0])[1:]
     assert all(len(row) == 4 and row[3] for row in table), "field, type, unit, meaning"
     said = {name: row[1] for row in table for name in named(row[0])}
     assert said == fields_of(kind)
