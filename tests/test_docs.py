@@ -91,7 +91,7 @@ def test_the_readme_shows_a_real_verdict() -> None:
 def test_the_verdict_that_is_shown_is_a_verdict_of_this_version() -> None:
     kept = json.loads((ROOT / "scripts" / "results" / "default-verdict.json").read_text(encoding="utf-8"))
     verdict = from_dict(Verdict, kept)
-    assert f": {answer(verdict)}\n{verdict.message}\n" in section(README, "A verdict")
+    assert f": {answer(verdict, (verdict.d_min, verdict.d_max))}\n{verdict.message}\n" in section(README, "A verdict")
     points = read_points((ROOT / "scripts" / "results" / "default-points.csv").read_text(encoding="utf-8"))
     assert sorted(run_id for point in points for run_id in point.run_ids.split()) == sorted(verdict.run_ids)
 
