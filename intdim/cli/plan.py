@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -11,8 +11,13 @@ from rich.table import Table
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.trajectory import along_trajectory
-from intdim.cli.view import duration, make_view
+from intdim.cli.view import make_view
+from intdim.cli.words import duration
 from intdim.config import cell_request, refuse_full, runtime_request
+from intdim.report.words import count
+
+if TYPE_CHECKING:
+    from intdim.drivers.plan import Plan  # brings scipy, for which an error message need not wait
 
 
 def main(arguments: list[str]) -> int:
@@ -31,38 +36,39 @@ def show(made: list[DictConfig]) -> int:
     with view:
         requests = along_trajectory(made, requests, runtime, view, train=False)
         plans = plan_cells(requests, runtime, view, make_launcher(made, runtime))
+
     for plan in plans:
-        Console(highlight=False).print(_table(plan))
-    total = sum(plan["seconds"] for plan in plans if not plan["known"])
-    cells_left = sum(not plan["known"] for plan in plans)
-    print(f"{cells_left} of {len(plans)} cells to measure, about {duration(total)} (less where cells share a baseline)")
+        Console(highlight=False).print(plan_table(plan))
+    left = [plan for plan in plans if not plan.known]
+    about = duration(sum(plan.seconds for plan in left))
+    print(f"{len(left)} of {len(plans)} cells to measure, about {about} (less where cells share a baseline)")
     return 0
 
 
-def _table(plan: dict[str, Any]) -> Table:
-    table = Table("what", "value", title=f"{plan['model']} on {plan['task']}", show_header=False, title_justify="left")
-    runs, memory = plan["runs"], plan["peak_memory_bytes"]
-    seconds = {name: duration(value) for name, value in plan["run_seconds"].items()}
-    steps = {name: f"{1e3 * value:.0f} ms" for name, value in plan["step_seconds"].items()}
+def plan_table(plan: Plan) -> Table:
+    """Return a plan as a table."""
+    from intdim.drivers.plan import run_seconds
+
+    spec, facts, runs, full, inside = plan.spec, plan.facts, plan.runs, plan.full, plan.inside
+    where, m = spec.subspace, facts.scales(spec.subspace)
     rows = {
-        "subspace": f"{plan['method']}, {plan['projection']}, scope {plan['scope']}",
-        "D": f"{plan['D']:,} parameters inside; groups: "
-        + ", ".join(f"{m} {kind}" for kind, m in plan["groups"].items()),
-        "search": f"d from {plan['d_min']:,} to {plan['d_max']:,}"
-        + (f", m={plan['m']} scales in d" if plan["m"] else ""),
-        "data": f"{plan['train_examples']:,} training, {plan['eval_examples']:,} evaluation examples, "
-        f"majority class {plan['chance']:.3f}",
-        "runs": f"{runs['baseline']} baseline + {runs['locating']} locating step lengths + at most {runs['search']}",
-        "a run": f"{plan['steps_per_run']:,} steps; full {seconds['full']}, inside {seconds['inside']}",
-        "a step": f"full {steps['full']}, inside {steps['inside']}",
-        "memory": f"full {memory['full'] / 2**30:.2f} GiB, inside {memory['inside'] / 2**30:.2f} GiB a worker",
-        "where": f"{plan['device']}, {_counted(plan['slots'], 'slot')} of {_counted(plan['threads'], 'thread')}",
-        "time": "measured already" if plan["known"] else f"about {duration(plan['seconds'])}",
+        "subspace": f"{where.method}, {where.projection}, scope {where.scope}",
+        "D": f"{facts.D:,} parameters inside; groups: "
+        + ", ".join(f"{number} {kind}" for kind, number in facts.groups.items()),
+        "search": f"d from {spec.search.d_min:,} to {spec.search.d_max:,}" + (f", m={m} scales in d" if m else ""),
+        "data": f"{facts.train_examples:,} training, {facts.eval_examples:,} evaluation examples, "
+        f"majority class {facts.chance:.3f}",
+        "runs": f"{runs.baseline} baseline + {runs.locating} locating step lengths + at most {runs.search}",
+        "a run": f"{full.total_steps:,} steps; full {duration(run_seconds(full))}, "
+        f"inside {duration(run_seconds(inside))}",
+        "a step": f"full {1e3 * full.step_seconds:.0f} ms, inside {1e3 * inside.step_seconds:.0f} ms",
+        "memory": f"full {full.peak_memory_bytes / 2**30:.2f} GiB, "
+        f"inside {inside.peak_memory_bytes / 2**30:.2f} GiB a worker",
+        "where": f"{plan.device}, {count(plan.slots, 'slot')} of {count(plan.threads, 'thread')}",
+        "time": "measured already" if plan.known else f"about {duration(plan.seconds)}",
     }
+    title = f"{spec.model.name} on {spec.task.name}"
+    table = Table("what", "value", title=title, show_header=False, title_justify="left")
     for name, value in rows.items():
         table.add_row(name, value)
     return table
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"

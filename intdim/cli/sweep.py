@@ -29,9 +29,10 @@ def measure(made: list[DictConfig]) -> int:
     with view:
         requests = along_trajectory(made, requests, runtime, view, train=True)
         verdicts = run_cells(requests, runtime, view, make_launcher(made, runtime))
+
     from intdim.report import write_curve
 
     for verdict in verdicts:
-        write_curve(Path(runtime.out), verdict["sweep_id"])
+        write_curve(Path(runtime.out), verdict.sweep_id)
     view.close(verdicts)
     return 0

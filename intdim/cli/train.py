@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.view import make_view
 from intdim.config import Checked, cell_request, runtime_request
+from intdim.ledger.results import RunResult
+from intdim.ledger.store import Ledger
 
 
 def main(arguments: list[str]) -> int:
@@ -27,19 +31,27 @@ def make(made: list[DictConfig]) -> int:
     from intdim.drivers.train import train_one
 
     for cell, d in wanted:
-        lengths, rates = sorted(cell.step_lengths), sorted(cell.learning_rates)
-        length, rate = lengths[(len(lengths) - 1) // 2], rates[(len(rates) - 1) // 2]
+        length, rate = _middle(cell.step_lengths), _middle(cell.learning_rates)
         view = make_view(runtime.out)
         with view:
             result = train_one(cell, d, length, rate, runtime, view, make_launcher(made, runtime))
-        scores = {name: result[name] for name in ("train_score", "select_score", "eval_score")}
-        words = ", ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in scores.items())
-        print(f"{result['status']}: d={result['d']} of D={result['D']}, {words} ({result['metric']})")
-        if result["reason"]:
-            print(result["reason"])
-        print(f"{result['steps']} steps, {result['seconds']:.1f} s; written to {result['folder']}")
+        show(result, runtime.out)
     return 0
 
 
-def _shown(value: float | None) -> str:
+def show(result: RunResult, out: str) -> None:
+    """Print how a run ended and where its files are."""
+    scores = f"train score {_score(result.train_score)}, select score {_score(result.select_score)}"
+    scores += f", eval score {_score(result.eval_score)} ({result.metric})"
+    print(f"{result.status}: d={result.d} of D={result.D}, {scores}")
+    if result.reason:
+        print(result.reason)
+    print(f"{result.steps} steps, {result.seconds:.1f} s; written to {Ledger(Path(out)).run_folder(result.run_id)}")
+
+
+def _middle(values: tuple[float, ...]) -> float:
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def _score(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"

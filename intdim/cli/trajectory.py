@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from intdim.cli.overrides import conf_folder
+from intdim.cli.pretrain import pretrain_job
 from intdim.config import Checked
 from intdim.drivers.trajectory import Size, TrajectoryRequest, cells_along, made_models, pretrain_models
+from intdim.drivers.view import View
 from intdim.errors import UserError
+from intdim.launch.jobs import PretrainJob
 from intdim.request import CellRequest, RuntimeRequest
-
-if TYPE_CHECKING:
-    from intdim.drivers.sweep import View
 
 
 def along_trajectory(
@@ -25,8 +26,8 @@ def along_trajectory(
     Args:
         cfgs: the configurations of the cells.
         cells: the cells as ``model=`` has them.
-        runtime: where models are kept (``out``) and how many processes may run.
-        view: is told how pre-training goes.
+        runtime: where models are kept (``out``) and how many slots there may be.
+        view: receives progress events of pre-training.
         train: pre-train what is missing; otherwise that is an error.
 
     Raises:
@@ -41,7 +42,7 @@ def along_trajectory(
     request = made.pop()
     assert request is not None
     if train:
-        pretrain_models(request, cells, runtime, view)
+        draw_losses(pretrain_models(request, recipe(), cells, runtime, view))
     else:
         missing = [model.name for model in made_models(request, Path(runtime.out)) if not model.whole]
         if missing:
@@ -51,6 +52,24 @@ def along_trajectory(
                 f"`intdim sweep` pre-trains them first: {len(request.sizes)} sizes, {request.steps:,} updates each.",
             )
     return cells_along(request, cells, Path(runtime.out))
+
+
+def recipe() -> PretrainJob:
+    """Return what ``intdim pretrain`` does where nothing is typed."""
+    mine = os.environ.get("INTDIM_CONFIG_PATH")
+    files = [Path(folder).expanduser() / "pretrain.yaml" for folder in (mine, conf_folder()) if folder]
+    cfg = OmegaConf.load(next(file for file in files if file.is_file()))
+    assert isinstance(cfg, DictConfig)
+    return pretrain_job(cfg)
+
+
+def draw_losses(folders: list[Path]) -> None:
+    """Draw the loss curves of pre-trainings that have none yet."""
+    for folder in folders:
+        if (folder / "metrics.jsonl").exists() and not (folder / "loss.pdf").exists():
+            from intdim.report.losses import write_losses
+
+            write_losses(folder)
 
 
 def trajectory_request(cfg: DictConfig) -> TrajectoryRequest | None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from intdim.drivers.programs import Failure, Program, UnderWay
 from intdim.drivers.view import Silent, View
-from intdim.errors import IntdimError, Interrupted, RunFailed
+from intdim.errors import IntdimError, Interrupted, RunFailed, UserError
 from intdim.launch.base import Event, Launcher, Report, error_of
 from intdim.launch.jobs import Asked, Device, DeviceJob, RunJob, RunProgress
 from intdim.launch.pool import Pool
@@ -183,6 +183,8 @@ class Session:
         self,
         jobs: Sequence[Asked],
         answer: type[A],
+        *,
+        names: Sequence[str] = (),
         progress: Callable[[int, dict[str, Any]], None] = lambda number, data: None,
         done: Callable[[int, A], None] = lambda number, answer: None,
     ) -> list[A]:
@@ -191,6 +193,7 @@ class Session:
         Args:
             jobs: what is asked.
             answer: the type of the answers.
+            names: what each job is called in errors; without it, an error does not say which job it comes from.
             progress: called with the number of a job in ``jobs`` and what it reported.
             done: called with the number of a job and its answer.
 
@@ -204,17 +207,20 @@ class Session:
             answers[number] = from_dict(answer, data)
             done(number, answers[number])
 
+        def fail(number: int, error: IntdimError) -> None:
+            errors.append(named(error, names[number]) if names else error)
+
         for number, asked in enumerate(jobs):
             self._asked += 1
             self._submit(
                 f"{asked.job}-{self._asked}",
                 _Submitted(
                     asked=asked,
-                    label=f"job {asked.job}",
+                    label=names[number] if names else f"job {asked.job}",
                     started=lambda: None,
                     progress=lambda data, number=number: progress(number, data),
                     done=lambda data, number=number: take(number, data),
-                    failed=errors.append,
+                    failed=lambda error, number=number: fail(number, error),
                 ),
             )
         self._wait(lambda: bool(errors) or len(answers) == len(jobs))
@@ -262,3 +268,12 @@ class Session:
         else:
             del self._submitted[event.key]
             job.failed(RunFailed(f"the worker of {job.label} died {LOST_LIMIT} times ({how})"))
+
+
+def named(error: IntdimError, name: str) -> IntdimError:
+    """Return an error that says what it comes from."""
+    if name in str(error):
+        return error
+    if isinstance(error, UserError):
+        return UserError(f"{name}: {error.parts[0]}", *error.parts[1:])
+    return RunFailed(f"{name} failed: {error}")

@@ -1,9 +1,9 @@
 """Models pre-trained here, and the cells over their checkpoints: d90 against updates, and against size.
 
-A trajectory has several sizes of one kind of model, each pre-trained from random weights by ``intdim pretrain`` in a
-process of its own. A sweep is made for the weights of one size before the first update, at checkpoints and at the end,
-and for the final weights of the other sizes. The models lie in ``out/pretrain``. A cell's model is named
-``NAME-SIZE@UPDATES``: reports read the updates from there, so that they need nothing but the verdicts.
+A trajectory has several sizes of one kind of model, each pre-trained from random weights by a job of its own. A sweep
+is made for the weights of one size before the first update, at checkpoints and at the end, and for the final weights of
+the other sizes. The models lie in ``out/pretrain``. A cell's model is named ``NAME-SIZE@UPDATES``: reports read the
+updates from there, so that they need nothing but the verdicts.
 """
 
 from __future__ import annotations
@@ -12,33 +12,24 @@ import dataclasses
 import json
 import math
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from intdim.drivers.pretrain import pretrain_all
+from intdim.drivers.session import Session
+from intdim.drivers.view import View
 from intdim.durable import read_json, write_json
-from intdim.errors import Interrupted, RunFailed, UserError
+from intdim.errors import UserError
+from intdim.launch import Launcher
+from intdim.launch.jobs import PretrainJob, PretrainProgress, PretrainSummary
 from intdim.ledger.store import Ledger
 from intdim.request import CellRequest, RuntimeRequest
 from intdim.spec import to_dict
 
-if TYPE_CHECKING:
-    from intdim.drivers.sweep import View  # brings scipy, which is not needed to see that a request makes no sense
-
 WEIGHTS = "model.safetensors"
-NOTE_EVERY = 60.0  # seconds between lines about a pre-training
-# A driver that is killed leaves no pre-training behind (Linux), which the next one would meet in the same folder.
-CHILD = """
-import ctypes, signal, sys
-control = getattr(ctypes.CDLL(None), "prctl", None)
-if control:
-    control(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-from intdim.cli.main import main
-main(sys.argv[1:])
-"""
+NOTE_EVERY = 60.0  # seconds between lines about pre-training
+KEPT = "pre-training resumes from its last state"
 NOTHING = 1e-30  # a learning rate by which no stored weight changes
 
 
@@ -81,57 +72,44 @@ class Model:
         return all((self.folder / file).is_file() for file in ("config.json", WEIGHTS))
 
 
-@dataclass(frozen=True)
-class Pretraining:
-    """One call of ``intdim pretrain``: where it writes, how many updates it takes, its settings."""
-
-    folder: Path
-    steps: int
-    settings: dict[str, Any]
-
-    @property
-    def label(self) -> str:
-        """How it is called in messages."""
-        return self.folder.name
-
-    @property
-    def final(self) -> Path:
-        """The folder that is there when it has ended."""
-        return self.folder / "final"
-
-
-def pretrainings(request: TrajectoryRequest, out: Path) -> list[Pretraining]:
+def pretrainings(request: TrajectoryRequest, recipe: PretrainJob, out: Path) -> list[PretrainJob]:
     """Return the pre-trainings of a trajectory, the largest first, and one that ends before it begins.
 
-    The weights before the first update are what ``intdim pretrain`` stores after one step of no length: drawn from the
-    same seed, with the same tokenizer, and stored in the same way as the checkpoints they are compared with.
+    The weights before the first update are what pre-training stores after one step of no length: drawn from the same
+    seed, with the same tokenizer, and stored in the same way as the checkpoints they are compared with.
+
+    Args:
+        request: the trajectory.
+        recipe: what ``intdim pretrain`` does by default; the trajectory decides sizes, steps and the seed.
+        out: the results folder.
     """
     made = []
     for size in sorted(request.sizes, key=lambda size: -size.layers * size.hidden_size**2):
-        settings = {
-            "model.vocab_size": request.vocab_size,
-            "model.hidden_size": size.hidden_size,
-            "model.intermediate_size": 4 * size.hidden_size,
-            "model.layers": size.layers,
-            "model.heads": size.heads,
-            "model.max_positions": request.window,
-            "window": request.window,
-            "steps": request.steps,
-            "batch_size": request.batch_size,
-            "learning_rate": request.learning_rate,
-            "checkpoint_every": request.steps,
-            "store": "float16",
-            "seed": request.seed,
-        }
+        config = dataclasses.replace(
+            recipe.config,
+            vocab_size=request.vocab_size,
+            hidden_size=size.hidden_size,
+            intermediate_size=4 * size.hidden_size,
+            layers=size.layers,
+            heads=size.heads,
+            max_positions=request.window,
+            window=request.window,
+            steps=request.steps,
+            batch_size=request.batch_size,
+            learning_rate=request.learning_rate,
+            checkpoint_every=request.steps,
+            seed=request.seed,
+            threads=1,
+        )
         folder = out / "pretrain" / f"{request.name}-{size.name}"
         if size.name == request.along:
             every = math.gcd(request.steps, *request.checkpoints)
-            made.append(Pretraining(folder, request.steps, settings | {"checkpoint_every": every}))
-            nothing = settings | {"steps": 1, "checkpoint_every": 1, "learning_rate": NOTHING}
-            made.append(Pretraining(folder.with_name(f"{folder.name}-untrained"), 1, nothing))
+            made.append((folder, dataclasses.replace(config, checkpoint_every=every)))
+            nothing = dataclasses.replace(config, steps=1, checkpoint_every=1, learning_rate=NOTHING)
+            made.append((folder.with_name(f"{folder.name}-untrained"), nothing))
         else:
-            made.append(Pretraining(folder, request.steps, settings))
-    return made
+            made.append((folder, config))
+    return [dataclasses.replace(recipe, config=config, store="float16", out=str(folder)) for folder, config in made]
 
 
 def made_models(request: TrajectoryRequest, out: Path) -> list[Model]:
@@ -158,7 +136,7 @@ def cells_along(request: TrajectoryRequest, cells: list[CellRequest], out: Path)
             raise UserError(
                 f"{model.folder} holds no whole model ({WEIGHTS} and config.json are needed)",
                 "the folder as pre-training left it",
-                f"Remove {model.folder.parent} and give the command again: it pre-trains that model anew.",
+                f"Remove {model.folder.parent} and repeat the command: it pre-trains that model anew.",
             )
     made = []
     for cell in cells:
@@ -176,8 +154,15 @@ def cells_along(request: TrajectoryRequest, cells: list[CellRequest], out: Path)
     return made
 
 
-def pretrain_models(request: TrajectoryRequest, cells: list[CellRequest], runtime: RuntimeRequest, view: View) -> None:
-    """Pre-train what is missing, several models side by side; return when all are there.
+def pretrain_models(
+    request: TrajectoryRequest,
+    recipe: PretrainJob,
+    cells: list[CellRequest],
+    runtime: RuntimeRequest,
+    view: View,
+    launcher: Launcher | None = None,
+) -> list[Path]:
+    """Pre-train what is missing, several models side by side; return the folders of all pre-trainings.
 
     ``out/pretrain/<name>.json`` says what the trajectory is and which cells belong to it.
 
@@ -190,39 +175,52 @@ def pretrain_models(request: TrajectoryRequest, cells: list[CellRequest], runtim
     ledger = Ledger(out)
     ledger.check()
     _check_record(request, out)
-    waiting = [one for one in pretrainings(request, out) if not one.final.is_dir()]
+
     ledger.open()
     tasks = sorted({cell.task.name for cell in cells})
     planned = [[model.name, task] for model in made_models(request, out) for task in tasks]
     with ledger.disk():
         write_json(out / "pretrain" / f"{request.name}.json", {"trajectory": to_dict(request), "cells": planned})
-    if waiting:
-        view.event("note", text=f"pre-training {', '.join(one.label for one in waiting)}")
-    slots = runtime.slots or os.cpu_count() or 1
-    flying: list[tuple[Pretraining, subprocess.Popen[bytes]]] = []
-    noted = time.monotonic()
-    try:
-        while waiting or flying:
-            while waiting and len(flying) < slots:
-                one = waiting.pop(0)
-                flying.append((one, _start(one, runtime.device)))
-            time.sleep(0.2)
-            for one, process in flying:
-                if process.poll() is not None and process.returncode != 0:
-                    raise _error(one, process.returncode)
-                if process.poll() == 0:
-                    view.event("note", text=f"{one.label}: pre-trained, {one.steps:,} updates{_last(one)}")
-            flying = [(one, process) for one, process in flying if process.poll() is None]
-            if flying and time.monotonic() - noted > NOTE_EVERY:
-                noted = time.monotonic()
-                view.event("note", text="; ".join(f"{one.label}{_last(one)}" for one, _ in flying))
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; pre-training goes on from its last state") from None
-    finally:
-        for _, process in flying:
-            process.terminate()
-        for _, process in flying:
-            process.wait()
+
+    jobs = pretrainings(request, recipe, out)
+    missing = [job for job in jobs if not (Path(job.out) / "final").is_dir()]
+    if missing:
+        labels = [Path(job.out).name for job in missing]
+        view.note(f"pre-training {', '.join(labels)}")
+        progress = Progress(labels, view)
+        slots = dataclasses.replace(runtime, slots=runtime.slots or os.cpu_count() or 1, threads=1)
+        with Session(slots, view, launcher, kept=KEPT) as session:
+            names = [f"pre-training of {label}" for label in labels]
+            pretrain_all(session, missing, names=names, report=progress.report, done=progress.done)
+    return [Path(job.out) for job in jobs]
+
+
+class Progress:
+    """Turns the progress of several pre-trainings into a line now and then."""
+
+    def __init__(self, labels: list[str], view: View) -> None:
+        self.labels, self.view = labels, view
+        self.last: dict[int, PretrainProgress] = {}  # of those under way, by number
+        self.noted = time.monotonic()
+
+    def report(self, number: int, progress: PretrainProgress) -> None:
+        """A pre-training has taken steps."""
+        self.last[number] = progress
+        if time.monotonic() - self.noted > NOTE_EVERY:
+            self.noted = time.monotonic()
+            self.view.note("; ".join(f"{self.labels[one]}{self.words(one)}" for one in sorted(self.last)))
+
+    def done(self, number: int, summary: PretrainSummary) -> None:
+        """A pre-training has ended."""
+        self.view.note(f"{self.labels[number]}: pre-trained, {summary.steps:,} updates{self.words(number)}")
+        self.last.pop(number, None)
+
+    def words(self, number: int) -> str:
+        """Return where a pre-training is: its step and the loss there."""
+        if number not in self.last:
+            return ""
+        last = self.last[number]
+        return f" at {last.step:,} of {last.steps:,}, masked-word loss {last.masked_loss:.2f}"
 
 
 def _check_record(request: TrajectoryRequest, out: Path) -> None:
@@ -243,35 +241,3 @@ def _check_record(request: TrajectoryRequest, out: Path) -> None:
             "one trajectory of a name in one out",
             "Choose another out, or give the settings it was made with.",
         )
-
-
-def _start(one: Pretraining, device: str) -> subprocess.Popen[bytes]:
-    words = {"out": one.folder, **one.settings, "threads": 1, "device": device}
-    command = [sys.executable, "-c", CHILD, "pretrain", *(f"{key}={value}" for key, value in words.items())]
-    one.folder.parent.mkdir(parents=True, exist_ok=True)
-    with _log(one).open("ab") as log:
-        environment = os.environ | {"INTDIM_DEBUG": "0"}
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-
-
-def _log(one: Pretraining) -> Path:
-    return one.folder.with_name(f"{one.folder.name}.log")
-
-
-def _last(one: Pretraining) -> str:
-    """Return where a pre-training is, in words: its step and the loss there."""
-    try:
-        line = json.loads((one.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-        return f" at {line['step']:,} of {one.steps:,}, masked-word loss {line['masked_loss']:.2f}"
-    except (OSError, ValueError, KeyError, IndexError):
-        return ""
-
-
-def _error(one: Pretraining, status: int) -> Exception:
-    """Turn the end of a pre-training that failed into the error it was."""
-    said = _log(one).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-    if status == UserError.exit_status:
-        parts = [*said, "", "", ""][:3]
-        return UserError(f"pre-training of {one.label}: {parts[0]}", parts[1], parts[2])
-    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-    return RunFailed(f"the pre-training of {one.label} {how}: {' '.join(said[-1:])[:200]}. Kept: {_log(one)}")

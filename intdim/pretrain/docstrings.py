@@ -6,7 +6,8 @@ once and kept in the cache, and its fingerprint is part of every record made wit
 
 Modules are divided by a hash of their name: half of them for pre-training, half for the built-in tasks (three quarters
 of those for training, one quarter for evaluation), so that near-duplicates do not straddle the division and the
-built-in model has never seen a task's text.
+built-in model has never seen a task's text. The rows of the tasks are files (``intdim/assets/tasks``); what stands in
+them is never pre-trained on, whatever versions are installed (``held_out``).
 """
 
 from __future__ import annotations
@@ -122,6 +123,23 @@ def extract() -> Iterator[Docstring]:
                     yield one
 
 
+def signature_words(signature: str) -> str:
+    """Return a signature as words: ``read_csv(file_path, nRows: int = 3)`` gives ``read csv ( file path, n Rows )``."""
+    name, bracket, rest = signature.partition("(")
+    if not bracket:
+        return _split(name)
+    try:
+        made = ast.parse(f"def made({rest}: ...").body[0]
+        assert isinstance(made, ast.FunctionDef)
+        given = made.args
+        starred = [one for one in (given.vararg, given.kwarg) if one]
+        names = [one.arg for one in [*given.posonlyargs, *given.args, *given.kwonlyargs, *starred]]
+    except SyntaxError:  # written by hand, as in ``empty(*size, out=None) or (a | b)``
+        names = [part.partition("=")[0].strip(" *") for part in rest.partition(")")[0].split(",")]
+    kept = ", ".join(_split(one) for one in names if one.isidentifier() and one not in ("self", "cls"))
+    return f"{_split(name)} ( {kept} )"
+
+
 def package_folder(package: str) -> Path:
     """Return the folder with a package's installed sources."""
     if package == "stdlib":
@@ -181,3 +199,7 @@ def _signature(node: Node) -> str:
         made = [child for child in node.body if isinstance(child, ast.FunctionDef) and child.name == "__init__"]
         return f"{node.name}({ast.unparse(made[0].args)})" if made else node.name
     return f"{node.name}({ast.unparse(node.args)})"
+
+
+def _split(name: str) -> str:
+    return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("_", " ")).split())

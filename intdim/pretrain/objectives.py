@@ -1,13 +1,13 @@
-"""Masked language models to pre-train: BERT with its two heads, or any architecture that transformers has a masked-LM
-head for, drawn from a configuration or loaded to go on from; their losses; their checkpoints as folders."""
+"""Masked language models to pre-train, and their losses.
+
+BERT with its two heads, or any architecture that transformers has a masked-LM head for: drawn from a configuration, or
+loaded so that its training goes on.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForMaskedLM, BertConfig, BertForPreTraining, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from intdim import durable
 from intdim.errors import UserError, suggest
 from intdim.fingerprint import fingerprint_folder
 from intdim.models.files import first_line, load_config, quiet
 from intdim.models.locate import FOLDER_FILES
+from intdim.request import Start
 
 # The modules that lead from the last hidden states to scores, each place by itself, so that only the hidden places need
 # be scored; an architecture that is not here scores them all.
@@ -45,28 +45,21 @@ SHAPES = {  # names of ours and what configurations call them
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 
 
-@dataclass(frozen=True)
-class Start:
-    """Where a masked LM other than BERT's recipe begins: exactly one of these is given.
+def identity(start: Start) -> dict[str, Any]:
+    """Return what of ``start`` decides the numbers, by content.
 
-    ``kind`` is a model type of transformers, whose shapes are those of the command; ``config`` a config.json or a
-    folder with one, which decides the shapes; ``folder`` a folder with weights and tokenizer, to go on from.
+    Raises:
+        UserError: its configuration cannot be read.
     """
+    if start.folder:
+        return {"folder": fingerprint_folder(Path(start.folder).expanduser(), FOLDER_FILES)}
+    if start.kind:
+        return {"kind": start.kind}
 
-    kind: str = ""
-    config: str = ""
-    folder: str = ""
-
-    def identity(self) -> dict[str, Any]:
-        """What decides the numbers, by content."""
-        if self.folder:
-            return {"folder": fingerprint_folder(Path(self.folder).expanduser(), FOLDER_FILES)}
-        if self.kind:
-            return {"kind": self.kind}
-        _read(self.config)  # says what is wrong with it
-        place = Path(self.config).expanduser()
-        said = json.loads((place / "config.json" if place.is_dir() else place).read_text(encoding="utf-8"))
-        return {"config": {key: value for key, value in said.items() if key != "transformers_version"}}
+    _read(start.config)  # says what is wrong with it
+    place = Path(start.config).expanduser()
+    said = json.loads((place / "config.json" if place.is_dir() else place).read_text(encoding="utf-8"))
+    return {"config": {key: value for key, value in said.items() if key != "transformers_version"}}
 
 
 def make_bert(shapes: Mapping[str, int], vocabulary: int, pad: int) -> BertForPreTraining:
@@ -137,46 +130,6 @@ def losses(model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     else:
         scores = module(**read).logits[hidden_places]
     return {"masked_loss": nn.functional.cross_entropy(scores.float(), batch["tokens"])}
-
-
-def saved_part(model: nn.Module) -> Any:
-    """Return what a checkpoint holds: of BERT's recipe the body with its pooler, of others all with the head."""
-    return model.bert if isinstance(model, BertForPreTraining) else model
-
-
-def stored_weights(model: nn.Module, dtype: torch.dtype, embedding_scale: float) -> dict[str, Tensor]:
-    """Return weights as a checkpoint holds them: in ``dtype``; of a BERT body the embeddings ``embedding_scale`` times.
-
-    The sum of word, position and segment embeddings goes straight into a LayerNorm, which undoes the factor: the
-    function is the same. What changes is fine-tuning. A step of a given length moves every weight alike, so it moves
-    embeddings less for their size when they are larger. Tied weights stay one tensor.
-    """
-    made: dict[int, Tensor] = {}
-    stored = {}
-    for name, value in model.state_dict().items():
-        scale = embedding_scale if name.endswith("_embeddings.weight") else 1.0
-        if value.data_ptr() not in made or not value.numel():
-            kind = dtype if value.is_floating_point() else value.dtype
-            made[value.data_ptr()] = (value.detach() * scale).to("cpu", kind)
-        stored[name] = made[value.data_ptr()]
-    return stored
-
-
-def save_folder(part: Any, tokenizer_folder: Path, folder: Path, stored: dict[str, Tensor]) -> None:
-    """Write a model (with the weights ``stored``) and its tokenizer as a folder that is either whole or absent."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with quiet():
-        part.save_pretrained(partial, state_dict=stored)
-    for file in sorted(tokenizer_folder.iterdir()):
-        if file.is_file():
-            shutil.copyfile(file, partial / file.name)
-    config = json.loads((partial / "config.json").read_text(encoding="utf-8"))
-    durable.write_json(partial / "config.json", config | {"dtype": "float32"})  # what it is to be loaded as
-    for file in partial.iterdir():
-        file.chmod(0o644)  # safetensors writes files that only their owner can read
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
 
 
 def _drawn(start: Start, shapes: Mapping[str, int], tokenizer: PreTrainedTokenizerBase) -> nn.Module:

@@ -15,7 +15,8 @@ from transformers import PreTrainedTokenizerBase
 
 from intdim.errors import UserError
 from intdim.pretrain.texts import Corpus
-from intdim.pretrain.windows import hide, token_ids
+from intdim.pretrain.tokenizer import token_ids
+from intdim.pretrain.windows import hide
 
 
 class Packed:
@@ -70,7 +71,7 @@ class Packed:
             rows = order[place * self.size : (place + 1) * self.size]
             yield self.batch(rows, np.random.default_rng([self.seed, 1, step]))
 
-    def batch(self, rows: np.ndarray, chooser: np.random.Generator) -> dict[str, np.ndarray]:
+    def batch(self, rows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Make masked windows, N of them, L tokens the longest: ``input_ids``, ``attention_mask`` (N, L), and what
         ``hide`` returns."""
         longest = max(len(self.pieces[row]) for row in rows)
@@ -82,7 +83,7 @@ class Packed:
             ids[place, : len(piece)] = piece
             attention[place, : len(piece)] = 1
             plain[place, 1 : len(piece) - 1] = piece[1:-1] != last
-        hidden = hide(ids, plain, self.fraction, self.mask, self.others, chooser)
+        hidden = hide(ids, plain, self.fraction, self.mask, self.others, rng)
         return {"input_ids": ids, "attention_mask": attention, **hidden}
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from intdim.errors import UserError, suggest
 from intdim.pretrain import docstrings as builtin
+from intdim.pretrain import held_out
 from intdim.spec import digest
-from intdim.tasks.docstrings import signature_words
 from intdim.tasks.files import read_file
 
 PLAIN, TABLES = (".txt", ".text", ".md"), (".jsonl", ".csv", ".tsv", ".parquet")
@@ -41,9 +41,11 @@ class Corpus:
 
 
 def docstring_corpus() -> Corpus:
-    """Return the pre-training half of the built-in corpus: the signature as words, then the docstring."""
-    chosen = [one for one in builtin.docstrings() if builtin.part_of(one.module) == "pretrain"]
-    titles = [signature_words(one.signature) for one in chosen]
+    """Return the pre-training half of the built-in corpus, without what a built-in task shows: the signature as words,
+    then the docstring."""
+    half = [one for one in builtin.docstrings() if builtin.part_of(one.module) == "pretrain"]
+    chosen = [one for one in half if not held_out.in_a_task(one.text)]
+    titles = [builtin.signature_words(one.signature) for one in chosen]
     return Corpus("docstrings", titles, [one.text for one in chosen], [one.package for one in chosen])
 
 

@@ -1,4 +1,4 @@
-"""A corpus's vocabulary, and masked pairs of segments cut from it.
+"""Masked pairs of segments cut from a corpus, for BERT's recipe.
 
 Texts are cut into windows of tokens; a window becomes BERT's pair of segments (Devlin et al. 2019): the window cut in
 two, or its second half replaced by another text half of the time. A first window with a title is often cut behind the
@@ -7,64 +7,21 @@ title, so that the model meets the question "does this text belong to this title
 
 from __future__ import annotations
 
-import string
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import BertWordPieceTokenizer
-from transformers import BertTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from intdim.errors import UserError
-from intdim.pretrain.texts import Corpus as Corpus
-from intdim.pretrain.texts import docstring_corpus as docstring_corpus
-from intdim.pretrain.texts import read_corpus as read_corpus
+from intdim.pretrain.texts import Corpus
+from intdim.pretrain.tokenizer import SPECIALS, token_ids
 
-SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-RAREST = 20  # occurrences: a character below that is [UNK]
 SHORTEST = 8  # tokens: a shorter remainder of a text is left out
 TITLE_SHARE = 0.6  # of the first windows with a title are cut behind it
 BEGINNING = (8, 32)  # tokens of the text that stand beside a title: about a summary
 
 Segments = tuple[np.ndarray, np.ndarray, int]
-
-
-def train_tokenizer(
-    corpus: Corpus, vocab_size: int, folder: Path, max_positions: int, segments: bool = True
-) -> PreTrainedTokenizerBase:
-    """Learn a lower-cased WordPiece vocabulary, save it as a Hugging Face tokenizer in ``folder`` and return it.
-
-    Without ``segments`` it does not tell a model which segment a token belongs to.
-
-    The same corpus gives the same vocabulary: the learner numbers its first pieces in the order of a hash table that
-    differs from process to process, and ties between merges are broken by those numbers. So every piece of one
-    character is given to it in a fixed order, as a "special" token of a tokenizer that is thrown away.
-    """
-    learner = BertWordPieceTokenizer(lowercase=True)
-    texts = [f"{title}\n{text}" for title, text in zip(corpus.titles, corpus.texts, strict=True)]
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(learner.normalize(text))
-    letters = sorted(letter for letter, count in counts.items() if count >= RAREST and not letter.isspace())
-    inner = [f"##{letter}" for letter in letters if letter not in string.punctuation]
-    learner.train_from_iterator(
-        texts,
-        vocab_size=vocab_size,
-        min_frequency=2,
-        limit_alphabet=len(letters),
-        initial_alphabet=letters,
-        special_tokens=[*SPECIALS, *inner],
-        show_progress=False,
-    )
-    made = BertWordPieceTokenizer(learner.get_vocab(with_added_tokens=True), lowercase=True)
-    inputs: dict[str, Any] = {} if segments else {"model_input_names": ["input_ids", "attention_mask"]}
-    tokenizer = BertTokenizer(
-        tokenizer_object=made._tokenizer, do_lower_case=True, model_max_length=max_positions, **inputs
-    )
-    tokenizer.save_pretrained(folder)
-    return tokenizer
 
 
 class Windows:
@@ -126,21 +83,21 @@ class Windows:
 
     def _order(self, epoch: int, count: int) -> list[np.ndarray]:
         """Shuffle the windows and group those of similar length: pools of 50 batches are sorted, batches shuffled."""
-        chooser = np.random.default_rng([self.seed, 0, epoch])
-        shuffled = chooser.permutation(len(self.pieces))[:count]
+        rng = np.random.default_rng([self.seed, 0, epoch])
+        shuffled = rng.permutation(len(self.pieces))[:count]
         pools = [shuffled[at : at + 50 * self.size] for at in range(0, count, 50 * self.size)]
         ordered = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
         batches = ordered.reshape(-1, self.size)
-        return list(batches[chooser.permutation(len(batches))])
+        return list(batches[rng.permutation(len(batches))])
 
-    def batch(self, rows: np.ndarray, chooser: np.random.Generator) -> dict[str, np.ndarray]:
+    def batch(self, rows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Make masked pairs of N windows, L tokens the longest.
 
         Returns ``input_ids``, ``token_type_ids``, ``attention_mask`` (N, L); ``rows``, ``columns``, ``tokens`` (K,):
         the K >= 1 places to predict and what stood there; ``other`` (N,): 1 where the second segment was replaced.
         Of the places 80 % become [MASK], 10 % a random token, 10 % stay.
         """
-        pairs = [self.pair(int(row), chooser) for row in rows]
+        pairs = [self.pair(int(row), rng) for row in rows]
         longest = max(len(first) + len(second) + 3 for first, second, _ in pairs)
         ids = np.full((len(rows), longest), self.pad, dtype=np.int64)
         types, attention = np.zeros_like(ids), np.zeros_like(ids)
@@ -152,7 +109,7 @@ class Windows:
             attention[row, :end] = 1
             plain[row, 1 : middle - 1] = True
             plain[row, middle : end - 1] = True
-        hidden = hide(ids, plain, self.fraction, self.mask, range(len(SPECIALS), self.vocabulary), chooser)
+        hidden = hide(ids, plain, self.fraction, self.mask, range(len(SPECIALS), self.vocabulary), rng)
         return {
             "input_ids": ids,
             "token_type_ids": types,
@@ -161,28 +118,28 @@ class Windows:
             "other": np.asarray([other for _, _, other in pairs], dtype=np.int64),
         }
 
-    def pair(self, row: int, chooser: np.random.Generator) -> Segments:
+    def pair(self, row: int, rng: np.random.Generator) -> Segments:
         """Return two segments of a window and 0, or a segment, one from elsewhere in the same source, and 1."""
-        head, other = int(self.heads[row]), int(chooser.random() < 0.5)
-        if head and chooser.random() < TITLE_SHARE:
+        head, other = int(self.heads[row]), int(rng.random() < 0.5)
+        if head and rng.random() < TITLE_SHARE:
             title, text = self.pieces[row][:head], self.pieces[row][head:]
-            most = int(chooser.integers(*BEGINNING))
+            most = int(rng.integers(*BEGINNING))
             if other:
-                mate = self._any(self.titled[self.source[row]], chooser)
+                mate = self._one_of(self.titled[self.source[row]], rng)
                 text = self.pieces[mate][int(self.heads[mate]) :][: self.window - 3 - head]
-            return (text[:most], title, other) if chooser.random() < 0.5 else (title, text[:most], other)
+            return (text[:most], title, other) if rng.random() < 0.5 else (title, text[:most], other)
         piece = self.pieces[row]
-        cut = int(chooser.integers(3, len(piece) - 3))
+        cut = int(rng.integers(3, len(piece) - 3))
         if not other:
             return piece[:cut], piece[cut:], 0
-        strange = self.pieces[self._any(self.mates[self.source[row]], chooser)]
-        begin = int(chooser.integers(0, max(1, len(strange) // 2)))
+        strange = self.pieces[self._one_of(self.mates[self.source[row]], rng)]
+        begin = int(rng.integers(0, max(1, len(strange) // 2)))
         room = min(self.window - 3 - cut, len(piece) - cut + 4)
         return piece[:cut], strange[begin : begin + room], 1
 
     @staticmethod
-    def _any(rows: np.ndarray, chooser: np.random.Generator) -> int:
-        return int(rows[int(chooser.integers(len(rows)))])
+    def _one_of(rows: np.ndarray, rng: np.random.Generator) -> int:
+        return int(rows[int(rng.integers(len(rows)))])
 
 
 def hide(
@@ -191,26 +148,20 @@ def hide(
     fraction: float,
     mask: int,
     others: Sequence[int] | np.ndarray,
-    chooser: np.random.Generator,
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Hide some of the tokens in ``ids`` (N, L), in place; return ``rows``, ``columns``, ``tokens`` (K,): the K >= 1
     places to predict and what stood there. Only places where ``plain`` is true are chosen, ``fraction`` of them; 80 %
     become ``mask``, 10 % one of ``others``, 10 % stay (Devlin et al. 2019)."""
-    chosen = (chooser.random(ids.shape) < fraction) & plain
+    chosen = (rng.random(ids.shape) < fraction) & plain
     if not chosen.any():  # a mean over no places would be NaN and destroy the weights
         chosen[tuple(np.argwhere(plain)[0])] = True
     places, tokens = np.argwhere(chosen), ids[chosen]
-    how = chooser.random(len(tokens))
-    strange = np.asarray(others)[chooser.integers(len(others), size=len(tokens))]
+    how = rng.random(len(tokens))
+    strange = np.asarray(others)[rng.integers(len(others), size=len(tokens))]
     ids[chosen] = np.where(how < 0.8, mask, np.where(how < 0.9, strange, tokens))
     return {
         "rows": np.ascontiguousarray(places[:, 0]),
         "columns": np.ascontiguousarray(places[:, 1]),
         "tokens": tokens,
     }
-
-
-def token_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    """Return the tokens of each text, without special ones."""
-    made: Any = tokenizer(texts, add_special_tokens=False, truncation=False, verbose=False)
-    return made["input_ids"]

@@ -1,0 +1,95 @@
+"""What ``out`` holds of a pre-training: is it this one, another, or none?"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from intdim import durable
+from intdim.errors import UserError
+from intdim.pretrain.objectives import identity
+from intdim.pretrain.texts import Corpus
+from intdim.request import PretrainConfig, Start
+
+FILE = "pretrain.json"
+HOW = ("device", "threads")  # of the configuration: how it runs, not what it is
+OURS = ("tokenizer", "final", "metrics.jsonl", "state.safetensors")  # and step-*
+
+
+def make_record(corpus: Corpus, config: PretrainConfig, start: Start | None) -> dict[str, Any]:
+    """Return the content of pretrain.json: the configuration and, by content, the corpus and the start.
+
+    Raises:
+        UserError: the configuration of ``start`` cannot be read.
+    """
+    record = {"config": dataclasses.asdict(config), "corpus": corpus.name, "fingerprint": corpus.fingerprint}
+    return record | ({"start": identity(start)} if start else {})
+
+
+def write_record(out: Path, record: dict[str, Any]) -> None:
+    """Write pretrain.json.
+
+    Raises:
+        UserError: ``out`` cannot be written.
+    """
+    try:
+        durable.write_json(out / FILE, record)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise _unwritable(out, error) from None
+
+
+def resumes(out: Path, record: dict[str, Any]) -> bool:
+    """Return whether ``out`` holds this pre-training already.
+
+    Raises:
+        UserError: it holds something else, or cannot be read.
+    """
+    try:
+        known = durable.read_json(out / FILE)
+        there = [name for name in OURS if (out / name).exists()] + [entry.name for entry in out.glob("step-*")]
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    except ValueError:
+        known, there = {}, []
+
+    if known is None and there:
+        raise UserError(
+            f"{out} holds {', '.join(there[:3])}, but no pre-training that could be resumed",
+            "a new or empty folder, or one of an earlier `intdim pretrain`",
+            "Choose another out.",
+        )
+    if known is None:
+        return False
+
+    known = known if isinstance(known, dict) else {}
+    values = known.get("config")
+    values = values if isinstance(values, dict) else {}
+    known = known | {"config": values | {name: record["config"][name] for name in HOW}}
+    if known != record:
+        differs = [name for name, value in record["config"].items() if known["config"].get(name) != value]
+        differs += [name for name in ("corpus", "fingerprint", "start") if known.get(name) != record.get(name)]
+        raise UserError(
+            f"{out} holds another pre-training ({', '.join(differs[:4]) or 'its record is damaged'} differ)",
+            "the same configuration and corpus",
+            "Choose another out.",
+        )
+    return True
+
+
+def keep_metrics(file: Path, step: int) -> None:
+    """Drop the lines of a metrics.jsonl after ``step`` (and a torn one): those steps are taken again."""
+    if not file.exists():
+        return
+    lines = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            if json.loads(line)["step"] <= step:
+                lines.append(line + "\n")
+    durable.write_text(file, "".join(lines))
+
+
+def _unwritable(out: Path, error: OSError) -> UserError:
+    return UserError(f"{out} cannot be written: {error.strerror}", "a writable folder", "Choose another out.")
