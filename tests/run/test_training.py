@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 import torch
@@ -13,8 +12,7 @@ import torch
 from intdim.models.load import Head, load_model
 from intdim.run.build import Built
 from intdim.run.checkpoint import load_tensors
-from intdim.run.optimiser import rate_factor
-from intdim.run.schedule import evaluation_steps, learning_rate, micro_batches, total_steps
+from intdim.run.schedule import micro_batches
 from intdim.run.trainable import FullTrainable, SubspaceTrainable
 from intdim.run.training import Run, train
 from intdim.spec import ModelSpec, RunSpec, SubspaceSpec, TaskSpec, TrainSpec
@@ -207,37 +205,3 @@ def test_accumulation_gives_the_same_run(checkpoint, data, tmp_path):
 def test_bf16_autocast_runs(checkpoint, data, tmp_path):
     outcome = train(make(checkpoint, data, tmp_path, spec_of(train_spec=replace(TRAIN, precision="bf16", max_steps=4))))
     assert outcome.reason == ""
-
-
-def test_excluded_weights_stay_frozen_in_full_fine_tuning(checkpoint, data, tmp_path):
-    run = make(
-        checkpoint, data, tmp_path, replace(KINDS["full"], subspace=replace(FULL, exclude=("bert.embeddings.*",)))
-    )
-    before = run.model.bert.embeddings.word_embeddings.weight.clone()
-    train(run)
-    assert torch.equal(run.model.bert.embeddings.word_embeddings.weight, before)
-
-
-def test_weight_decay_is_for_matrices_of_full_fine_tuning_alone(checkpoint, data, tmp_path):
-    inside, full = (make(checkpoint, data, tmp_path / kind, KINDS[kind]) for kind in ("said", "full"))
-    assert {group["weight_decay"] for group in inside.optimiser.inner.param_groups} == {0.0}
-    decayed = [group for group in full.optimiser.inner.param_groups if group["weight_decay"]]
-    assert all(weight.ndim > 1 for group in decayed for weight in group["params"])
-
-
-def test_schedule():
-    factors = [rate_factor(step, 20, 0.2) for step in range(20)]
-    assert factors[:4] == [0.25, 0.5, 0.75, 1.0]
-    assert all(a > b > 0 for a, b in pairwise(factors[4:]))
-    assert rate_factor(0, 5, 0.0) == 1.0
-    assert learning_rate(spec_of(d=100, length=5.0), 100) == 0.5
-    assert learning_rate(KINDS["full"], 10**6) == 1e-2
-
-
-def test_steps_and_evaluations():
-    assert total_steps(replace(TRAIN, epochs=2.5), 64) == (20, 8)
-    assert total_steps(replace(TRAIN, max_steps=5), 64) == (5, 8)
-    assert total_steps(replace(TRAIN, accumulation=3), 65) == (9, 3)
-    assert evaluation_steps(TRAIN, 64) == [8, 16, 24]
-    assert evaluation_steps(replace(TRAIN, epochs=1, evaluations=4), 64) == [2, 4, 6, 8]
-    assert evaluation_steps(replace(TRAIN, max_steps=11), 64) == [8, 11]
