@@ -1,0 +1,83 @@
+"""Specs: complete, typed, named by what they hold; read back only if every field is there and of its type."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import dataclass, replace
+
+import pytest
+
+from intdim import spec as room
+from intdim.spec import RunSpec, derive_seed, digest, from_dict, to_dict
+from tests.measurement.simulated import sweep_spec
+from tests.run.test_training import FULL, spec_of
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Every kind of field that a record may have."""
+
+    rows: list[float]
+    table: dict[str, dict[str, float | None]]
+    maybe: int | None
+    words: tuple[str, ...]
+    value: room.Scalar
+
+
+@pytest.mark.parametrize("spec", [spec_of(), spec_of(FULL, d=0, length=0.0, rate=0.1), sweep_spec()])
+def test_a_spec_survives_json(spec):
+    assert from_dict(type(spec), json.loads(json.dumps(to_dict(spec)))) == spec
+
+
+def test_a_whole_number_and_its_float_are_one_identity():
+    assert spec_of(length=2.0).run_id == spec_of(length=2).run_id
+    assert replace(spec_of(), stop_at=1).run_id == replace(spec_of(), stop_at=1.0).run_id
+
+
+def test_everything_that_decides_a_number_changes_the_name():
+    base = spec_of()
+    others = [
+        replace(base, seed=base.seed + 1),
+        replace(base, d=base.d + 1),
+        replace(base, stop_at=0.5),
+        replace(base, task=replace(base.task, metric="f1")),
+        replace(base, task=replace(base.task, objective="regression")),
+        replace(base, stream_version=base.stream_version + 1),
+    ]
+    assert len({base.run_id, *(other.run_id for other in others)}) == 7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"d": 1.5}, {"d": True}, {"seed": "3"}, {"stop_at": "high"}, {"more": 1}, {"model": []}, {"train": None}],
+)
+def test_another_shape_is_refused(change):
+    with pytest.raises(ValueError, match="RunSpec"):
+        from_dict(RunSpec, to_dict(spec_of()) | change)
+    with pytest.raises(ValueError, match="RunSpec"):
+        from_dict(RunSpec, {key: value for key, value in to_dict(spec_of()).items() if key != "seed"})
+
+
+def test_nested_values_keep_their_types():
+    good = {"rows": [1, 2.5], "table": {"8": {"3": None, "1": 1}}, "maybe": None, "words": ["a"], "value": False}
+    made = from_dict(Nested, good)
+    assert made == Nested([1.0, 2.5], {"8": {"3": None, "1": 1.0}}, None, ("a",), False)
+    assert made.value is False
+    for wrong in ({"rows": "12"}, {"rows": ["a"]}, {"table": []}, {"table": {"8": 1}}, {"maybe": 1.5}, {"words": "a"}):
+        with pytest.raises(ValueError, match="Nested"):
+            from_dict(Nested, good | wrong)
+
+
+def test_digests_and_seeds_are_stored_here_because_results_are_named_by_them():
+    assert digest({"b": 1, "a": [1.5, "x"]}) == "27edd5497e48a293"
+    assert derive_seed(0, "full", 1) == 1758433489
+    assert 0 <= derive_seed(1) < 2**31
+    assert derive_seed(1) != derive_seed("1")
+
+
+@pytest.mark.parametrize("table", [room.PROJECTIONS, room.OBJECTIVES])
+def test_the_tables_of_names_lead_to_classes_of_that_name(table):
+    for name, place in table.items():
+        module, _, kind = place.partition(":")
+        assert getattr(importlib.import_module(module), kind).name == name
