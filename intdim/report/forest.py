@@ -235,10 +235,11 @@ def _labels(records: list[SweepRecord]) -> tuple[list[str], str]:
         said = {record.verdict.groups for record in records if record.verdict.method == "said"}
         differ = [fact for fact in differ if fact != "groups" or len(said) > 1]
 
-    labels = [" · ".join(_word(fact, values[fact][i]) for fact in differ) for i in range(len(records))]
-    for i, record in enumerate(records):
-        if labels.count(labels[i]) > 1 or not labels[i]:
-            labels[i] = f"{labels[i]} {record.sweep_id[:8]}".strip()
+    words = [" · ".join(_word(fact, values[fact][i]) for fact in differ) for i in range(len(records))]
+    labels = [
+        f"{word} {record.sweep_id[:8]}".strip() if words.count(word) > 1 or not word else word
+        for word, record in zip(words, records, strict=True)
+    ]
 
     common = " · ".join(_word(fact, values[fact][0]) for fact in same if values[fact][0] != "none")
     return labels, common

@@ -1,4 +1,4 @@
-"""Made-up but realistic results folders: sigmoid curves with seed noise, written by the ledger as a sweep writes them."""
+"""Made-up but realistic results folders: sigmoid curves with seed noise, written by the ledger."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import Ledger
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, StepLengthEvidence, Verdict
+from intdim.report.records import SweepRecord, read_sweep
 from intdim.spec import ModelSpec, RunSpec, SearchSpec, SubspaceSpec, SweepSpec, TaskSpec, TrainSpec, digest
 
 STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "budget_spent")
 D = 2_345_678
+UPDATES = (0, 100, 400, 800)  # of the checkpoints in a trajectory
 MODEL = ModelSpec("tiny", "builtin", "tiny", "", "0" * 16, False, 0, {}, False, False)
 TASK = TaskSpec("docstrings-package", "builtin", "docstrings-package", 1, "0" * 16, ("text",), "label", ("a", "b"),
                 "classification", "accuracy", 64, "train", "validation", 0, 0, "half")  # fmt: skip
@@ -195,6 +197,30 @@ def result(run_id: str, score: float | None, **more: Any) -> RunResult:
         peak_memory_bytes=412_000_000,
     )
     return replace(made, **more)
+
+
+def grid(out: Path) -> list[str]:
+    """Two sweeps that differ in the method."""
+    return [sweep(out, method=method, projection="one_hot", seed=i) for i, method in enumerate(("did", "said"))]
+
+
+def record(out: Path, **case: Any) -> SweepRecord:
+    """One sweep, written and read again."""
+    made = read_sweep(out, sweep(out, **case))
+    assert made is not None
+    return made
+
+
+def trajectory(out: Path, d90: tuple[float | str, ...] = (4000, 1500, 700, 300), task: str = "kind") -> None:
+    """Sweeps along mini-m and at the end of mini-s and mini-l; a word in place of a number is a status."""
+    rows = [(f"mini-m@{updates}", 500_000, value) for updates, value in zip(UPDATES, d90, strict=True)]
+    rows += [("mini-s@800", 200_000, 600), ("mini-l@800", 1_000_000, 150)]
+    for number, (model, size, value) in enumerate(rows):
+        status = value if isinstance(value, str) else "found"
+        facts: dict[str, Any] = {"status": status, "D": size, "seed": number, "baseline": 0.7 + 0.02 * number}
+        if not isinstance(value, str):
+            facts |= {"d90": float(value), "d90_low": value / 1.2, "d90_high": value * 1.2}
+        sweep(out, model=model, task=task, ds=(64, 512, 4096), failed=0, collapsed=0, **facts)
 
 
 def write(path: Path, value: object) -> None:

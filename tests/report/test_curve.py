@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from intdim.ledger.verdict import Point
+from intdim.report.curve import curve_marks
+from intdim.report.figures import draw_curve
+from intdim.report.records import RunRow
+
+from . import fake
+
+
+def test_every_run_is_a_mark_and_lost_runs_are_crosses(out: Path) -> None:
+    record = fake.record(out, failed=1, collapsed=1)
+    everything = curve_marks(record)
+    marks = [mark for mark in everything if mark.element in ("run", "failed_run", "collapsed_run")]
+    assert sorted(str(mark.run_id) for mark in marks) == sorted(record.verdict.run_ids)
+    failed = [mark for mark in everything if mark.element == "failed_run"]
+    assert [mark.value for mark in failed] == [record.verdict.chance]
+    assert [mark.d for mark in everything if mark.element == "collapsed_run"] == [16384]
+    axes = draw_curve(record.verdict, everything).axes[0]
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert sum(len(line.get_xdata()) for line in crosses) == 2  # type: ignore[arg-type]
+    dots = next(line for line in axes.lines if line.get_marker() == "o")
+    assert len(dots.get_xdata()) == len(marks) - 2  # type: ignore[arg-type]
+
+
+def test_runs_at_chance_have_not_collapsed_where_nothing_is_learnt(out: Path) -> None:
+    record = fake.record(out, status="above_range", middle=1e9, failed=0, collapsed=0)
+    assert not [mark for mark in curve_marks(record) if mark.element == "collapsed_run"]
+
+
+def test_an_answer_that_is_not_found_has_no_line(out: Path) -> None:
+    record = fake.record(out, status="budget_spent", d90=777.0)
+    spent = [mark for mark in curve_marks(record) if mark.element == "d90"]
+    assert spent[0].d is None
+    assert spent[0].low is not None
+    censored = fake.record(out, status="above_range")
+    assert not [mark for mark in curve_marks(censored) if mark.element == "d90"]
+
+
+def test_a_run_that_ended_at_the_bar_is_drawn_as_a_lower_bound(out: Path) -> None:
+    sweep = fake.record(out, status="budget_spent")
+    results = [
+        fake.result("a", 0.7, d=10),
+        fake.result("b", 0.82, d=100, stopped="crossed"),
+        fake.result("c", 0.8, d=100, seed=1, stopped="converged"),
+    ]
+    verdict = replace(sweep.verdict, chance=0.5, chance_se=0.0, baseline_mean=0.9, curve=None, d90_low=None)
+    points = [Point(10, 0.7, None, 1, "3", "a"), Point(100, 0.81, None, 2, "3", "b c")]
+    runs = [RunRow(result, "tiny", "kind", "global", "layer") for result in results]
+    record = replace(sweep, verdict=verdict, points=points, runs=runs, baseline_runs=[])
+    marks = [(mark.element, mark.d) for mark in curve_marks(record) if mark.d]
+    assert marks == [("run", 10), ("stopped_run", 100), ("run", 100), ("point_mean", 10)]

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from intdim.report.curve import curve_marks
+from intdim.report.figures import draw_curve
+from intdim.report.style import render
+
+from . import fake
+
+
+def test_same_data_same_bytes(out: Path) -> None:
+    record = fake.record(out)
+    for kind in ("png", "pdf"):
+        first, second = (render(lambda: draw_curve(record.verdict, curve_marks(record)), kind) for _ in range(2))
+        assert first == second
+    assert b"CreationDate" not in render(lambda: draw_curve(record.verdict, curve_marks(record)), "pdf")
