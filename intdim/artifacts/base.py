@@ -35,7 +35,7 @@ def find_base(header: Header, base: str | Path | None) -> Located:
     if spec.source == "builtin" and name == spec.reference:
         return locate("builtin", name)
     if "/" in name and Path(name).expanduser().is_absolute():
-        raise UserError(f"base={name} is no folder", "a folder in Hugging Face's format, or a hub id", "Check it.")
+        raise UserError(f"base={name} is not a folder", "a folder in Hugging Face's format, or a hub id", "Check it.")
 
     same = spec.source == "hub" and name == spec.reference
     return locate("hub", name, revision=spec.fingerprint if same else "main")

@@ -71,7 +71,7 @@ def export(run: FinishedRun, to: Path | None, full: bool, levels: int) -> Export
     """
     target = to or run.out / "exports" / f"{run.spec.run_id}.safetensors"
     if target.suffix != ".safetensors" or target.is_dir():
-        raise UserError(f"to={target} is no file name for an artifact", "a name that ends in .safetensors", "")
+        raise UserError(f"to={target} is not a file name for an artifact", "a name that ends in .safetensors", "")
     folder = target.with_suffix("")
     if full:
         _check_folder(folder, run.spec.run_id)

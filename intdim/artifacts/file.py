@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     """Return an artifact's (header, tensors).
 
     Raises:
-        UserError: there is no such file, or it is no artifact, damaged, changed, or of another version.
+        UserError: there is no such file, or it is not an artifact, damaged, changed, or of another version.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}", "what `intdim export` wrote", "Check the path.")
@@ -46,7 +46,7 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
 
     data = _parsed(metadata.get(HEADER, ""))
     if data is None:
-        raise UserError(f"{path} is no artifact of intdim", "what `intdim export` wrote", "")
+        raise UserError(f"{path} is not an artifact of intdim", "what `intdim export` wrote", "")
     for name, version in VERSIONS.items():
         if data.get(name) != version:
             raise UserError(

@@ -45,7 +45,7 @@ def load(
         The classifier in float32, in evaluation mode. The global random state is as it was.
 
     Raises:
-        UserError: the file is no artifact, damaged, or of another version; the base is missing or is another model,
+        UserError: the file is not an artifact, damaged, or of another version; the base is missing or is another model,
             revision or version than the one the run started from.
     """
     header, tensors = file.read(Path(path))

@@ -76,15 +76,17 @@ def find_run(name: str, out: str) -> FinishedRun:
 
 def _folder(name: str, out: Path) -> Path:
     if not name:
-        raise UserError("no run is named", "a run id, or the folder of a run", "Runs lie under out/runs.")
+        raise UserError("no run is named", "a run id, or the folder of a run", "Runs are under out/runs.")
     runs = out / "runs"
     for folder in (runs / name, Path(name).expanduser()):
         if folder.is_dir() and (folder / "spec.json").exists():
             return folder.resolve()
+
     known = sorted(entry.name for entry in runs.iterdir() if entry.is_dir()) if runs.is_dir() else []
     alike = [one for one in known if len(name) >= 4 and one.startswith(name)]
     if len(alike) == 1:
         return (runs / alike[0]).resolve()
+
     fact = f"{len(alike)} runs begin with {name}" if alike else f"there is no run {name!r} in {runs}"
     listed = ", ".join((alike or known)[:3]) + (", ..." if len(alike or known) > 3 else "")
     raise UserError(fact, f"known: {listed}" if listed else "an id under out/runs, or a run's folder", "Check out=.")

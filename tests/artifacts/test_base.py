@@ -36,7 +36,7 @@ def test_a_base_of_another_architecture_is_refused(one, tmp_path: Path) -> None:
 def test_a_local_base_must_be_given_and_be_there(one, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="started from a local folder"):
         intdim.load(one.artifact)
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         intdim.load(one.artifact, base=str(tmp_path / "gone"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"config\.json"):

@@ -106,14 +106,18 @@ def test_the_same_again_gives_the_same_bytes(run, made, tmp_path: Path) -> None:
         assert (tmp_path / "again" / name).read_bytes() == (made[1] / name).read_bytes()
 
 
-def test_a_certificate_that_is_there_is_the_answer_and_a_damaged_one_is_made_again(run, made, tmp_path: Path) -> None:
-    where = tmp_path / "kept"
-    job = to_dict(CertifyJob(str(run.folder), run.runtime, ASKED, str(where)))
-    other = dataclasses.replace(made[0], quantisation="from before")
-    other.write(where)
-    assert from_dict(Certificate, certify_job(job, lambda facts: None)) == other
-    (where / "certificate.json").write_text("{")
-    assert from_dict(Certificate, certify_job(job, lambda facts: None)) == made[0]
+def test_a_certificate_that_is_there_is_the_answer_and_a_damaged_one_is_made_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    run = finished_runs.make(folder, **KINDS["one-coordinate"])
+    job = to_dict(CertifyJob(str(run.folder), run.runtime, ASKED, str(tmp_path)))
+    made = from_dict(Certificate, certify_job(job, lambda facts: None))
+    assert (made.run_id, made.d) == (run.spec.run_id, 1)
+    kept = dataclasses.replace(made, quantisation="from before")
+    kept.write(tmp_path)
+    assert from_dict(Certificate, certify_job(job, lambda facts: None)) == kept
+    (tmp_path / "certificate.json").write_text("{")
+    assert from_dict(Certificate, certify_job(job, lambda facts: None)) == made
 
 
 def test_a_regression_and_a_damaged_z_leave_nothing(folder: Path, tmp_path: Path) -> None:

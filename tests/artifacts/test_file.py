@@ -79,9 +79,9 @@ def test_an_artifact_of_the_first_format_is_refused_by_its_version(one, tmp_path
         file.read(forged(one.artifact, tmp_path / "first.safetensors", first))
 
 
-def test_a_header_with_what_is_no_json_is_no_header(one, tmp_path: Path) -> None:
+def test_a_header_that_is_not_json_is_refused(one, tmp_path: Path) -> None:
     changed = rewritten(one.artifact, tmp_path / "n", lambda header, tensors: header.update(theta_norm=float("nan")))
-    with pytest.raises(UserError, match="is no artifact"):
+    with pytest.raises(UserError, match="is not an artifact"):
         file.read(changed)
 
 
@@ -89,10 +89,10 @@ def test_a_damaged_file_is_refused(one, tmp_path: Path) -> None:
     whole = one.artifact.read_bytes()
     for cut in (0, 4, 100, len(whole) - 1):
         (tmp_path / "cut").write_bytes(whole[:cut])
-        with pytest.raises(UserError, match=r"is damaged|is no artifact"):
+        with pytest.raises(UserError, match=r"is damaged|is not an artifact"):
             intdim.load(tmp_path / "cut")
     save_tensors(tmp_path / "foreign", {"z": torch.zeros(3)}, {})
-    with pytest.raises(UserError, match="is no artifact"):
+    with pytest.raises(UserError, match="is not an artifact"):
         intdim.load(tmp_path / "foreign")
     for gone in (tmp_path / "gone", tmp_path):
         with pytest.raises(UserError, match="there is no file"):
