@@ -14,9 +14,10 @@ from typing import Any
 from intdim import durable
 from intdim.errors import IntdimError
 from intdim.launch import LocalSlots
+from intdim.launch.jobs import RunJob
 from intdim.launch.worker import serve
 from intdim.ledger.store import Ledger
-from intdim.spec import RunSpec, from_dict
+from intdim.spec import from_dict, to_dict
 from tests import cells
 
 STEPS, STEP_SECONDS = 6, 0.005
@@ -27,12 +28,13 @@ prepare, device = WORLD.prepare, WORLD.device
 
 def run(payload: dict[str, Any], report: Any) -> dict[str, Any]:
     """Make a run in steps, each of which leaves a line and a checkpoint, as a training does."""
-    ledger, run_id = Ledger(Path(payload["runtime"]["out"])), from_dict(RunSpec, payload["spec"]).run_id
+    job = from_dict(RunJob, payload)
+    ledger, run_id = Ledger(Path(job.runtime.out)), job.spec.run_id
     folder = ledger.run_folder(run_id)
     with ledger.claim(folder):
         known = ledger.result(run_id)
         if known is not None:
-            return known
+            return to_dict(known)
         begun = durable.read_json(folder / "checkpoint.json") or {"step": 0}
         for step in range(begun["step"], STEPS):
             time.sleep(STEP_SECONDS)
@@ -48,7 +50,6 @@ def drive(out: Path) -> int:
     from intdim.drivers.sweep import run_cells
     from intdim.ledger import prepared as remembered
 
-    remembered.corpus.version_key = lambda: "fixed"
     remembered._assets = lambda reference: "fixed"
     launcher = LocalSlots(2, 1, command=[sys.executable, "-m", "tests.killable"])
     try:

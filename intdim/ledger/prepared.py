@@ -12,7 +12,6 @@ from typing import Any
 
 from intdim import durable
 from intdim.fingerprint import cache_folder, fingerprint_folder
-from intdim.pretrain import docstrings as corpus
 from intdim.request import CellRequest
 from intdim.spec import Prepared, digest, from_dict, to_dict
 
@@ -21,13 +20,15 @@ PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
 
 
 def key(cell: CellRequest) -> str:
-    """Return the name under which a cell's preparation is kept; local data and weights count by content."""
+    """Return the name under which a cell's preparation is kept; local and built-in data and weights count by
+    content."""
+    reference = cell.task.reference or cell.task.name
     request: dict[str, Any] = {
         "model": to_dict(cell.model) | {"path": _content(cell.model.path)},
         "task": to_dict(cell.task) | {"path": _content(cell.task.path)},
         "exclude": list(cell.subspace.exclude),
-        "builtin": corpus.version_key() if cell.task.source == "builtin" else "",
-        "assets": _assets(cell.model.reference) if cell.model.source == "builtin" else "",
+        "task_files": _assets(f"tasks/{reference}") if cell.task.source == "builtin" else "",
+        "model_files": _assets(cell.model.reference) if cell.model.source == "builtin" else "",
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "prepared_version": PREPARED_VERSION,
     }
@@ -64,5 +65,6 @@ def _content(path: str) -> str:
     return fingerprint_folder(Path(path)) if path and Path(path).is_dir() else path
 
 
-def _assets(reference: str) -> str:
-    return fingerprint_folder(Path(__file__).parents[1] / "assets" / reference)
+def _assets(name: str) -> str:
+    """Return the content of a folder that the package ships, or its path where there is none: preparation says so."""
+    return _content(str(Path(__file__).parents[1] / "assets" / name))

@@ -19,6 +19,7 @@ import pandas as pd
 from intdim.errors import UserError, suggest
 from intdim.request import TaskRequest as TaskRequest
 from intdim.spec import derive_seed
+from intdim.tasks import docstrings
 from intdim.tasks.files import choose_columns, read_folder, spellings, usual
 from intdim.tasks.hub import read_hub
 from intdim.tasks.labels import REAL, LabelRule
@@ -115,8 +116,6 @@ def _check_apart(text: tuple[str, ...], label: str) -> None:
 
 
 def _builtin(request: TaskRequest) -> _Raw:
-    from intdim.tasks import docstrings
-
     name = request.reference or request.name
     if name not in docstrings.NAMES:
         raise UserError(f"unknown built-in task {name!r}", suggest(name, docstrings.NAMES), "Set task.reference.")
@@ -129,7 +128,7 @@ def _builtin(request: TaskRequest) -> _Raw:
                 "Set task.train_split and task.eval_split.",
             )
     train, evaluation = splits[request.train_split], splits[request.eval_split]
-    return _Raw(train, evaluation, tuple(docstrings.label_names(name)), request.train_split, request.eval_split)
+    return _Raw(train, evaluation, docstrings.label_names(name), request.train_split, request.eval_split)
 
 
 def _local(request: TaskRequest) -> _Raw:

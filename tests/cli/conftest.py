@@ -17,7 +17,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cells.Simulated:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(remembered.corpus, "version_key", lambda: "fixed")
     monkeypatch.setattr(remembered, "_assets", lambda reference: "fixed")
     monkeypatch.setattr("intdim.launch.pool.LocalSlots", lambda *arguments, **named: simulated.launcher())
     return simulated

@@ -1,4 +1,4 @@
-"""The driver and a cell's program over simulated runs: verdicts, sharing, resuming, failures, dimensions."""
+"""The driver of d90 over simulated runs: verdicts, sharing, resuming, failures, dimensions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from intdim.drivers.plan import plan_cells
-from intdim.drivers.sweep import run_cells, sweep_spec
-from intdim.drivers.train import train_one
+from intdim.drivers.sweep import run_cells
 from intdim.errors import Interrupted, RunFailed, UserError
-from intdim.ledger import prepared as remembered
 from intdim.ledger.store import Ledger
-from intdim.measurement.program import expected_runs
 from intdim.spec import SearchSpec, SubspaceSpec
 from tests import cells
 
@@ -47,18 +43,6 @@ COLUMNS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(remembered.corpus, "version_key", lambda: "fixed")
-    monkeypatch.setattr(remembered, "_assets", lambda reference: "fixed")
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
 def sweep(out, world, *requests):
     return run_cells(list(requests) or [cells.cell()], cells.runtime(out), launcher=world.launcher())
 
@@ -71,27 +55,27 @@ def truth(middle=5.5, threshold=0.81):
 def test_a_verdict_with_its_files(out):
     world = cells.Simulated()
     (verdict,) = sweep(out, world)
-    assert verdict["status"] == "found"
-    assert verdict["d90_low"] <= verdict["d90"] <= verdict["d90_high"]
-    assert abs(math.log(verdict["d90"] / truth())) < math.log(1.25)
-    assert list(verdict)[: len(COLUMNS)] == COLUMNS
-    folder = out / "sweeps" / verdict["sweep_id"]
+    assert verdict.status == "found"
+    assert verdict.d90_low <= verdict.d90 <= verdict.d90_high
+    assert abs(math.log(verdict.d90 / truth())) < math.log(1.25)
+    folder = out / "sweeps" / verdict.sweep_id
+    assert list(json.loads((folder / "verdict.json").read_text()))[: len(COLUMNS)] == COLUMNS
     assert {"spec.json", "verdict.json", "points.csv"} <= {file.name for file in folder.iterdir()}
     assert (folder / "points.csv").read_text().splitlines()[0] == "d,score_mean,score_std,seeds,step_length,run_ids"
-    assert verdict["baseline_seeds"] == 3
-    assert verdict["learning_rate"] == 3e-3
-    assert verdict["threshold"] == pytest.approx(0.9 * verdict["baseline_mean"])
-    assert verdict["other"]["threshold_kind"] == "above_chance"
-    assert verdict["other"]["threshold"] == pytest.approx(0.5 + 0.9 * (verdict["baseline_mean"] - 0.5))
-    assert all((out / "runs" / run_id / "spec.json").exists() for run_id in verdict["run_ids"])
-    assert len(world.made) == verdict["runs"]
+    assert verdict.baseline_seeds == 3
+    assert verdict.learning_rate == 3e-3
+    assert verdict.threshold == pytest.approx(0.9 * verdict.baseline_mean)
+    assert verdict.other.threshold_kind == "above_chance"
+    assert verdict.other.threshold == pytest.approx(0.5 + 0.9 * (verdict.baseline_mean - 0.5))
+    assert all((out / "runs" / run_id / "spec.json").exists() for run_id in verdict.run_ids)
+    assert len(world.made) == verdict.runs
     assert len({spec.run_id for spec in world.made}) == len(world.made), "no run twice"
 
 
 def test_fresh_seeds_everywhere(out):
     world = cells.Simulated()
     (verdict,) = sweep(out, world)
-    told = [spec for spec in world.made if spec.run_id in verdict["run_ids"]]
+    told = [spec for spec in world.made if spec.run_id in verdict.run_ids]
     assert len({spec.seed for spec in told}) == len(told)
 
 
@@ -114,7 +98,7 @@ def test_interrupted_anywhere_the_verdict_is_the_same(tmp_path):
         rest = cells.Simulated()
         (verdict,) = sweep(out, rest)
         assert verdict == whole
-        assert len(rest.made) == whole["runs"] - stop, "finished runs are not repeated"
+        assert len(rest.made) == whole.runs - stop, "finished runs are not repeated"
 
 
 def test_the_interval_holds_the_error_of_the_evaluation_examples(tmp_path):
@@ -125,32 +109,32 @@ def test_the_interval_holds_the_error_of_the_evaluation_examples(tmp_path):
         world.examples = 600
         (verdict,) = sweep(out, world)
         if not kept:
-            for file in [*out.glob("runs/*/eval.safetensors"), out / "sweeps" / verdict["sweep_id"] / "verdict.json"]:
+            for file in [*out.glob("runs/*/eval.safetensors"), out / "sweeps" / verdict.sweep_id / "verdict.json"]:
                 file.unlink()
             (verdict,) = sweep(out, cells.Simulated())
         verdicts.append(verdict)
     blurred, sharp = verdicts
-    assert blurred["run_ids"] == sharp["run_ids"]
-    assert (blurred["status"], blurred["d90"]) == (sharp["status"], sharp["d90"]) == ("found", sharp["d90"])
-    for ends in ("d90_low", "d90_high"):
-        assert blurred[ends + "_seeds"] == sharp[ends + "_seeds"] == sharp[ends]
-    assert blurred["d90_high"] / blurred["d90_low"] > 1.05 * sharp["d90_high"] / sharp["d90_low"]
-    assert "by the seeds alone" in blurred["message"]
+    assert blurred.run_ids == sharp.run_ids
+    assert (blurred.status, blurred.d90) == (sharp.status, sharp.d90) == ("found", sharp.d90)
+    assert blurred.d90_low_seeds == sharp.d90_low_seeds == sharp.d90_low
+    assert blurred.d90_high_seeds == sharp.d90_high_seeds == sharp.d90_high
+    assert blurred.d90_high / blurred.d90_low > 1.05 * sharp.d90_high / sharp.d90_low
+    assert "by the seeds alone" in blurred.message
     # unpaired, the bar alone would have sqrt(0.9 * 0.1 / 600) = 1.2 points; a bar and a curve that share examples less
-    assert 0.003 < blurred["ruler_std"] < 0.02
-    assert blurred["other"]["ruler_std"] > 0
-    assert (blurred["resamples"], sharp["resamples"]) == (400, 0)
-    assert sharp["ruler_std"] is None
-    assert (blurred["limit"], blurred["other"]["limit"]) == (None, None)
+    assert 0.003 < blurred.evaluation_noise_std < 0.02
+    assert blurred.other.evaluation_noise_std > 0
+    assert (blurred.resamples, sharp.resamples) == (400, 0)
+    assert sharp.evaluation_noise_std is None
+    assert (blurred.limit, blurred.other.limit) == (None, None)
 
 
 def test_an_evaluation_split_that_is_too_small_is_named(out):
     world = cells.Simulated()
     world.examples = 16
     (verdict,) = sweep(out, world)
-    assert (verdict["status"], verdict["d90"]) == ("budget_spent", None)
-    assert "evaluation" in verdict["message"]
-    assert verdict["limit"] == "examples"
+    assert (verdict.status, verdict.d90) == ("budget_spent", None)
+    assert "evaluation" in verdict.message
+    assert verdict.limit == "examples"
 
 
 @pytest.mark.parametrize(
@@ -164,8 +148,8 @@ def test_an_evaluation_split_that_is_too_small_is_named(out):
 )
 def test_odd_searches_end_in_an_honest_verdict(out, changes, status):
     (verdict,) = sweep(out, cells.Simulated(), cells.cell(search=replace(cells.SEARCH, **changes)))
-    assert verdict["status"] == status
-    assert (verdict["d90"] is not None) == (status == "found")
+    assert verdict.status == status
+    assert (verdict.d90 is not None) == (status == "found")
 
 
 def test_a_curve_that_falls_with_d_has_no_d90(out):
@@ -173,7 +157,7 @@ def test_a_curve_that_falls_with_d_has_no_d90(out):
     rising = world.score
     world.score = lambda spec: rising(spec) if spec.subspace.method == "full" else 1.4 - rising(spec)
     (verdict,) = sweep(out, world, cells.cell(step_lengths=(3.0,)))
-    assert (verdict["status"], verdict["d90"]) == ("not_monotone", None)
+    assert (verdict.status, verdict.d90) == ("not_monotone", None)
 
 
 def test_a_constant_score_has_no_d90(out):
@@ -181,7 +165,7 @@ def test_a_constant_score_has_no_d90(out):
     rising = world.score
     world.score = lambda spec: rising(spec) if spec.subspace.method == "full" else 0.7
     (verdict,) = sweep(out, world)
-    assert (verdict["status"], verdict["d90"]) == ("above_range", None)
+    assert (verdict.status, verdict.d90) == ("above_range", None)
 
 
 def test_runs_that_all_fail_say_nothing_about_d90(out):
@@ -189,18 +173,18 @@ def test_runs_that_all_fail_say_nothing_about_d90(out):
     rising = world.score
     world.score = lambda spec: rising(spec) if spec.subspace.method == "full" else math.nan
     (verdict,) = sweep(out, world)
-    assert (verdict["status"], verdict["d90"], verdict["d90_low"], verdict["d90_high"]) == (
+    assert (verdict.status, verdict.d90, verdict.d90_low, verdict.d90_high) == (
         "budget_spent", None, None, None,
     )  # fmt: skip
-    assert "gave a score" in verdict["message"]
+    assert "gave a score" in verdict.message
 
 
 def test_resamples_can_be_left_out(out):
     world = cells.Simulated()
     world.examples = 600
     (verdict,) = sweep(out, world, cells.cell(search=replace(cells.SEARCH, resamples=0)))
-    assert (verdict["resamples"], verdict["ruler_std"]) == (0, None)
-    assert verdict["d90_low"] == verdict["d90_low_seeds"]
+    assert (verdict.resamples, verdict.evaluation_noise_std) == (0, None)
+    assert verdict.d90_low == verdict.d90_low_seeds
 
 
 def test_a_bisection_stops_its_runs_at_the_bar_and_takes_their_scores_as_bounds(tmp_path):
@@ -209,61 +193,61 @@ def test_a_bisection_stops_its_runs_at_the_bar_and_takes_their_scores_as_bounds(
     bisection = cells.cell(search=replace(cells.SEARCH, name="bisection", max_runs=36))
     world = cells.Simulated()
     (verdict,) = sweep(tmp_path / "bisection", world, bisection)
-    told = [spec for spec in world.made if spec.run_id in verdict["run_ids"]]
-    assert {spec.stop_at for spec in told} == {verdict["stop_at"]}
+    told = [spec for spec in world.made if spec.run_id in verdict.run_ids]
+    assert {spec.stop_at for spec in told} == {verdict.stop_at}
     assert {spec.stop_at for spec in world.made if spec not in told} == {None}, "neither baseline nor step lengths"
-    assert 0 < len(verdict["stopped_run_ids"]) < len(told)
-    assert verdict["status"] == "found"
-    assert verdict["d90_low"] <= truth() <= verdict["d90_high"]
-    assert verdict["isotonic_d90"] is None, "there is no line to a lower bound"
+    assert 0 < len(verdict.stopped_run_ids) < len(told)
+    assert verdict.status == "found"
+    assert verdict.d90_low <= truth() <= verdict.d90_high
+    assert verdict.isotonic_d90 is None, "there is no line to a lower bound"
     (calm,) = sweep(tmp_path / "posterior", cells.Simulated())
-    assert (calm["stop_at"], calm["stopped_run_ids"]) == (None, [])
+    assert (calm.stop_at, calm.stopped_run_ids) == (None, [])
 
 
 def test_cells_of_a_grid_share_the_baseline(out):
     world = cells.Simulated()
     did, said = cells.cell(), cells.cell(subspace=SubspaceSpec("said", "one_hot", "global", "layer", ()))
     verdicts = sweep(out, world, did, said)
-    assert [verdict["method"] for verdict in verdicts] == ["did", "said"]
-    assert verdicts[0]["m"] == 0
-    assert verdicts[1]["m"] == 4
+    assert [verdict.method for verdict in verdicts] == ["did", "said"]
+    assert verdicts[0].m == 0
+    assert verdicts[1].m == 4
     full = [spec for spec in world.made if spec.subspace.method == "full"]
     assert len({spec.run_id for spec in full}) == len(full) == 5
-    assert verdicts[0]["baseline_run_ids"] == verdicts[1]["baseline_run_ids"]
+    assert verdicts[0].baseline_run_ids == verdicts[1].baseline_run_ids
 
 
 def test_the_same_cell_twice_is_measured_once(out):
     world = cells.Simulated()
     first, second = sweep(out, world, cells.cell(), cells.cell())
     assert first == second
-    assert len(world.made) == first["runs"]
+    assert len(world.made) == first.runs
 
 
 def test_a_wrong_step_length_does_not_inflate_d90(out):
     """All lengths of the grid but one end at chance, and the best lies beyond the grid's edge."""
     (verdict,) = sweep(out, cells.Simulated(), cells.cell(step_lengths=(0.1, 0.3, 1.0)))
-    assert verdict["status"] == "found"
-    assert abs(math.log(verdict["d90"] / truth())) < math.log(1.3)
-    assert set(verdict["step_lengths"]["known"].values()) <= {1.0, 3.0, 9.0}
+    assert verdict.status == "found"
+    assert abs(math.log(verdict.d90 / truth())) < math.log(1.3)
+    assert set(verdict.step_lengths.known.values()) <= {1.0, 3.0, 9.0}
 
 
 def test_the_learning_rate_grid_is_extended(out):
     (verdict,) = sweep(out, cells.Simulated(), cells.cell(learning_rates=(3e-4, 1e-3)))
-    assert verdict["learning_rate"] == 3e-3
+    assert verdict.learning_rate == 3e-3
 
 
 def test_no_baseline_searches_nothing(out):
     world = cells.Simulated(baseline=0.503)
     (verdict,) = sweep(out, world)
-    assert verdict["status"] == "no_baseline"
-    assert verdict["d90"] is None
+    assert verdict.status == "no_baseline"
+    assert verdict.d90 is None
     assert all(spec.subspace.method == "full" for spec in world.made)
 
 
 def test_a_bar_that_chance_meets_is_said_to_be_trivial(out):
     (verdict,) = sweep(out, cells.Simulated(chance=0.82, baseline=0.9))
-    assert verdict["trivial"]
-    assert "trivially easy" in verdict["message"]
+    assert verdict.trivial
+    assert "trivially easy" in verdict.message
 
 
 def test_a_run_that_breaks_fails_its_cell_alone(out):
@@ -272,8 +256,9 @@ def test_a_run_that_breaks_fails_its_cell_alone(out):
     said = cells.cell(subspace=SubspaceSpec("said", "one_hot", "global", "layer", ()))
     with pytest.raises(RunFailed, match="out of memory"):
         sweep(out, world, said, cells.cell())
-    (kept,) = [verdict for _, _, verdict in Ledger(out).sweeps()]
-    assert kept["method"] == "did"
+    (kept,) = [Ledger(out).verdict(folder.name) for folder in (out / "sweeps").iterdir()]
+    assert kept is not None
+    assert kept.method == "did"
     world.fail = set()
     assert len(sweep(out, world, said)) == 1
 
@@ -297,67 +282,9 @@ def test_dimensions_that_cannot_be_leave_nothing_behind(out, changes, words):
     assert not out.exists()
 
 
-def test_open_ends_of_the_range_depend_on_the_model():
-    open_ends = SearchSpec("posterior", 0, 0, 12, 0.9, "absolute", 3, 2, 13, 400)
-    small = sweep_spec(cells.cell(search=open_ends), cells.prepared(D=1_000_000)).search
-    large = sweep_spec(cells.cell(search=open_ends), cells.prepared(D=100_000_000)).search
-    assert (small.d_min, small.d_max) == (8, 65_536)
-    assert (large.d_min, large.d_max) == (100, 4_000_000)
-    said = SubspaceSpec("said", "one_hot", "global", "tensor", ())
-    assert sweep_spec(cells.cell(search=open_ends, subspace=said), cells.prepared()).search.d_min == 42
-
-
 def test_results_of_another_version_are_refused_and_left_alone(out):
     out.mkdir()
     (out / "intdim.json").write_text(json.dumps({"layout_version": 99}))
     with pytest.raises(UserError, match="another version"):
         sweep(out, cells.Simulated())
     assert [file.name for file in out.iterdir()] == ["intdim.json"]
-
-
-def test_one_run_and_the_same_run_again(out):
-    world = cells.Simulated()
-    settings = (cells.cell(), 1000, 3.0, 1e-3, cells.runtime(out))
-    result = train_one(*settings, launcher=world.launcher())
-    assert result["d"] == 1000
-    assert train_one(*settings, launcher=world.launcher()) == result
-    assert len(world.made) == 1
-    with pytest.raises(UserError, match="does not fit"):
-        train_one(cells.cell(), 2_000_000, 3.0, 1e-3, cells.runtime(out), launcher=world.launcher())
-
-
-def test_a_plan_counts_runs_and_writes_nothing(out):
-    world = cells.Simulated()
-    launcher = world.launcher()
-    cost = {
-        "step_seconds": 0.1, "evaluate_seconds": 1.0, "evaluations": 2, "start_seconds": 0.5, "total_steps": 60,
-        "peak_memory_bytes": 10,
-    }  # fmt: skip
-    launcher.jobs["time"] = lambda payload, report: cost
-    (plan,) = plan_cells([cells.cell()], cells.runtime(out), launcher=launcher)
-    assert plan["runs"] == expected_runs(sweep_spec(cells.cell(), cells.prepared()))
-    assert plan["run_seconds"]["full"] == pytest.approx(0.5 + 60 * 0.1 + 3 * 1.0)
-    assert not out.exists()
-
-
-@pytest.mark.parametrize(
-    ("memory", "asked", "slots", "threads", "probes"),
-    [
-        (0, 0, 8, 1, 0),  # the system does not say
-        (200 << 30, 0, 8, 1, 0),  # roomy
-        (16 << 30, 0, 2, 4, 1),  # 5 GiB a run
-        (3 << 30, 0, 1, 8, 1),  # one is always tried
-        (16 << 30, 8, 8, 1, 0),  # the user's choice stands
-    ],
-)
-def test_slots_are_as_many_as_memory_holds(out, monkeypatch, memory, asked, slots, threads, probes):
-    monkeypatch.setattr("os.sched_getaffinity", lambda who: set(range(8)), raising=False)
-    world = cells.Simulated()
-    world.memory = memory
-    runtime = cells.runtime(out, slots=asked, threads=0)
-    (plan,) = plan_cells([cells.cell()], runtime, launcher=world.launcher())
-    assert (plan["slots"], plan["threads"]) == (slots, threads)
-    assert len(world.probed) == probes + 2  # a plan times two runs
-    assert world.probed[0].subspace.method == "full"
-    run_cells([cells.cell()], runtime, launcher=world.launcher())
-    assert len(world.probed) == 2 * probes + 2

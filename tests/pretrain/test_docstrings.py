@@ -135,7 +135,7 @@ def test_the_version_key_names_the_extraction(monkeypatch: pytest.MonkeyPatch) -
 
 def test_nothing_is_imported_to_read_it() -> None:
     code = (
-        "import sys; from intdim.tasks import corpus\n"
+        "import sys; from intdim.pretrain import docstrings as corpus\n"
         "assert corpus.docstrings()\n"
         "print(sorted({'torch', 'pandas', 'matplotlib', 'numpy', 'transformers'} & set(sys.modules)))"
     )
@@ -156,3 +156,19 @@ def test_modules_are_divided_by_name_and_private_twins_stay_together() -> None:
     shares = Counter(corpus.part_of(f"package.module{number}") for number in range(20_000))
     for part, share in {"pretrain": 0.5, "train": 0.375, "validation": 0.125}.items():
         assert abs(shares[part] / 20_000 - share) < 0.015  # four standard errors
+
+
+@pytest.mark.parametrize(
+    ("signature", "words"),
+    [
+        ("read_csv(file_path, nRows: int = 3)", "read csv ( file path, n Rows )"),
+        ("f(self, x: dict[str, tuple[int, bool]] = None, *args, **kw)", "f ( x, args, kw )"),
+        ("abs(input, /, *, out=None)", "abs ( input, out )"),
+        ("empty(*size, out=None) or (a | b", "empty ( size, out )"),
+        ("made(x)\n\nbroken(", "made ( x )"),
+        ("HTMLParser", "HTMLParser"),
+        ("", ""),
+    ],
+)
+def test_a_signature_as_words(signature: str, words: str) -> None:
+    assert corpus.signature_words(signature) == words

@@ -1,23 +1,43 @@
-"""The built-in tasks: sizes, balance, what is masked, and that no text is where it must not be."""
+"""The built-in tasks: rows, balance, what is masked, what made them, and that no text is where it must not be."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 from collections import Counter
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from intdim.pretrain import docstrings as corpus
+from intdim.pretrain.held_out import SHOWN, WORDS, kind_masked, normal, summary_of
+from intdim.pretrain.texts import docstring_corpus
 from intdim.tasks import docstrings
 
-TEXT = {"docstrings-package": "text", "docstrings-pair": "summary", "docstrings-kind": "text"}
-VISIBLE = {
-    "docstrings-package": docstrings.masked,
-    "docstrings-pair": docstrings.summary_of,
-    "docstrings-kind": docstrings.kind_masked,
-}
+ROOT = Path(__file__).parents[2]
+FILES = [(name, split) for name in docstrings.NAMES for split in docstrings.SPLITS]
+
+
+def script() -> ModuleType:
+    """The script that makes the rows."""
+    place = importlib.util.spec_from_file_location("make_tasks", ROOT / "scripts" / "make_tasks.py")
+    assert place is not None
+    assert place.loader is not None
+    made = importlib.util.module_from_spec(place)
+    place.loader.exec_module(made)
+    return made
+
+
+make_tasks = script()
+RECORDED = json.loads((docstrings.FOLDER / "versions.json").read_text(encoding="utf-8"))
+same_versions = pytest.mark.skipif(
+    make_tasks.versions() != RECORDED, reason="the rows were made from other versions of Python or of the packages"
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +45,32 @@ def tables() -> dict[str, dict[str, pd.DataFrame]]:
     return {name: docstrings.load(name) for name in docstrings.NAMES}
 
 
-def normal(text: str) -> str:
-    return re.sub(r"\W+", " ", text.lower()).strip()
+@pytest.fixture(scope="module")
+def pretrained() -> list[str]:
+    return docstring_corpus().texts
 
 
-@pytest.mark.parametrize("name", docstrings.NAMES)
-def test_sizes_and_balance(name: str, tables: dict[str, dict[str, pd.DataFrame]]) -> None:
-    train, validation = tables[name]["train"], tables[name]["validation"]
-    assert 3000 <= len(train) <= 10_000
-    assert len(validation) >= 1200
-    classes = len(docstrings.label_names(name))
-    assert classes == (5 if name == "docstrings-package" else 2)
-    for rows in (train, validation):
-        assert set(rows["label"]) == set(range(classes))
+@pytest.mark.parametrize(
+    ("name", "train", "validation", "classes"),
+    [
+        ("docstrings-package", 5766, 1848, ("stdlib", "numpy", "pandas", "matplotlib", "torch")),
+        ("docstrings-pair", 5942, 2162, ("mismatched", "matching")),
+        ("docstrings-kind", 3142, 1254, ("function", "class")),
+    ],
+)
+def test_sizes_and_balance(
+    name: str,
+    train: int,
+    validation: int,
+    classes: tuple[str, ...],
+    tables: dict[str, dict[str, pd.DataFrame]],
+) -> None:
+    assert docstrings.label_names(name) == classes
+    assert {split: len(rows) for split, rows in tables[name].items()} == {"train": train, "validation": validation}
+    for rows in tables[name].values():
+        assert set(rows["label"]) == set(range(len(classes)))
         largest = rows["label"].value_counts(normalize=True).max()
-        assert largest < 0.3 if classes == 5 else largest == 0.5
+        assert largest < 0.3 if len(classes) == 5 else largest == 0.5
         assert not rows.isna().any().any()
 
 
@@ -49,13 +80,74 @@ def test_the_same_rows_each_time(name: str, tables: dict[str, dict[str, pd.DataF
         pd.testing.assert_frame_equal(rows, tables[name][split])
 
 
+# -- the files ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_files_are_small_whole_and_say_where_they_are_from() -> None:
+    files = [file for file in docstrings.FOLDER.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 3_000_000
+    assert {(file.parent.name, file.stem) for file in files if file.suffix == ".parquet"} == set(FILES)
+    assert set(RECORDED) == {"python", *corpus.PACKAGES} - {"stdlib"}
+    licences = {file.stem: file.read_text(encoding="utf-8") for file in (docstrings.FOLDER / "licences").iterdir()}
+    assert set(licences) == set(corpus.PACKAGES)
+    assert all("copyright" in text.lower() for text in licences.values())
+
+
+def test_the_readme_is_the_script_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_tasks, "versions", lambda: RECORDED)
+    counts = {name: {split: len(rows) for split, rows in docstrings.load(name).items()} for name in docstrings.NAMES}
+    said = (docstrings.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert said == make_tasks.readme(docstrings.FOLDER, counts)
+    assert all(version in said for version in RECORDED.values())
+
+
+@pytest.mark.parametrize(("name", "split"), FILES)
+def test_a_file_holds_the_rows_and_the_names_of_the_classes(name: str, split: str) -> None:
+    stored = pyarrow.parquet.read_table(docstrings.FOLDER / name / f"{split}.parquet")
+    assert stored.equals(make_tasks.table(docstrings.load(name)[split], name), check_metadata=True)
+    assert stored.schema.field("label").type == pyarrow.int64()
+    assert make_tasks.parquet(stored) == make_tasks.parquet(stored)
+
+
+@same_versions
 @pytest.mark.parametrize("name", docstrings.NAMES)
-def test_no_text_stands_in_two_parts(name: str, tables: dict[str, dict[str, pd.DataFrame]]) -> None:
-    visible = VISIBLE[name]
-    pretrained = {normal(visible(one.text)) for one in corpus.docstrings() if corpus.part_of(one.module) == "pretrain"}
-    train, validation = (list(map(normal, tables[name][split][TEXT[name]])) for split in ("train", "validation"))
+def test_the_script_makes_the_shipped_rows(name: str, tables: dict[str, dict[str, pd.DataFrame]]) -> None:
+    made = make_tasks.make(name)
+    assert list(made) == list(docstrings.SPLITS)
+    for split, rows in made.items():
+        pd.testing.assert_frame_equal(rows, tables[name][split])
+
+
+@pytest.mark.parametrize("name", docstrings.NAMES)
+def test_any_versions_give_rows_of_this_kind(name: str) -> None:
+    for rows in make_tasks.make(name).values():
+        assert set(rows["label"]) == set(range(len(make_tasks.LABEL_NAMES[name])))
+        shown = rows[SHOWN[name][0]]
+        assert shown.is_unique
+        assert len(rows) > 1000
+
+
+def test_a_docstring_that_begins_with_its_own_name_tells_too_much() -> None:
+    def made(text: str) -> corpus.Docstring:
+        return corpus.Docstring("numpy", "numpy.made", "Box.area", "function", "area(self)", text)
+
+    assert make_tasks.names_itself(made("area(self) -> float: the area of it"))
+    assert make_tasks.names_itself(made("Box.area gives the area"))
+    assert make_tasks.names_itself(made("An area."))
+    assert not make_tasks.names_itself(made("Return the area of it"))
+
+
+# -- the rows ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", docstrings.NAMES)
+def test_no_text_stands_in_two_parts(
+    name: str, tables: dict[str, dict[str, pd.DataFrame]], pretrained: list[str]
+) -> None:
+    column, shown = SHOWN[name]
+    train, validation = (list(map(normal, tables[name][split][column])) for split in ("train", "validation"))
     assert not set(train) & set(validation)
-    assert not pretrained & {*train, *validation}
+    assert not {normal(shown(text)) for text in pretrained} & {*train, *validation}
     assert len(set(validation)) == len(validation)
     assert len(set(train)) == len(train)
 
@@ -64,78 +156,34 @@ def test_the_names_of_packages_are_masked(tables: dict[str, dict[str, pd.DataFra
     told = re.compile(r"\b(torch|pytorch|numpy|np|pandas|pd|matplotlib|mpl|plt|pyplot|python)\b", re.IGNORECASE)
     for rows in tables["docstrings-package"].values():
         assert not [text for text in rows["text"] if told.search(text) or ">>>" in text]
-        assert rows["text"].str.split().str.len().max() <= docstrings.WORDS
+        assert rows["text"].str.split().str.len().max() <= WORDS
 
 
-def test_the_kind_is_neither_named_nor_told_by_the_package(tables: dict[str, dict[str, pd.DataFrame]]) -> None:
+def test_the_kind_is_not_named(tables: dict[str, dict[str, pd.DataFrame]]) -> None:
     told = re.compile(r"\b(class|classes|subclass|function|functions|method|methods)\b", re.IGNORECASE)
-    package_of = {docstrings.kind_masked(one.text): one.package for one in corpus.docstrings()}
     for rows in tables["docstrings-kind"].values():
         assert not [text for text in rows["text"] if told.search(text) or ">>>" in text]
+
+
+@same_versions
+def test_the_kind_is_not_told_by_the_package(tables: dict[str, dict[str, pd.DataFrame]]) -> None:
+    package_of = {kind_masked(one.text): one.package for one in corpus.docstrings()}
+    for rows in tables["docstrings-kind"].values():
         counts = pd.crosstab(rows["text"].map(package_of), rows["label"])
         # the same text may stand in two packages, so the counts of a package may differ by a few
         assert (counts[0] - counts[1]).abs().max() <= 3
 
 
-def test_a_docstring_that_begins_with_its_own_name_tells_too_much() -> None:
-    def made(text: str) -> corpus.Docstring:
-        return corpus.Docstring("numpy", "numpy.made", "Box.area", "function", "area(self)", text)
-
-    assert docstrings._names_itself(made("area(self) -> float: the area of it"))
-    assert docstrings._names_itself(made("Box.area gives the area"))
-    assert docstrings._names_itself(made("An area."))
-    assert not docstrings._names_itself(made("Return the area of it"))
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("Base class for methods.", "Base thing for thing."),
-        ("A dataclass; its subclasses are classified.", "A thing; its thing are classified."),
-    ],
-)
-def test_masking_of_kinds(text: str, masked: str) -> None:
-    assert docstrings.kind_masked(text) == masked
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("Return a torch.Tensor like np.ndarray.", "Return a thing like thing."),
-        ("Draw it.\n\n>>> plt.plot(x)\n... more\n\nThen rest.", "Draw it. Then rest."),
-        ("PyTorch's DataFrame and Series", "thing's thing and thing"),
-        ("Compute the updated index.", "Compute the updated index."),
-    ],
-)
-def test_masking(text: str, masked: str) -> None:
-    assert docstrings.masked(text) == masked
-
-
-@pytest.mark.parametrize(
-    ("signature", "words"),
-    [
-        ("read_csv(file_path, nRows: int = 3)", "read csv ( file path, n Rows )"),
-        ("f(self, x: dict[str, tuple[int, bool]] = None, *args, **kw)", "f ( x, args, kw )"),
-        ("abs(input, /, *, out=None)", "abs ( input, out )"),
-        ("empty(*size, out=None) or (a | b", "empty ( size, out )"),
-        ("made(x)\n\nbroken(", "made ( x )"),
-        ("HTMLParser", "HTMLParser"),
-        ("", ""),
-    ],
-)
-def test_a_signature_as_words(signature: str, words: str) -> None:
-    assert docstrings.signature_words(signature) == words
-
-
+@same_versions
 def test_a_mismatched_pair_is_two_true_halves_of_one_package(tables: dict[str, dict[str, pd.DataFrame]]) -> None:
     of_summary: dict[str, set[str]] = {}
     of_signature: dict[str, set[str]] = {}
     matches: dict[str, set[str]] = {}
     for one in corpus.docstrings():
-        signature = " ".join(docstrings.signature_words(one.signature).split()[: docstrings.SIGNATURE_WORDS])
-        of_summary.setdefault(docstrings.summary_of(one.text), set()).add(one.package)
+        signature = make_tasks.shown_signature(one)
+        of_summary.setdefault(summary_of(one.text), set()).add(one.package)
         of_signature.setdefault(signature, set()).add(one.package)
-        matches.setdefault(docstrings.summary_of(one.text), set()).add(signature)
+        matches.setdefault(summary_of(one.text), set()).add(signature)
     for rows in tables["docstrings-pair"].values():
         for row in rows.itertuples():
             assert of_summary[row.summary] & of_signature[row.signature]
@@ -157,7 +205,7 @@ def test_words_alone_beat_the_majority_on_packages(tables: dict[str, dict[str, p
     # A task that words cannot tell anything about would measure nothing; one that they solve would be a giveaway.
     train, validation = tables["docstrings-package"]["train"], tables["docstrings-package"]["validation"]
     labels = train["label"].to_numpy()
-    counts = [Counter() for _ in corpus.PACKAGES]
+    counts = [Counter() for _ in docstrings.label_names("docstrings-package")]
     for text, label in zip(train["text"], labels, strict=True):
         counts[label].update(set(normal(text).split()))
     sizes = np.bincount(labels)
