@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
+from intdim.drivers.cells import sweep_spec
 from intdim.launch import InProcess
+from intdim.launch.jobs import Device, PrepareJob, RunCost, RunJob, TimeJob
+from intdim.ledger.results import Answers
 from intdim.ledger.store import Ledger
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import (
@@ -17,18 +19,20 @@ from intdim.spec import (
     ModelSpec,
     Prepared,
     RunSpec,
-    Runtime,
     SearchSpec,
     SubspaceSpec,
+    SweepSpec,
     TaskSpec,
     TrainSpec,
     from_dict,
     to_dict,
 )
+from tests.records import result_of
 
 TRAIN = TrainSpec(1, 60, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 2, 0)
 SEARCH = SearchSpec("posterior", 8, 65_536, 12, 0.9, "absolute", 3, 2, 13, 400)
 BEST_LENGTH = 3.0
+WEIGHTS = 1_000_000
 
 
 def cell(**changes: Any) -> CellRequest:
@@ -74,15 +78,20 @@ def runtime(out: Path, **changes: Any) -> RuntimeRequest:
     return RuntimeRequest(**(made | changes))
 
 
-def prepared(D: int = 1_000_000, chance: float = 0.5) -> Prepared:
+def prepared(D: int = WEIGHTS, chance: float = 0.5) -> Prepared:
     """Return what preparation would have found."""
     model = ModelSpec("tiny", "builtin", "tiny", "", "abc", False, 0, {}, False, False)
     task = TaskSpec(
-        "docstrings-package", "builtin", "docstrings-package", 1, "def", ("text",), "label", ("a", "b"), "classification", "accuracy",
-        48, "train", "validation", 200, 120, "half",
+        "docstrings-package", "builtin", "docstrings-package", 1, "def", ("text",), "label", ("a", "b"),
+        "classification", "accuracy", 48, "train", "validation", 200, 120, "half",
     )  # fmt: skip
     groups = {"layer": 4, "module": 22, "tensor": 41}
     return Prepared(model, task, Facts(D, groups, 41, 200, 120, chance, 0.01, 20.0, "/tmp", "/tmp"))
+
+
+def sweep() -> SweepSpec:
+    """Return the sweep of ``cell()``."""
+    return sweep_spec(cell(), prepared())
 
 
 class Simulated:
@@ -96,6 +105,7 @@ class Simulated:
         self.memory = 0  # bytes that are free; 0: not known
         self.probed: list[RunSpec] = []
         self.examples = 0  # evaluation examples whose answers are kept; 0: none are
+        self.cost = RunCost(1.0, 1.0, 1, 1.0, 60, 5 << 30)  # of every run: a second a step, 5 GiB
 
     def launcher(self) -> InProcess:
         """Return a launcher of these jobs."""
@@ -103,17 +113,17 @@ class Simulated:
 
     def prepare(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
         """Answer with fixed facts."""
+        from_dict(PrepareJob, payload)
         return to_dict(prepared(chance=self.chance))
 
     def device(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
         """Answer with a CPU."""
-        return {"device": "cpu", "count": 0, "memory": self.memory}
+        return to_dict(Device("cpu", 0, self.memory))
 
     def time(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
-        """Answer as a timed run of a second a step, which takes 5 GiB."""
-        self.probed.append(from_dict(RunSpec, payload["spec"]))
-        times = {"step_seconds": 1.0, "evaluate_seconds": 1.0, "start_seconds": 1.0}
-        return times | {"evaluations": 1, "total_steps": 60, "peak_memory_bytes": 5 << 30}
+        """Answer with ``cost``."""
+        self.probed.append(from_dict(TimeJob, payload).spec)
+        return to_dict(self.cost)
 
     def score(self, spec: RunSpec) -> float:
         """Return the score of a run; at chance where the step length or rate is far off."""
@@ -129,7 +139,8 @@ class Simulated:
         """Make a run: write its result as a worker would."""
         if self.stop_after is not None and len(self.made) >= self.stop_after:
             raise KeyboardInterrupt
-        spec, setting = from_dict(RunSpec, payload["spec"]), from_dict(Runtime, payload["runtime"])
+        job = from_dict(RunJob, payload)
+        spec, ledger = job.spec, Ledger(Path(job.runtime.out))
         if spec.subspace.method in self.fail or spec.run_id in self.fail:
             raise RuntimeError("out of memory, say")
         self.made.append(spec)
@@ -137,22 +148,19 @@ class Simulated:
         if spec.stop_at is not None and score >= spec.stop_at:
             score, stopped = 0.5 * (spec.stop_at + score), "crossed"  # somewhere on the way up
         if self.examples:
-            right = round(score * self.examples)
-            score = right / self.examples
-            hard = np.random.default_rng(0).random(self.examples)  # the same examples are hard for every run
-            hard += 0.5 * np.random.default_rng(spec.seed).random(self.examples)
-            labels = np.arange(self.examples) % 2
-            predictions = np.where(np.argsort(np.argsort(hard)) < right, labels, 1 - labels)
-            file = Ledger(Path(setting.out)).run_folder(spec.run_id) / "eval.safetensors"
-            save_file({"predictions": predictions, "labels": labels}, file)
-        result = {
-            "run_id": spec.run_id, "status": "done", "reason": "", "stopped": stopped,
-            "d": spec.d or 1_000_000, "D": 1_000_000,
-            "method": spec.subspace.method, "projection": spec.subspace.projection, "step_length": spec.step_length,
-            "learning_rate": spec.learning_rate, "seed": spec.seed, "train_score": score, "eval_score": score,
-            "select_score": score, "eval_loss": 0.5, "metric": "accuracy", "steps": 60, "best_step": 60,
-            "seconds": 1.0, "peak_memory_bytes": 1,
-        }  # fmt: skip
-        result |= {key: None for key, value in result.items() if value != value}  # as a worker says that it failed
-        Ledger(Path(setting.out)).write_result(spec.run_id, result)
-        return result
+            score = self.answer(spec, score, ledger)
+        found = score if math.isfinite(score) else None  # a worker says so that it failed to have one
+        scores = {"train_score": found, "eval_score": found, "select_score": found}
+        result = result_of(spec, d=spec.d or WEIGHTS, D=WEIGHTS, stopped=stopped, **scores)
+        ledger.write_result(result)
+        return to_dict(result)
+
+    def answer(self, spec: RunSpec, score: float, ledger: Ledger) -> float:
+        """Keep answers of about this score; return the score that they have."""
+        right = round(score * self.examples)
+        hard = np.random.default_rng(0).random(self.examples)  # the same examples are hard for every run
+        hard += 0.5 * np.random.default_rng(spec.seed).random(self.examples)
+        labels = np.arange(self.examples) % 2
+        predictions = np.where(np.argsort(np.argsort(hard)) < right, labels, 1 - labels)
+        Answers(predictions, labels).write(ledger.run_folder(spec.run_id), step=60)
+        return right / self.examples
