@@ -106,9 +106,7 @@ def test_the_same_again_gives_the_same_bytes(run, made, tmp_path: Path) -> None:
         assert (tmp_path / "again" / name).read_bytes() == (made[1] / name).read_bytes()
 
 
-def test_a_certificate_that_is_there_is_the_answer_and_a_damaged_one_is_made_again(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_a_certificate_that_exists_is_the_answer_and_a_damaged_one_is_made_again(folder: Path, tmp_path: Path) -> None:
     run = finished_runs.make(folder, **KINDS["one-coordinate"])
     job = to_dict(CertifyJob(str(run.folder), run.runtime, ASKED, str(tmp_path)))
     made = from_dict(Certificate, certify_job(job, lambda facts: None))
