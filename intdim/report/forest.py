@@ -222,8 +222,7 @@ def _mark(kind: str, size: float) -> dict[str, Any]:
 
 def _key(kind: str, size: float) -> Line2D:
     words = {"absolute": "threshold a share of the score", "above_chance": "threshold a share of the gain over chance"}
-    label = f"{words.get(kind, kind)}: d90 and interval"
-    return Line2D([], [], **_mark(kind, size), linewidth=1.4, label=label)
+    return Line2D([], [], **_mark(kind, size), linewidth=1.4, label=f"{words.get(kind, kind)}: d90 and interval")
 
 
 def _labels(records: list[SweepRecord]) -> tuple[list[str], str]:
