@@ -29,8 +29,6 @@ SIMULATED = {
     "intdim sweep model.path=DIR task=docstrings-pair",
     "intdim sweep task.path=reviews",
     "intdim sweep task.path=reviews model=distilbert",
-    "intdim sweep -m projection=fastfood,one_hot subspace=did,said",
-    "intdim report",
     "intdim sweep -m model=pythia-70m model.revision=step1000,step16000,step143000",
     "intdim sweep -m model=multiberts model.revision=step_20k,step_200k,step_2000k",
     "intdim sweep -m model.path=mine/step-500,mine/step-1000,mine/final",
@@ -63,12 +61,16 @@ COMPOSED = {
     "intdim pretrain store=float16 device=cpu threads=1": "27 minutes; tests/pretrain/test_loop.py makes few steps",
 }
 
-# Grids of presets, which tests/cli/test_presets.py composes cell by cell.
-PRESETS = {
-    "intdim sweep experiment=paper/table1",
-    "intdim sweep experiment=paper/figure3",
-    "intdim sweep experiment=mini out=outputs/mini offline=true",
-    "intdim report out=outputs/mini",
+# Run or composed by another test of the default suite, which is named.
+ELSEWHERE = {
+    "intdim report": "tests/cli/test_commands.py::test_report_reads_what_sweep_wrote",
+    "intdim report out=outputs/mini": "tests/cli/test_commands.py::test_report_reads_what_sweep_wrote",
+    "intdim sweep -m projection=fastfood,one_hot subspace=did,said": "tests/cli/test_commands.py::"
+    "test_a_grid_is_measured_together",
+    "intdim sweep experiment=paper/table1": "tests/cli/test_presets.py::test_every_preset_composes",
+    "intdim sweep experiment=paper/figure3": "tests/cli/test_presets.py::test_every_preset_composes",
+    "intdim sweep experiment=mini out=outputs/mini offline=true": "tests/cli/test_presets.py::"
+    "test_every_preset_composes",
 }
 
 # Run for real by the slow tests, in this order and in one folder, with these words added (they replace words with the
