@@ -190,7 +190,7 @@ def pretrain_models(
         progress = Progress(labels, view)
         slots = dataclasses.replace(runtime, slots=runtime.slots or os.cpu_count() or 1, threads=1)
         with Session(slots, view, launcher, kept=KEPT) as session:
-            names = [f"pre-training of {label}" for label in labels]
+            names = [f"the pre-training of {label}" for label in labels]
             pretrain_all(session, missing, names=names, report=progress.report, done=progress.done)
     return [Path(job.out) for job in jobs]
 

@@ -1,4 +1,4 @@
-"""A trajectory: which models are made and measured, what is refused, and that a killed one goes on.
+"""A trajectory: which models are made and measured, what is refused, and that a killed one resumes.
 
 Pre-training itself is played by a few lines of Python, except in the slow test.
 """
@@ -13,47 +13,32 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from intdim.cli.trajectory import trajectory_request
+from intdim.cli.trajectory import recipe
 from intdim.drivers import trajectory
-from intdim.drivers.sweep import Silent
-from intdim.drivers.trajectory import TrajectoryRequest, cells_along, made_models, pretrain_models, pretrainings
+from intdim.drivers.trajectory import TrajectoryRequest, cells_along, made_models, pretrainings
 from intdim.errors import Interrupted, RunFailed, UserError
+from intdim.launch import Event, LocalSlots
 from tests import cells
-from tests.cli.command import call, composed, requests
+from tests.cli.command import requests
+from tests.drivers.played import Noting, Played, made_in, miniature, real_slots
 
 ROOT = Path(__file__).parents[2]
-# Writes what a pre-training would: every checkpoint whole, the last one under the name final.
-PLAYED = """
-import os, pathlib, sys
-said = dict(word.split("=", 1) for word in sys.argv[2:])
-out, steps, every = pathlib.Path(said["out"]), int(said["steps"]), int(said["checkpoint_every"])
-for step in range(every, steps + 1, every):
-    folder = out / ("final" if step == steps else f"step-{step}")
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_text(str(step))
-"""
+LABELS = ("mini-s", "mini-m", "mini-l", "mini-m-untrained")
 
 
 @pytest.fixture(scope="module")
 def mini() -> TrajectoryRequest:
-    made = {trajectory_request(cfg) for cfg in composed("experiment=mini")}
-    (only,) = made
-    assert only is not None
-    return only
+    return miniature()
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trajectory, "CHILD", PLAYED)
-
-
-def made_in(out: Path, request: TrajectoryRequest) -> None:
-    pretrain_models(request, [cells.cell()], cells.runtime(out, slots=2), Silent())
+def played() -> Played:
+    return Played()
 
 
 def test_the_miniature_asks_for_what_the_paper_did(mini: TrajectoryRequest) -> None:
@@ -68,25 +53,23 @@ def test_the_miniature_asks_for_what_the_paper_did(mini: TrajectoryRequest) -> N
     assert "mini-m@0" in names, "the untrained weights"
 
 
-def test_without_a_trajectory_nothing_changes() -> None:
-    (cfg,) = composed()
-    assert trajectory_request(cfg) is None
-
-
 def test_all_sizes_take_the_same_updates_and_the_untrained_model_none(mini: TrajectoryRequest) -> None:
-    by_name = {one.label: one for one in pretrainings(mini, Path("out"))}
-    assert set(by_name) == {"mini-s", "mini-m", "mini-l", "mini-m-untrained"}
-    steps = {name: one.settings["steps"] for name, one in by_name.items()}
+    jobs = pretrainings(mini, recipe(), Path("out"))
+    by_name = {Path(job.out).name: job for job in jobs}
+    assert set(by_name) == set(LABELS)
+    steps = {name: job.config.steps for name, job in by_name.items()}
     assert steps == dict.fromkeys(("mini-s", "mini-m", "mini-l"), mini.steps) | {"mini-m-untrained": 1}
-    untrained, trained = by_name["mini-m-untrained"].settings, by_name["mini-m"].settings
-    assert untrained["learning_rate"] < 1e-20
-    same = set(trained) - {"steps", "checkpoint_every", "learning_rate"}
-    assert {key: untrained[key] for key in same} == {key: trained[key] for key in same}
-    assert all(step % trained["checkpoint_every"] == 0 for step in mini.checkpoints)
+    untrained, trained = by_name["mini-m-untrained"].config, by_name["mini-m"].config
+    assert untrained.learning_rate < 1e-20
+    own = {"steps": trained.steps, "checkpoint_every": trained.checkpoint_every, "learning_rate": trained.learning_rate}
+    assert dataclasses.replace(untrained, **own) == trained
+    assert all(step % trained.checkpoint_every == 0 for step in mini.checkpoints)
+    assert {(job.store, job.config.threads, job.start) for job in jobs} == {("float16", 1, None)}
 
 
-def test_cells_take_the_models_of_the_trajectory(mini: TrajectoryRequest, tmp_path: Path, played: None) -> None:
-    made_in(tmp_path, mini)
+def test_cells_take_the_models_of_the_trajectory(mini: TrajectoryRequest, tmp_path: Path, played: Played) -> None:
+    folders = made_in(tmp_path, mini, played.launcher())
+    assert sorted(folder.name for folder in folders) == sorted(LABELS)
     along = cells_along(mini, [cells.cell(), cells.cell(seed=1)], tmp_path)
     assert len(along) == 2 * len(made_models(mini, tmp_path))
     for cell in along:
@@ -99,128 +82,130 @@ def test_cells_take_the_models_of_the_trajectory(mini: TrajectoryRequest, tmp_pa
     assert len(record["cells"]) == len(made_models(mini, tmp_path))
 
 
-def test_what_is_there_is_not_made_again(mini: TrajectoryRequest, tmp_path: Path, played: None, monkeypatch) -> None:
-    made_in(tmp_path, mini)
-    monkeypatch.setattr(trajectory, "_start", lambda *_: pytest.fail("made again"))
-    made_in(tmp_path, mini)
+def test_what_is_there_is_not_made_again(mini: TrajectoryRequest, tmp_path: Path, played: Played) -> None:
+    made_in(tmp_path, mini, played.launcher())
+    assert len(played.jobs) == len(LABELS)
+    made_in(tmp_path, mini, played.launcher())
+    assert len(played.jobs) == len(LABELS)
 
 
-def test_another_trajectory_of_the_name_is_refused(mini: TrajectoryRequest, tmp_path: Path, played: None) -> None:
-    made_in(tmp_path, mini)
+def test_another_trajectory_of_the_name_is_refused(mini: TrajectoryRequest, tmp_path: Path, played: Played) -> None:
+    made_in(tmp_path, mini, played.launcher())
     with pytest.raises(UserError, match="holds another trajectory named 'mini'; it differs in steps"):
-        made_in(tmp_path, dataclasses.replace(mini, steps=8000))
+        made_in(tmp_path, dataclasses.replace(mini, steps=8000), played.launcher())
     (tmp_path / "pretrain" / "mini.json").write_text("{")
     with pytest.raises(UserError, match="holds another trajectory"):
-        made_in(tmp_path, mini)
+        made_in(tmp_path, mini, played.launcher())
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
 def test_a_checkpoint_without_weights_is_one_clear_error(
-    mini: TrajectoryRequest, tmp_path: Path, played: None, file: str
+    mini: TrajectoryRequest, tmp_path: Path, played: Played, file: str
 ) -> None:
-    made_in(tmp_path, mini)
+    made_in(tmp_path, mini, played.launcher())
     (tmp_path / "pretrain" / "mini-m" / f"step-{mini.checkpoints[0]}" / file).unlink()
-    made_in(tmp_path, mini)
+    made_in(tmp_path, mini, played.launcher())
     with pytest.raises(UserError, match=r"step-\d+ holds no whole model") as raised:
         cells_along(mini, [cells.cell()], tmp_path)
-    assert "pretrain/mini-m and give the command again" in raised.value.parts[2]
+    assert "pretrain/mini-m and repeat the command" in raised.value.parts[2]
 
 
-def test_what_pretraining_refuses_is_passed_on(mini: TrajectoryRequest, tmp_path: Path, monkeypatch) -> None:
-    said = "import sys; print('mini holds another pre-training\\nthe same\\nChoose', file=sys.stderr); sys.exit(2)"
-    monkeypatch.setattr(trajectory, "CHILD", said)
+def test_progress_is_noted(mini: TrajectoryRequest, tmp_path: Path, played: Played, monkeypatch) -> None:
+    monkeypatch.setattr(trajectory, "NOTE_EVERY", 0.0)
+    view = Noting()
+    made_in(tmp_path, mini, played.launcher(), view)
+    assert view.notes[0] == "pre-training mini-l, mini-m, mini-m-untrained, mini-s"
+    assert "mini-m at 300 of 6,000, masked-word loss 2.50" in view.notes
+    assert "mini-m: pre-trained, 6,000 updates at 6,000 of 6,000, masked-word loss 2.50" in view.notes
+
+
+def test_what_pretraining_refuses_is_passed_on(mini: TrajectoryRequest, tmp_path: Path, played: Played) -> None:
+    played.error = UserError("mini holds another pre-training", "the same", "Choose")
     with pytest.raises(UserError, match=r"pre-training of mini-.: mini holds another pre-training") as raised:
-        made_in(tmp_path, mini)
+        made_in(tmp_path, mini, played.launcher())
     assert len(str(raised.value).splitlines()) == 3
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by signal 9"), ("1 / 0", "ZeroDivisionError")],
-)
-def test_a_pretraining_that_dies_is_said_to_have(
-    mini: TrajectoryRequest, tmp_path: Path, monkeypatch, code: str, words: str
+def test_a_pretraining_that_fails_is_said_to_have(mini: TrajectoryRequest, tmp_path: Path, played: Played) -> None:
+    played.error = ZeroDivisionError("division by zero")
+    with pytest.raises(RunFailed, match=r"pre-training of mini-. failed: division by zero"):
+        made_in(tmp_path, mini, played.launcher())
+    played.error = None
+    made_in(tmp_path, mini, played.launcher())
+    assert all(model.whole for model in made_models(mini, tmp_path)), "the same command resumes"
+
+
+# -- real workers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], LocalSlots]]:
+    """Two real workers whose pre-trainings ``die`` or ``sleep``."""
+    made: list[LocalSlots] = []
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+    def start(pretrain: str) -> LocalSlots:
+        made.append(real_slots(pretrain))
+        return made[-1]
+
+    yield start
+    for launcher in made:
+        launcher.close(drain=False)
+
+
+def test_a_pretraining_that_dies_is_begun_again_and_given_up_in_the_end(
+    mini: TrajectoryRequest, tmp_path: Path, slots: Callable[[str], LocalSlots]
 ) -> None:
-    monkeypatch.setattr(trajectory, "CHILD", code)
-    with pytest.raises(RunFailed, match=words):
-        made_in(tmp_path, mini)
-    monkeypatch.setattr(trajectory, "CHILD", PLAYED)
-    made_in(tmp_path, mini)
-    assert all(model.whole for model in made_models(mini, tmp_path)), "the same command goes on"
+    view = Noting()
+    with pytest.raises(RunFailed, match=r"the worker of the pre-training of mini-. died 3 times \(killed by SIGKILL"):
+        made_in(tmp_path, mini, slots("die"), view)
+    assert any("died (killed by SIGKILL" in note and "starting it again" in note for note in view.notes)
 
 
-def test_an_interrupt_stops_the_pretrainings(mini: TrajectoryRequest, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(trajectory, "CHILD", "import time; time.sleep(60)")
-    started = []
-    start = trajectory._start
-    monkeypatch.setattr(trajectory, "_start", lambda *given: started.append(start(*given)) or started[-1])
+def test_an_interrupt_stops_the_pretrainings(
+    mini: TrajectoryRequest, tmp_path: Path, slots: Callable[[str], LocalSlots]
+) -> None:
+    launcher = slots("sleep")
+    poll = launcher.poll
 
-    def stop(_: float) -> None:
-        raise KeyboardInterrupt
+    def interrupted(timeout: float) -> list[Event]:
+        events = poll(timeout)
+        if len(list(tmp_path.glob("pretrain/*.pid"))) == 2:
+            raise KeyboardInterrupt
+        return events
 
-    monkeypatch.setattr(trajectory.time, "sleep", stop)
-    with pytest.raises(Interrupted):
-        made_in(tmp_path, mini)
-    assert len(started) == 2
-    assert all(process.poll() is not None for process in started)
+    launcher.poll = interrupted
+    with pytest.raises(Interrupted, match="pre-training resumes from its last state"):
+        made_in(tmp_path, mini, launcher)
+    pids = [int(file.read_text()) for file in tmp_path.glob("pretrain/*.pid")]
+    assert len(pids) == 2, "side by side"
+    assert not any(alive(pid) for pid in pids)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the parent's death is announced by Linux alone")
 def test_a_killed_driver_leaves_no_pretraining_behind(tmp_path: Path) -> None:
-    head = trajectory.CHILD.partition("from intdim")[0]
-    child = f"{head}\nimport os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    driver = subprocess.Popen(
-        [sys.executable, "-c", f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]).wait()"]
-    )
+    command = [sys.executable, "-m", "tests.drivers.played", str(tmp_path)]
+    driver = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
     deadline = time.monotonic() + 60
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    pid = int((tmp_path / "pid").read_text())
-    driver.kill()
-    driver.wait()
-    while os.path.exists(f"/proc/{pid}") and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]:
+    try:
+        while len(list(tmp_path.glob("pretrain/*.pid"))) < 2:
+            assert time.monotonic() < deadline
+            assert driver.poll() is None
+            time.sleep(0.02)
+        pids = [int(file.read_text()) for file in tmp_path.glob("pretrain/*.pid")]
+        assert all(alive(pid) for pid in pids)
+    finally:
+        driver.kill()
+        driver.wait()
+    while any(alive(pid) for pid in pids):
         assert time.monotonic() < deadline, "it lives on"
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("trajectory.along=x", "one of trajectory.sizes: s, m, l"),
-        ("trajectory.heads=[2]", "1 trajectory.heads for 3 sizes"),
-        ("trajectory.heads=[2,4,5]", "hidden_size=128, heads=5"),
-        ("trajectory.checkpoints=[5,3]", "rising whole numbers below"),
-        ("trajectory.checkpoints=[9000]", "rising whole numbers below"),
-        ("trajectory.checkpoints=[2.5]", "are whole numbers"),
-        ("trajectory.layers=[1,two,3]", "are whole numbers"),
-        ("trajectory.layers=[1,0,3]", "are whole numbers"),
-        ("trajectory.hidden_size=[1,inf,3]", "are whole numbers"),
-        ("trajectory.sizes=[a,a,b]", "different words"),
-        ("trajectory.sizes=[]", "different words"),
-        ("trajectory.stepz=3", "did you mean trajectory.steps"),
-        ("trajectory.steps=0", "at least 1"),
-    ],
-)
-def test_a_trajectory_that_makes_no_sense_is_refused(tmp_path: Path, override: str, words: str) -> None:
-    ended = call("sweep", "experiment=mini", override, f"out={tmp_path / 'out'}")
-    assert ended.status == 2
-    assert words in ended.err
-    assert len(ended.err.splitlines()) <= 3
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_plan_needs_the_models(tmp_path: Path) -> None:
-    ended = call("plan", "experiment=mini", f"out={tmp_path / 'out'}")
-    assert ended.status == 2
-    assert "are not pre-trained" in ended.err
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_command_without_trajectories_says_so() -> None:
-    ended = call("train", "experiment=mini")
-    assert ended.status == 2
-    assert "trajectory" in ended.err
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.slow
