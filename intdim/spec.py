@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import types
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 
 STREAM_VERSION = 2  # raised by hand when the random numbers behind a projection change
 TRAINING_VERSION = 4  # raised by hand when the training loop would give other numbers for the same RunSpec
-LAYOUT_VERSION = 1  # raised by hand when the files under ``out`` change shape
+LAYOUT_VERSION = 2  # raised by hand when the files under ``out`` change shape
 
 METHODS = ("did", "said", "full")
 SCOPES = ("global", "layer", "tensor")
@@ -259,13 +260,20 @@ def derive_seed(*parts: Scalar) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:4], "big") >> 1
 
 
+@functools.cache
+def _fields(kind: Any) -> dict[str, Any]:
+    """Return the types of a dataclass's fields by name."""
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
 def _convert(kind: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):
             raise ValueError(f"{where} is {value!r}, not a table")
-        hints = typing.get_type_hints(kind)
-        names = {field.name for field in dataclasses.fields(kind)}
+        hints = _fields(kind)
+        names = set(hints)
         if set(value) != names:
             raise ValueError(f"{where} has fields {sorted(value)}, expected {sorted(names)}")
         made = {name: _convert(hints[name], value[name], f"{where}.{name}") for name in names}

@@ -126,10 +126,6 @@ class Ledger:
         """Where a sweep's files are."""
         return self.out / "sweeps" / sweep_id
 
-    def report_folder(self, name: str) -> Path:
-        """Where a report's files are."""
-        return self.out / "reports" / name
-
     # -- runs --------------------------------------------------------------------------------------------------------
 
     def write_spec(self, run_id: str, spec: RunSpec) -> None:

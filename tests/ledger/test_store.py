@@ -89,7 +89,7 @@ def test_open_marks_the_folder_and_check_accepts_it(tmp_path: Path) -> None:
     ledger.open()
     ledger.open()
     ledger.check()
-    assert everything_under(tmp_path) == {"deep/out/intdim.json": b'{\n  "layout_version": 1\n}\n'}
+    assert everything_under(tmp_path) == {"deep/out/intdim.json": b'{\n  "layout_version": 2\n}\n'}
 
 
 def test_a_folder_with_other_things_in_it_is_accepted(tmp_path: Path) -> None:
