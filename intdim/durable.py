@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: write a temporary file, fsync it, rename it, fsync the folder."""
+"""Atomic writes: a temporary file is written and fsynced, then renamed, then the folder is fsynced."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` so that a reader (or a crash) sees the old file or the new one, never a part.
+    """Write ``data`` to ``path`` so that a reader, or a crash, finds the old file or the new one, never a part.
 
     Raises:
-        OSError: the disk is full or the folder is not writable; the old file, if any, is then untouched.
+        OSError: the disk is full or the folder is not writable; the old file, if any, is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -27,6 +27,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -40,12 +41,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """``write_bytes`` for JSON: indented, NaN and infinity refused (``ValueError``), newline at the end."""
+    """``write_bytes`` for JSON: indented, with a newline at the end; NaN and infinity raise ``ValueError``."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any | None:
-    """Return the parsed file, or None where there is none.
+    """Return the parsed file, or None if there is none.
 
     Raises:
         json.JSONDecodeError: the file is damaged.

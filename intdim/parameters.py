@@ -1,8 +1,8 @@
 """Which weights are inside the subspace: names, offsets, ties, groups, and D.
 
-A table is made from any ``nn.Module``. A tied weight counts once; a weight that is frozen, excluded by a name pattern
-or not a floating-point tensor is outside. The order is that of layers (embeddings, blocks as they come, head), so that
-every layer's weights are contiguous in the flat vector.
+A table is made from any ``nn.Module``. A tied weight counts once; a weight is outside if it is frozen, excluded by a
+name pattern, or not a floating-point tensor. Weights are ordered by layer (embeddings, blocks in the order of the
+model, head), so that the weights of a layer are contiguous in the flat vector.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HEAD_WORDS = re.compile(r"classif|pooler|\bhead\b|_head\b|\bscore\b|summary|logi
 
 @dataclass(frozen=True)
 class Entry:
-    """One weight inside the subspace: its place is ``flat[offset : offset + numel].view(shape)``."""
+    """One weight inside the subspace: it is ``flat[offset : offset + numel].view(shape)``."""
 
     name: str
     layer: str
@@ -33,7 +33,7 @@ class Entry:
 
     @property
     def place(self) -> slice:
-        """Where the weight lies in the flat vector."""
+        """The slice of the flat vector that is this weight."""
         return slice(self.offset, self.offset + self.numel)
 
 
@@ -46,7 +46,7 @@ class Group:
 
     @property
     def numel(self) -> int:
-        """How many weights the group holds."""
+        """How many weights are in the group."""
         return sum(stop - start for start, stop in self.slices)
 
 
@@ -62,12 +62,12 @@ class ParameterTable:
         """Make the table of a model.
 
         Args:
-            model: any module; weights with ``requires_grad`` False are outside.
-            exclude: shell patterns on weight names (``bert.pooler.*``); a tied weight is known by its first name.
+            model: any module; weights with ``requires_grad=False`` are outside.
+            exclude: shell patterns on weight names (``bert.pooler.*``); a tied weight has its first name.
 
         Raises:
-            UserError: a pattern matches nothing, nothing is left inside, or two weights share memory without being
-                one ``nn.Parameter`` (moving them apart would undo that tie).
+            UserError: a pattern matches nothing, no weight is left inside, or two weights share memory without being
+                one ``nn.Parameter`` (in the flat vector they would no longer be tied).
         """
         named = list(model.named_parameters())
         for pattern in exclude:
@@ -75,9 +75,10 @@ class ParameterTable:
                 first = ", ".join(name for name, _ in named[:4])
                 raise UserError(
                     f"subspace.exclude pattern {pattern!r} matches no weight of the model",
-                    f"patterns on names such as {first}",
-                    "Correct or drop the pattern.",
+                    f"patterns must match names such as {first}",
+                    "Correct or remove the pattern.",
                 )
+
         inside = [
             (name, weight)
             for name, weight in named
@@ -87,9 +88,12 @@ class ParameterTable:
         ]
         if not inside:
             raise UserError(
-                "no weight is left inside the subspace", "at least one trainable weight", "Exclude or freeze fewer."
+                "no weight is left inside the subspace",
+                "at least one weight must be trainable and not excluded",
+                "Exclude or freeze fewer.",
             )
         _refuse_shared_memory(inside)
+
         layers = layer_names([name for name, _ in inside])
         blocks = [layer for layer in dict.fromkeys(layers) if layer not in ("embeddings", "head")]
         rank = {layer: number for number, layer in enumerate(("embeddings", *blocks, "head"))}
@@ -98,11 +102,18 @@ class ParameterTable:
         for layer, (name, weight) in ordered:
             entries.append(Entry(name, layer, weight.shape, weight.numel(), offset))
             offset += weight.numel()
+
         return cls(entries)
 
     def groups(self, kind: str) -> list[Group]:
-        """Return the groups of a kind: ``layer`` (embeddings; each block; pooler and head), ``module`` (weights of one
-        module), or ``tensor`` (each weight alone); in flat order, without gaps or overlaps."""
+        """Return the groups of a kind, in flat order, without gaps or overlaps.
+
+        ``layer``: the embeddings, each block, and pooler with head; ``module``: the weights of one module; ``tensor``:
+        each weight alone.
+
+        Raises:
+            UserError: another kind.
+        """
         if kind == "layer":
             keys = [entry.layer for entry in self.entries]
         elif kind == "module":
@@ -110,32 +121,33 @@ class ParameterTable:
         elif kind == "tensor":
             keys = [entry.name for entry in self.entries]
         else:
-            raise UserError(f"unknown subspace.groups={kind!r}", "layer, module or tensor", "")
+            raise UserError(f"unknown subspace.groups={kind!r}", "layer, module or tensor", "Choose one of these.")
+
         slices: dict[str, list[tuple[int, int]]] = {}
         for key, entry in zip(keys, self.entries, strict=True):
-            mine = slices.setdefault(key, [])
+            found = slices.setdefault(key, [])
             start, stop = entry.offset, entry.offset + entry.numel
-            if mine and mine[-1][1] == start:
-                mine[-1] = (mine[-1][0], stop)
+            if found and found[-1][1] == start:
+                found[-1] = (found[-1][0], stop)
             else:
-                mine.append((start, stop))
-        return [Group(key, tuple(places)) for key, places in slices.items()]
+                found.append((start, stop))
+        return [Group(key, tuple(found)) for key, found in slices.items()]
 
 
 def layer_names(names: Sequence[str]) -> list[str]:
-    """Return each weight's layer: its block (the name up to the first number), ``embeddings``, or ``head``.
+    """Return the layer of each weight: its block (the name up to the first number), ``embeddings``, or ``head``.
 
     A weight outside the blocks belongs to the embeddings if its name says so, or if it comes before the first block
-    and its name does not say head; else to the head (pooler, final norms, classifier). Some models name their
-    classifier before their body, so the order alone does not decide.
+    and its name does not say head; otherwise to the head (pooler, final norms, classifier). The order alone does not
+    decide, because some models define their classifier before their body.
     """
     numbered = [re.match(r"(?:.*?\.)?\d+(?=\.|$)", name) for name in names]
-    first_block = next((place for place, match in enumerate(numbered) if match), 0)
+    first_block = next((index for index, match in enumerate(numbered) if match), 0)
     layers = []
-    for place, (name, match) in enumerate(zip(names, numbered, strict=True)):
+    for index, (name, match) in enumerate(zip(names, numbered, strict=True)):
         if match:
             layers.append(match.group(0))
-        elif EMBEDDING_WORDS.search(name) or (place < first_block and not HEAD_WORDS.search(name)):
+        elif EMBEDDING_WORDS.search(name) or (index < first_block and not HEAD_WORDS.search(name)):
             layers.append("embeddings")
         else:
             layers.append("head")
@@ -151,6 +163,6 @@ def _refuse_shared_memory(named: Sequence[tuple[str, nn.Parameter]]) -> None:
         if other != name:
             raise UserError(
                 f"{name} and {other} share memory but are two parameters",
-                "tied weights that are one nn.Parameter in both modules",
+                "tied weights must be one nn.Parameter in both modules",
                 "Tie them by assignment: module_a.weight = module_b.weight.",
             )

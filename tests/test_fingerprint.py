@@ -1,4 +1,4 @@
-"""Folders are known by their content."""
+"""Folders are identified by their content."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def test_a_large_file_is_read_once_and_again_when_it_changed(tmp_path, monkeypat
 def test_a_cache_that_is_damaged_or_cannot_be_written_costs_time_only(tmp_path, cache, monkeypatch):
     folder = folder_of(tmp_path / "large", w_bin=b"a" * (1 << 21))
     first = fingerprint_folder(folder)
-    (note,) = (cache / "hashes").iterdir()
+    (cached,) = (cache / "hashes").iterdir()
     for damaged in ("{", "{}", "[]", ""):
-        note.write_text(damaged)
+        cached.write_text(damaged)
         assert fingerprint_folder(folder) == first
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "file"))

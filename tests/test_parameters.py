@@ -90,7 +90,7 @@ def test_frozen_excluded_and_whole_numbers_are_outside(model):
     )
     assert "norm.bias" in names(table)
     assert "blocks.1.0.weight" in names(table)
-    assert model.classifier.bias.requires_grad, "the table only looks"
+    assert model.classifier.bias.requires_grad, "the table changes nothing"
 
 
 def test_a_pattern_that_matches_nothing_is_refused(model):

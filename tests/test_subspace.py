@@ -75,11 +75,11 @@ def dense_gradients(space, theta_0, model_factory):
 def test_gradient_equals_autograd(projection, method, groups, scope, exclude):
     model = small()
     space = Subspace(model, 40, projection, method, scope, groups, seed=5, exclude=exclude)
-    chooser = torch.Generator().manual_seed(2)
+    rng = torch.Generator().manual_seed(2)
     with torch.no_grad():
-        space.z.copy_(0.3 * torch.randn(len(space.z), generator=chooser, dtype=torch.float64))
+        space.z.copy_(0.3 * torch.randn(len(space.z), generator=rng, dtype=torch.float64))
         if space.scales is not None:
-            space.scales.copy_(1 + 0.2 * torch.randn(len(space.scales), generator=chooser, dtype=torch.float64))
+            space.scales.copy_(1 + 0.2 * torch.randn(len(space.scales), generator=rng, dtype=torch.float64))
     theta_0 = space.theta_0.clone()
     space.write()
     loss_of(model).backward()
@@ -164,10 +164,10 @@ def test_state_round_trip_and_a_training_step():
         optimiser.zero_grad()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
-    kept = {name: value.clone() for name, value in space.state_dict().items()}
+    saved = {name: value.clone() for name, value in space.state_dict().items()}
     again = small()
     other = Subspace(again, 30, "kronecker", "said", groups="layer", seed=4)
-    other.load_state_dict(kept)
+    other.load_state_dict(saved)
     other.write()
     space.write()
     assert torch.equal(other.theta, space.theta)
@@ -237,15 +237,17 @@ def test_buffers_stay_and_a_deep_copy_is_on_its_own():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"d": 0}, "no dimension"),
-        ({"d": 10.5}, "no dimension"),
-        ({"d": True}, "no dimension"),
-        ({"d": float("nan")}, "no dimension"),
-        ({"d": None}, "no dimension"),
+        ({"d": 0}, "d must be an integer from 1 to D="),
+        ({"d": 10.5}, "d must be an integer from 1 to D="),
+        ({"d": True}, "d must be an integer from 1 to D="),
+        ({"d": float("nan")}, "d must be an integer from 1 to D="),
+        ({"d": None}, "d must be an integer from 1 to D="),
         ({"d": 10**6}, "exceeds D="),
         ({"d": 4, "method": "said"}, "counted in d"),
         ({"d": 5, "projection": "fastfud"}, "fastfood"),
         ({"d": 5, "method": "sayd"}, "said"),
+        ({"d": 5, "method": "full"}, "Known: did, said"),
+        ({"d": 5, "projection": nn.Linear}, "subclass of intdim.projections.Projection"),
         ({"d": 5, "scope": "model"}, "global"),
         ({"d": 50, "method": "said", "groups": "block"}, "layer, module or tensor"),
         ({"d": 5, "exclude": ["nothing.*"]}, "matches no weight"),

@@ -1,20 +1,18 @@
-"""Stacked blocks H M H B on a GPU, for ``orthogonal`` and ``fastfood``: what ``c/blocks.c`` does, one program a block.
+"""Stacked blocks H M H B on a GPU, for ``orthogonal`` and ``fastfood``, like ``c/blocks.c``: one program per block.
 
 Up to n = 2^15 a block is made, transformed twice, finished and written by one program, in registers and shared memory:
-memory sees theta_0 once and theta once (8 bytes per weight in float32), or the gradient once (4 bytes). Signs and
-Gaussians are made from counters. Larger blocks are cut in parts of 2^13: one kernel walks the distances below that, a
-second one the others, so each transform costs one more pass over a scratch buffer.
+theta_0 is read once and theta written once (8 bytes per weight in float32), or the gradient read once (4 bytes). Signs
+and Gaussians are made from counters. Larger blocks are cut into parts of 2^13: one kernel does the butterflies at
+distances below that, a second one the others, so each transform costs one more pass over a scratch buffer.
 
 Block k serves section k mod sections of the coordinates (``projections/sections.py``).
 
-Butterflies walk the distances 1, 2, 4, ... in float32, as in C and in torch, so ``orthogonal`` has the same bits
+Butterflies take the distances 1, 2, 4, ... in float32, as in C and in torch, so ``orthogonal`` has the same bits
 everywhere. An adjoint adds block k into lane k mod lanes in the order of k, then the lanes: no atomic additions. A GPU
-needs more lanes than a processor, so sums differ from the processor's in rounding.
+needs more lanes than a CPU, so sums differ from the CPU's in rounding.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton
@@ -24,16 +22,8 @@ from torch import Tensor
 from intdim.errors import UserError
 from intdim.kernels import flow
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.streams_triton import (
-    add_lanes,
-    flipped,
-    normals,
-    put,
-    random_normals,
-    random_signs,
-    sign_masks,
-    take,
-)
+from intdim.kernels.flow_triton import add_lanes, destination_arguments, put, segment_arguments, take
+from intdim.kernels.streams_triton import flipped, normals, random_normals, random_signs, sign_masks
 
 LARGEST_WHOLE = 1 << 15  # numbers of a block that one program holds: 128 KiB
 PART = 1 << 13
@@ -101,8 +91,9 @@ def _near(
     to, source, first_row, rows, key, order, offset, starts, factors, segments,
     FORM: tl.constexpr, SIZE: tl.constexpr, PART_: tl.constexpr, STEPS: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
-    """Distances below PART_ of blocks of SIZE, one part a program. FORM says what goes in, at place p of block k:
-    0: z[p] sign; 1: source[k, p] sign; 2: source[k, order[p]] Gaussian; 3: the gradient; 4: source[k, order[p]]."""
+    """Butterflies at distances below PART_ of blocks of SIZE, one part per program. FORM is the input at place p of
+    block k, 0: z[p] sign, 1: source[k, p] sign, 2: source[k, order[p]] Gaussian, 3: the gradient, or
+    4: source[k, order[p]]."""
     part = tl.program_id(0).to(tl.int64)
     here = part * PART_ + tl.arange(0, PART_)
     place = here % SIZE
@@ -127,8 +118,8 @@ def _far(
     FORM: tl.constexpr, SIZE: tl.constexpr, PART_: tl.constexpr, STEPS: tl.constexpr, WIDTH: tl.constexpr,
     HAS_BASE: tl.constexpr, HAS_IMAGE: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
-    """Distances PART_ and up: WIDTH neighbouring places of all SIZE / PART_ parts. FORM says what comes out:
-    0: as it is; 1: times signs; 2: times Gaussians; 3: P z, as the destination wants it."""
+    """Butterflies at distances from PART_ on: WIDTH neighbouring places of all SIZE / PART_ parts. FORM is the output,
+    0: the result, 1: times signs, 2: times Gaussians, or 3: P z, written to the destination."""
     PARTS: tl.constexpr = SIZE // PART_
     across = PART_ // WIDTH
     block = tl.program_id(0).to(tl.int64) // across
@@ -161,30 +152,30 @@ def _add_blocks(sums, source, first, count, lanes, SIZE: tl.constexpr, BLOCK: tl
 
 
 def matvec(to: Destination, z: Tensor, rows: int, sign_key: int, middle_key: int, order: Tensor | None) -> None:
-    """Write (H M H B) z for ``rows`` rows into ``to``.
+    """Write (H M H B) z for ``rows`` rows to ``to``.
 
     Args:
         to: float32 or bfloat16; computed in float32, rounded at the end.
-        z: dealt into sections, scaled, padded with zeros, float32, shape ``(sections, n)``; n is a power of two
-            from 64 to 2^22, and at most 2^15 where there are several sections.
+        z: split into sections, scaled, padded with zeros, float32, shape ``(sections, n)``; n is a power of two
+            from 64 to 2^22, and at most 2^15 if there are several sections.
         rows: D of this piece.
         sign_key: stream of B.
-        middle_key: stream of the Gaussians where there is an ``order`` (int32, place i takes number ``order[i]``),
-            of the second signs otherwise.
+        middle_key: stream of the Gaussians if there is an ``order`` (int32, position i takes number ``order[i]``),
+            else of the second signs.
         order: Pi, or None.
 
     Raises:
-        UserError: a block larger than the kernels take.
+        UserError: a block is larger than the kernels support.
     """
     sections, size = z.shape
     check(size, sections)
     if not rows:
         return
-    out, flags, where = _destination(to)
+    out, flags, where = destination_arguments(to)
     blocks, gaussian = -(-rows // size), order is not None
     if size <= LARGEST_WHOLE:
         _matvec_whole[(blocks,)](
-            out, *where, z, rows, sections, sign_key, middle_key, order if gaussian else z, *_segments(to, z),
+            out, *where, z, rows, sections, sign_key, middle_key, order if gaussian else z, *segment_arguments(to, z),
             SIZE=size, STEPS=_steps(size), GAUSSIAN=gaussian, **flags, num_warps=_warps(size),
         )  # fmt: skip
         return
@@ -192,7 +183,7 @@ def matvec(to: Destination, z: Tensor, rows: int, sign_key: int, middle_key: int
     for first, count in _groups(blocks, size):
         a, b = (z.new_empty(count * size) for _ in range(2))
         parts, columns, row = count * size // PART, count * PART // COLUMNS, first * size
-        near, shape = _segments(to, z), {"SIZE": size, "PART_": PART}
+        near, shape = segment_arguments(to, z), {"SIZE": size, "PART_": PART}
         plain = {"HAS_BASE": False, "HAS_IMAGE": False, "SCALED": False}
         _near[(parts,)](a, z, row, rows, sign_key, z, *near, FORM=0, **shape, STEPS=steps, SCALED=False, num_warps=8)
         form = 0 if gaussian else 1
@@ -223,7 +214,7 @@ def rmatvec(
     ``inverse`` is that of Pi, ``lanes`` a multiple of ``sections``.
 
     Raises:
-        UserError: a block larger than the kernels take.
+        UserError: a block is larger than the kernels support.
     """
     check(size, sections)
     g = source.g
@@ -233,7 +224,7 @@ def rmatvec(
         return like.new_zeros(sections, size)
     lanes = flow.lanes(blocks, size, sections, LANES_HOLD) if lanes is None else lanes
     scaled = source.scaling is not None
-    total, segments = like.new_empty(sections, size), _segments(source, g)
+    total, segments = like.new_empty(sections, size), segment_arguments(source, g)
     if size <= LARGEST_WHOLE:
         sums = like.new_empty(lanes * size)
         _rmatvec_whole[(lanes,)](
@@ -266,12 +257,12 @@ def rmatvec(
 
 
 def check(size: int, sections: int = 1) -> None:
-    """Raise UserError where a block is larger than the kernels take."""
+    """Raise UserError if a block is larger than the kernels support."""
     assert sections == 1 or size <= LARGEST_WHOLE
     if size > LARGEST_BLOCK:
         raise UserError(
-            f"A block of {size} coordinates, which d needs where D is hardly larger, is too large for the GPU kernels.",
-            f"Blocks have at most {LARGEST_BLOCK} coordinates there.",
+            f"A block of {size} coordinates is too large for the GPU kernels; d needs it because D is hardly larger.",
+            f"A block may have at most {LARGEST_BLOCK} coordinates.",
             "Lower search.d_max, or use projection=one_hot.",
         )
 
@@ -281,31 +272,13 @@ def _groups(blocks: int, size: int) -> list[tuple[int, int]]:
     return [(first, min(at_once, blocks - first)) for first in range(0, blocks, at_once)]
 
 
-def _destination(to: Destination) -> tuple[Tensor, dict[str, bool], tuple[Tensor, Tensor]]:
-    """Return ``out``, the flags of the kernels, and ``(base, image)``; what is missing is stood in for by another."""
-    out = to.out if to.out is not None else to.image
-    assert out is not None
-    flags = {
-        "HAS_BASE": to.base is not None,
-        "HAS_IMAGE": to.image is not None and to.image is not out,
-        "SCALED": to.base is not None and to.scaling is not None,
-    }
-    return out, flags, (out if to.base is None else to.base, out if to.image is None else to.image)
-
-
-def _segments(flow: Destination | Gradient, like: Tensor) -> tuple[Any, ...]:
-    if flow.scaling is None:
-        return flow.offset, like, like, 0
-    return flow.offset, flow.scaling.starts, flow.scaling.factors, flow.scaling.starts.numel()
-
-
 def _steps(size: int) -> int:
     return size.bit_length() - 1
 
 
 def _warps(size: int) -> int:
-    """Return how many warps hold a block: 16 numbers a thread up to 2^13, so that several blocks share a processor.
+    """Return how many warps hold a block: 16 numbers a thread up to 2^13, so that a multiprocessor runs several blocks.
 
-    Never a single one, whose lanes would gather from each other number by number and not through shared memory.
+    Never one: the lanes of a single warp would gather from each other number by number, not through shared memory.
     """
     return max(2, min(16, size // 512))

@@ -1,7 +1,7 @@
-"""``dense`` on a GPU: Gaussian entries made in the kernel, tile by tile, never stored.
+"""``dense`` on a GPU: Gaussian entries generated in the kernel, tile by tile, never stored.
 
-Entry (i, j) is Gaussian number i d + j, rounded to float32. P z reads nothing but z and theta_0; the work is D d
-Gaussians in float64. Sums over rows go into lanes of rows, added in order.
+Entry (i, j) is Gaussian number i d + j in float32. P z reads z and theta_0 only; the work is to generate D d Gaussians.
+Sums over rows are accumulated in lanes of rows, which are added in order.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from intdim.kernels.blocks_triton import _destination, _segments
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.streams_triton import add_lanes, put, random_normals, take
+from intdim.kernels.flow_triton import add_lanes, destination_arguments, put, segment_arguments, take
+from intdim.kernels.streams_triton import random_normals
 
 ROWS, COLUMNS = 32, 64
 LANES = 512
@@ -58,10 +58,10 @@ def _rmatvec(
 
 
 def matvec(to: Destination, z: Tensor, rows: int, d: int, key: int) -> None:
-    """Write G z for ``rows`` rows into ``to``; ``z`` is float32, already divided by the lengths of the columns."""
-    out, flags, where = _destination(to)
+    """Write G z for ``rows`` rows to ``to``; ``z`` is float32, already divided by the lengths of the columns."""
+    out, flags, where = destination_arguments(to)
     _matvec[(triton.cdiv(rows, ROWS),)](
-        out, *where, z, rows, d, key, *_segments(to, z), ROWS_=ROWS, COLUMNS_=COLUMNS, **flags
+        out, *where, z, rows, d, key, *segment_arguments(to, z), ROWS_=ROWS, COLUMNS_=COLUMNS, **flags
     )
 
 
@@ -70,7 +70,7 @@ def rmatvec(source: Gradient, rows: int, d: int, key: int) -> Tensor:
     g, lanes = source.g, min(LANES, triton.cdiv(rows, ROWS))
     sums = torch.empty(lanes * d, dtype=torch.float32, device=g.device)
     _rmatvec[(lanes, triton.cdiv(d, COLUMNS))](
-        sums, g, rows, d, key, lanes, *_segments(source, g),
+        sums, g, rows, d, key, lanes, *segment_arguments(source, g),
         ROWS_=ROWS, COLUMNS_=COLUMNS, SQUARES=False, SCALED=source.scaling is not None,
     )  # fmt: skip
     return _add(sums, d, lanes)

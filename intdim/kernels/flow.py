@@ -1,7 +1,7 @@
-"""Where P z goes and where a gradient comes from: theta = theta_0 + S P z in one pass over memory, and S g in one.
+"""Where P z goes and where a gradient comes from: theta = theta_0 + S P z, and S g, each in one pass over memory.
 
-A product is computed in pieces that stay in the cache; these two say what is done with a piece. They are also what the
-compiled products are told.
+A product is computed in pieces that stay in the cache. ``Destination`` and ``Gradient`` say what happens to a piece, in
+torch as in the compiled products.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-LANES_HOLD = 1 << 16  # numbers in all lanes of an adjoint, where a row of them is shorter than a sixteenth of it
+LANES_HOLD = 1 << 16  # numbers in all lanes of an adjoint, unless that would be fewer than ``FEWEST_LANES`` lanes
 FEWEST_LANES = 16
 
 
 def lanes(count: int, length: int, sections: int = 1, hold: int = LANES_HOLD) -> int:
-    """Return in how many lanes an adjoint adds up ``count`` pieces of ``length`` numbers.
+    """Return in how many lanes (partial sums) an adjoint accumulates ``count`` pieces of ``length`` numbers.
 
-    Piece k is added into lane k mod lanes, and the lanes at the end, one after the other: a fixed order that several
-    threads can share. The number depends on the sizes alone: ``hold`` numbers in all lanes, or the fewest lanes. It is
-    a multiple of ``sections``, where piece k belongs to section k mod sections and a lane to that of its pieces.
+    Piece k is added into lane k mod lanes, and at the end the lanes are added one after the other: a fixed order, which
+    several threads can share. The number depends on the sizes alone: ``hold`` numbers in all lanes, or the fewest
+    lanes. It is a multiple of ``sections``: piece k belongs to section k mod sections, and each lane to one section.
     """
     return sections * max(1, min(-(-count // sections), max(FEWEST_LANES, hold // length) // sections))
 
 
 def chunks(count: int, in_lanes: int, at_once: int) -> list[tuple[int, int]]:
-    """Cut ``count`` pieces into runs ``(first, how many)`` of at most ``at_once``, whose lanes ascend in each."""
+    """Cut ``count`` pieces into chunks ``(first, how many)`` of at most ``at_once``; lanes ascend within a chunk."""
     at_once = max(1, min(in_lanes, at_once))
     return [
         (first, min(at_once, start + in_lanes - first, count - first))
@@ -47,10 +47,12 @@ def add_lanes(sums: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Scaling:
-    """S, a diagonal that is constant on segments: weights ``starts[k]`` to ``starts[k + 1]`` are times ``factors[k]``.
+    """S, a diagonal that is constant on segments: ``factors[k]`` for weights ``starts[k]`` to ``starts[k + 1]``.
 
-    ``starts`` is int64, ascending, on the device of the weights, and begins with 0; ``factors`` has the dtype in which
-    products are computed. ``bounds`` is ``starts`` as integers, for torch.
+    Attributes:
+        starts: int64, ascending from 0, on the device of the weights.
+        factors: one for each segment, in the dtype in which products are computed.
+        bounds: ``starts`` as Python integers.
     """
 
     starts: Tensor
@@ -58,7 +60,7 @@ class Scaling:
     bounds: tuple[int, ...] = field(default=())
 
     def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, Tensor]]:
-        """Yield ``(from, to, factor)`` that cover weights ``first`` to ``last``."""
+        """Yield ``(start, stop, factor)`` that cover weights ``first`` to ``last``."""
         number = bisect_right(self.bounds, first) - 1
         while first < last:
             stop = self.bounds[number + 1] if number + 1 < len(self.bounds) else last
@@ -69,10 +71,10 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Destination:
-    """What becomes of P z: ``out = base + S P z``, or ``out = P z`` without a base, and ``image = P z``.
+    """Where P z is written: ``out = base + S P z``, or ``out = P z`` without a base; and ``image = P z``.
 
-    All are flat, of one length; ``out`` or ``image`` may be missing. ``offset`` is where their first weight lies among
-    the weights that ``scaling`` speaks of.
+    All are flat and of one length; ``out`` or ``image`` may be missing. ``offset`` is the index of their first weight
+    among the weights of ``scaling``.
     """
 
     out: Tensor | None
@@ -86,20 +88,22 @@ class Destination:
         out, base, image = (item if item is None else item[start:stop] for item in (self.out, self.base, self.image))
         return Destination(out, base, image, self.scaling, self.offset + start)
 
-    def room(self, start: int, stop: int, like: Tensor) -> Tensor:
-        """Return memory to compute rows ``start`` to ``stop`` in, which ``put`` then need not copy if it can be so."""
+    def buffer(self, start: int, stop: int, like: Tensor) -> Tensor:
+        """Return memory for rows ``start`` to ``stop`` of P z: the destination's own where ``put`` then has nothing to
+        copy, else new memory."""
         for item in (self.image, self.out if self.base is None else None):
             if item is not None and item.dtype == like.dtype:
                 return item[start:stop]
         return like.new_empty(stop - start)
 
     def put(self, start: int, values: Tensor) -> None:
-        """Take P z from row ``start`` on."""
+        """Write ``values``, which are P z from row ``start`` on."""
         stop = start + values.numel()
         if self.image is not None and self.image[start:stop].data_ptr() != values.data_ptr():
             self.image[start:stop] = values
         if self.out is None:
             return
+
         out = self.out[start:stop]
         if self.base is None:
             if out.data_ptr() != values.data_ptr():
@@ -126,7 +130,7 @@ class Gradient:
         return Gradient(self.g[start:stop], self.scaling, self.offset + start)
 
     def take(self, start: int, stop: int) -> Tensor:
-        """Return S g of rows ``start`` to ``stop``: not to be changed, it may be g's own memory."""
+        """Return S g of rows ``start`` to ``stop``; read-only, it may be g's own memory."""
         values = self.g[start:stop]
         values = values if values.dtype in (torch.float32, torch.float64) else values.float()
         if self.scaling is None:

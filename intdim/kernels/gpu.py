@@ -1,4 +1,4 @@
-"""Whether the Triton kernels serve: on a CUDA device where Triton is installed (it comes with torch's CUDA wheels)."""
+"""When the Triton kernels are used: on a CUDA device if Triton is installed (it comes with torch's CUDA wheels)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import cache
 import torch
 from torch import Tensor
 
-KNOWN = (torch.float32, torch.bfloat16)
+DTYPES = (torch.float32, torch.bfloat16)
 
 
-def takes(work: Tensor, *weights: Tensor | None) -> bool:
-    """Return whether the kernels can serve: ``work`` float32, weights float32 or bfloat16, contiguous, on CUDA."""
+def supports(work: Tensor, *weights: Tensor | None) -> bool:
+    """Return whether the kernels can be used: ``work`` float32, weights float32 or bfloat16, contiguous, on CUDA."""
     if work.dtype != torch.float32 or work.device.type != "cuda" or not available():
         return False
-    return all(item is None or (item.is_cuda and item.dtype in KNOWN and item.is_contiguous()) for item in weights)
+    return all(item is None or (item.is_cuda and item.dtype in DTYPES and item.is_contiguous()) for item in weights)
 
 
 @cache
@@ -26,7 +26,7 @@ def available() -> bool:
 
 
 def reason() -> str:
-    """Return how products are computed on a CUDA device, in words for a log."""
+    """Return how products are computed on a CUDA device, as text for a log."""
     if available():
         return "Triton"
     if os.environ.get("INTDIM_NATIVE", "") == "0":

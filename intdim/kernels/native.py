@@ -1,10 +1,11 @@
-"""The products on a processor, in C (``c/*.c``): compiled once for this processor, kept in the cache, called by ctypes.
+"""The products on a CPU in C (``c/*.c``): compiled once for this processor, cached, and called through ctypes.
 
-Needs a C compiler (``cc``, ``gcc`` or ``clang``, or what ``CC`` names) and about two seconds, once. Without one, on
-Windows, or with ``INTDIM_NATIVE=0``, the torch twins compute the same numbers, to the bit, and several times slower;
-``reason()`` says why, ``intdim doctor`` prints it. A library that does not agree with the torch twin is not used.
+Needs a C compiler (``cc``, ``gcc`` or ``clang``, or the one that ``CC`` names) and about two seconds, once. Without a
+compiler, on Windows, or with ``INTDIM_NATIVE=0``, the torch twins compute the same numbers, bit for bit but for
+``kronecker`` (to rounding), and up to twenty times slower; ``reason()`` says why, and ``intdim doctor`` prints it. A
+library that does not agree with the torch twin is not used.
 
-Threads are torch's own: the library is linked against no OpenMP and finds the one that torch has loaded.
+Threads are torch's: the library is not linked against OpenMP and finds the one that torch has loaded.
 """
 
 from __future__ import annotations
@@ -33,77 +34,80 @@ from intdim.kernels.flow import Destination, Gradient
 
 SOURCES = Path(__file__).parent / "c"
 FLAGS = "-std=c11 -O3 -march=native -ffp-contract=off -fno-math-errno -fPIC"
-LATEST = 120  # seconds that a compiler may take
-APART = 48  # as in common.h
+COMPILER_TIMEOUT = 120  # seconds
+PADDING = 48  # as in common.h
 STREAM_FROM = 1 << 22  # weights (16 MiB): a smaller theta may still be in the cache when the model reads it
 
 logger = logging.getLogger(__name__)
 
-POINTER, WHOLE, WORD, INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_int
-SEGMENTS = [POINTER, POINTER, WHOLE, WHOLE]  # starts, factors, how many, offset
+POINTER, LONG, WORD, INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64, ctypes.c_int
+SEGMENTS = [POINTER, POINTER, LONG, LONG]  # starts, factors, how many, offset
 SIGNATURES = {
-    "blocks_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [POINTER] * 2 + [*SEGMENTS, INT, POINTER, INT],
+    "blocks_matvec": [POINTER] * 4 + [LONG] * 3 + [WORD] * 2 + [POINTER] * 2 + [*SEGMENTS, INT, POINTER, INT],
     "blocks_rmatvec": [POINTER] * 2
-    + [WHOLE] * 3
+    + [LONG] * 3
     + [WORD] * 2
     + [POINTER] * 2
-    + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
-    "cyclic_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
-    "cyclic_rmatvec": [POINTER] * 2 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
-    "hands_matvec": [POINTER] * 4 + [WHOLE] + [POINTER] * 2 + [WHOLE] * 3 + [*SEGMENTS, INT, POINTER, INT],
-    "hands_rmatvec": [POINTER] * 2 + [WHOLE] + [POINTER] * 2 + [WHOLE] * 3 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
-    "layers_matvec": [POINTER] * 4 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
-    "layers_rmatvec": [POINTER] * 2 + [WHOLE] * 3 + [WORD] * 2 + [*SEGMENTS, WHOLE, POINTER, POINTER, INT],
+    + [*SEGMENTS, LONG, POINTER, POINTER, INT],
+    "cyclic_matvec": [POINTER] * 4 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
+    "cyclic_rmatvec": [POINTER] * 2 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
+    "tiles_matvec": [POINTER] * 4 + [LONG] + [POINTER] * 2 + [LONG] * 3 + [*SEGMENTS, INT, POINTER, INT],
+    "tiles_rmatvec": [POINTER] * 2 + [LONG] + [POINTER] * 2 + [LONG] * 3 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
+    "strata_matvec": [POINTER] * 4 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
+    "strata_rmatvec": [POINTER] * 2 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
 }
 
 
-def takes(*tensors: Tensor | None) -> bool:
-    """Return whether the C products can serve these tensors: float32 on the CPU, contiguous; and there is a library."""
+def supports(*tensors: Tensor | None) -> bool:
+    """Return whether the products in C can use these tensors: float32, contiguous, on the CPU, and a library exists."""
     for tensor in tensors:
-        if tensor is not None and (
-            tensor.dtype != torch.float32 or tensor.device.type != "cpu" or not tensor.is_contiguous()
-        ):
+        if tensor is None:
+            continue
+        if tensor.dtype != torch.float32 or tensor.device.type != "cpu" or not tensor.is_contiguous():
             return False
     return library() is not None
 
 
 def library() -> ctypes.CDLL | None:
-    """Return the loaded library, or None where there is none; ``reason()`` says why. Compiles at the first call."""
-    return _found()[0]
+    """Return the loaded library, or None if there is none; ``reason()`` says why. The first call compiles it."""
+    return _loaded()[0]
 
 
 def width() -> int:
-    """Return how many numbers a vector of the library has."""
+    """Return how many numbers a vector in the library holds."""
     made = library()
     assert made is not None
     return ctypes.c_int32.in_dll(made, "intdim_width").value
 
 
 def reason() -> str:
-    """Return how products are computed on the CPU, in words for a log."""
-    return _found()[1]
+    """Return how products are computed on the CPU, as text for a log."""
+    return _loaded()[1]
 
 
 @cache
-def _found() -> tuple[ctypes.CDLL | None, str]:
+def _loaded() -> tuple[ctypes.CDLL | None, str]:
     if os.environ.get("INTDIM_NATIVE", "") == "0":
         return None, "torch (INTDIM_NATIVE=0)"
     compiler = _compiler()
     if compiler is None:
         return None, "torch, slower (no C compiler: install gcc or clang, or name one in CC)"
+
     try:
         made = _load(_build(compiler))
     except (OSError, subprocess.SubprocessError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        logger.warning("The C products are not used, torch is slower: %s", detail[-1] if detail else error)
-        return None, "torch, slower (the C products could not be compiled or loaded)"
+        logger.warning("The products in C are not used; torch is slower: %s", detail[-1] if detail else error)
+        return None, "torch, slower (the products in C could not be compiled or loaded)"
+
     if not _agrees(made):
-        logger.warning("The C products differ from the torch twin and are not used (compiled by %s)", compiler[0])
-        return None, "torch, slower (the C products that this compiler makes are wrong)"
+        logger.warning("The products in C differ from the torch twin and are not used (compiled by %s)", compiler[0])
+        return None, "torch, slower (this compiler makes products in C that are wrong)"
     return made, f"C ({Path(compiler[0]).name})"
 
 
 def _compiler() -> list[str] | None:
+    """Return the command of a C compiler, or None."""
     if platform.system() == "Windows":
         return None
     named = shlex.split(os.environ.get("CC", ""))
@@ -115,18 +119,19 @@ def _compiler() -> list[str] | None:
 
 
 def _build(compiler: list[str]) -> Path:
-    """Return the compiled library for this source, compiler and processor, from the cache if it is there."""
+    """Return the library for these sources, this compiler and this processor, from the cache if it is there."""
     sources = sorted(SOURCES.glob("*.[ch]"))
     digest = hashlib.sha256(" ".join([*compiler, FLAGS, _processor(), torch.__version__]).encode())
     for source in sources:
         digest.update(source.read_bytes())
     target = cache_folder() / "native" / f"{digest.hexdigest()[:16]}.so"
-    seal = target.with_suffix(".sha256")  # loading a file that was cut or changed would end the process
+    checksum = target.with_suffix(".sha256")  # loading a truncated or changed file would kill the process
     try:
-        if hashlib.sha256(target.read_bytes()).hexdigest() == seal.read_text(encoding="utf-8").strip():
+        if hashlib.sha256(target.read_bytes()).hexdigest() == checksum.read_text(encoding="utf-8").strip():
             return target
     except OSError:
         pass
+
     with tempfile.TemporaryDirectory() as folder:
         units = [source for source in sources if source.suffix == ".c"]
         objects = [str(Path(folder) / f"{source.stem}.o") for source in units]
@@ -134,27 +139,29 @@ def _build(compiler: list[str]) -> Path:
             _call([*compiler, *FLAGS.split(), "-fopenmp", "-c", str(source), "-o", made])
         _call([*compiler, "-shared", *objects, "-o", str(Path(folder) / "made.so")])
         data = (Path(folder) / "made.so").read_bytes()
+
     try:
         durable.write_bytes(target, data)
-        durable.write_text(seal, hashlib.sha256(data).hexdigest() + "\n")
-    except OSError:  # a cache that cannot be written: a copy for this process alone
+        durable.write_text(checksum, hashlib.sha256(data).hexdigest() + "\n")
+    except OSError:  # the cache cannot be written: a copy for this process alone
         target = Path(tempfile.mkdtemp(prefix="intdim-")) / "native.so"
         target.write_bytes(data)
     return target
 
 
 def _call(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=LATEST, stdin=subprocess.DEVNULL)
+    settings = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
+    subprocess.run(command, check=True, timeout=COMPILER_TIMEOUT, **settings)
 
 
 def _processor() -> str:
-    """Return what -march=native depends on: a cache folder may serve machines of several kinds."""
+    """Return what -march=native depends on: machines with different processors may share a cache folder."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
-    kept = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
-    return " ".join([platform.machine(), *kept])
+    relevant = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    return " ".join([platform.machine(), *relevant])
 
 
 def _load(path: Path) -> ctypes.CDLL:
@@ -166,13 +173,14 @@ def _load(path: Path) -> ctypes.CDLL:
 
 
 def _agrees(made: ctypes.CDLL) -> bool:
-    """Return whether one block of H B2 H B1 comes out as butterflies in torch give it, to the bit."""
+    """Return whether the library computes one block of H B2 H B1 as butterflies in torch do, bit for bit."""
     from intdim.kernels import butterflies, streams
 
     z = torch.arange(-100, 412, dtype=torch.float32) / 7
-    out, scratch = torch.empty(512), torch.empty(2 * (512 + APART))
-    places, sizes, nothing = [out.data_ptr(), None, None, z.data_ptr()], [512, 512, 1, 3, 4], [None] * 4
-    made.intdim_blocks_matvec(*places, *sizes, *nothing, 0, 0, 0, scratch.data_ptr(), 1)
+    out, scratch = torch.empty(512), torch.empty(2 * (512 + PADDING))
+    addresses, sizes, nothing = [out.data_ptr(), None, None, z.data_ptr()], [512, 512, 1, 3, 4], [None] * 4
+    made.intdim_blocks_matvec(*addresses, *sizes, *nothing, 0, 0, 0, scratch.data_ptr(), 1)
+
     inner = butterflies.transform((z * streams.signs(3, 0, 512)).view(512, 1))
     return torch.equal(out, butterflies.transform(inner * streams.signs(4, 0, 512)[:, None]).view(-1))
 
@@ -191,37 +199,37 @@ def _segments(flow: Destination | Gradient) -> list[Any]:
 def _function(name: str) -> Callable[..., None]:
     made = library()
     if made is None:
-        raise UserError("There is no compiled library.", reason(), "Use the torch twin.")
+        raise UserError("There is no compiled library.", f"Products are computed by {reason()}.", "Use the torch twin.")
     return getattr(made, f"intdim_{name}")
 
 
-def matvec(name: str, to: Destination, z: Tensor, rows: int, sizes: tuple[Any, ...], room: int) -> None:
-    """Call ``<name>_matvec``: P z for ``rows`` rows into ``to``.
+def matvec(name: str, to: Destination, z: Tensor, rows: int, arguments: tuple[Any, ...], scratch: int) -> None:
+    """Call ``<name>_matvec``: write P z for ``rows`` rows to ``to``.
 
     Args:
-        name: ``blocks``, ``cyclic``, ``hands`` or ``layers``.
-        to: where it goes, float32.
+        name: ``blocks``, ``cyclic``, ``tiles`` or ``strata``.
+        to: where the result goes, float32.
         z: what the function reads, float32, contiguous.
-        rows: D of this piece; of ``hands``, how many.
-        sizes: the arguments between ``rows`` and the segments, in order; tensors are passed by address.
-        room: numbers of scratch that a thread needs, without the space between buffers.
+        rows: D of this piece; for ``tiles``, the number of tiles.
+        arguments: what stands between ``rows`` and the segments, in order; tensors are passed by address.
+        scratch: numbers of scratch memory for each thread, without the padding between buffers.
     """
     threads = torch.get_num_threads()
-    scratch = torch.empty(threads * (room + 2 * APART))
+    memory = torch.empty(threads * (scratch + 2 * PADDING))
     stream = to.out is not None and to.out.numel() >= STREAM_FROM
-    passed = [_address(item) if isinstance(item, Tensor) else item for item in sizes]
-    places = [_address(to.out), _address(to.base), _address(to.image), z.data_ptr()]
-    _function(f"{name}_matvec")(*places, rows, *passed, *_segments(to), int(stream), scratch.data_ptr(), threads)
+    passed = [_address(item) if isinstance(item, Tensor) else item for item in arguments]
+    addresses = [_address(to.out), _address(to.base), _address(to.image), z.data_ptr()]
+    _function(f"{name}_matvec")(*addresses, rows, *passed, *_segments(to), int(stream), memory.data_ptr(), threads)
 
 
 def rmatvec(
-    name: str, source: Gradient, rows: int, sizes: tuple[Any, ...], length: int, lanes: int, room: int
+    name: str, source: Gradient, rows: int, arguments: tuple[Any, ...], length: int, lanes: int, scratch: int
 ) -> Tensor:
-    """Call ``<name>_rmatvec`` and return its ``length`` sums, added up in ``lanes``; the rest as in ``matvec``."""
+    """Call ``<name>_rmatvec`` and return its ``length`` sums, accumulated in ``lanes``; the rest as in ``matvec``."""
     threads = torch.get_num_threads()
-    scratch = torch.empty(threads * (room + 2 * APART))
+    memory = torch.empty(threads * (scratch + 2 * PADDING))
     total, sums = torch.empty(length), torch.empty(lanes * length)
-    passed = [_address(item) if isinstance(item, Tensor) else item for item in sizes]
-    work = [sums.data_ptr(), scratch.data_ptr(), threads]
+    passed = [_address(item) if isinstance(item, Tensor) else item for item in arguments]
+    work = [sums.data_ptr(), memory.data_ptr(), threads]
     _function(f"{name}_rmatvec")(total.data_ptr(), source.g.data_ptr(), rows, *passed, *_segments(source), lanes, *work)
     return total

@@ -1,8 +1,8 @@
-"""``one_hot`` on a GPU: what ``c/cyclic.c`` does. One program writes 1024 weights, of two stretches at most.
+"""``one_hot`` on a GPU, like ``c/cyclic.c``. One program writes 1024 weights, which belong to at most two stretches.
 
 P z reads theta_0 and writes theta, 8 bytes per weight in float32; z stays in the cache. P^T g reads the gradient, 4
-bytes; stretch k is added into lane k mod lanes in the order of k, then the lanes: no atomic additions. Signs and shifts
-are made from counters.
+bytes per weight. Stretch k is added into lane k mod lanes in the order of k, then the lanes: no atomic additions. Signs
+and shifts are made from counters.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import triton.language as tl
 from torch import Tensor
 
 from intdim.kernels import flow
-from intdim.kernels.blocks_triton import LANES_HOLD, _destination, _segments
+from intdim.kernels.blocks_triton import LANES_HOLD
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.streams_triton import add_lanes, any_sign_masks, flipped, put, random_below, sign_masks, take
+from intdim.kernels.flow_triton import add_lanes, destination_arguments, put, segment_arguments, take
+from intdim.kernels.streams_triton import any_sign_masks, flipped, random_below, sign_masks
 
 BLOCK = 1024
-WARPS = 2  # 16 weights a thread share what a program does once
+WARPS = 2  # 16 weights a thread share what a program computes once
 
 
 @triton.jit
@@ -29,7 +30,7 @@ def _matvec(
     first = tl.program_id(0).to(tl.int64) * BLOCK_
     place = tl.arange(0, BLOCK_)
     number = first // stretch
-    next_at = (number + 1) * stretch - first  # the place where the next stretch begins; there is at most one
+    next_at = (number + 1) * stretch - first  # where the next stretch begins; there is at most one
     here = random_below(shift_key, number, d) + first - number * stretch
     there = random_below(shift_key, number + 1, d) - next_at
     inside = place < tl.minimum(rows - first, BLOCK_).to(tl.int32)
@@ -63,7 +64,7 @@ def _rmatvec(
 
 
 def matvec(to: Destination, twice: Tensor, rows: int, d: int, stretch: int, sign_key: int, shift_key: int) -> None:
-    """Write P z for ``rows`` rows into ``to`` (float32 or bfloat16).
+    """Write P z for ``rows`` rows to ``to`` (float32 or bfloat16).
 
     Args:
         to: where it goes.
@@ -76,10 +77,10 @@ def matvec(to: Destination, twice: Tensor, rows: int, d: int, stretch: int, sign
     """
     if not rows:
         return
-    out, flags, where = _destination(to)
+    out, flags, where = destination_arguments(to)
     assert stretch >= BLOCK
     _matvec[(triton.cdiv(rows, BLOCK),)](
-        out, *where, twice, rows, d, stretch, sign_key, shift_key, *_segments(to, twice),
+        out, *where, twice, rows, d, stretch, sign_key, shift_key, *segment_arguments(to, twice),
         BLOCK_=BLOCK, **flags, num_warps=WARPS,
     )  # fmt: skip
 
@@ -87,7 +88,7 @@ def matvec(to: Destination, twice: Tensor, rows: int, d: int, stretch: int, sign
 def rmatvec(
     source: Gradient, rows: int, d: int, stretch: int, sign_key: int, shift_key: int, lanes: int | None = None
 ) -> Tensor:
-    """Return the sums of one stretch, shape ``(stretch,)``, float32: place p collects for coordinate p mod d."""
+    """Return the sums of one stretch, shape ``(stretch,)``, float32: position p collects for coordinate p mod d."""
     g = source.g
     like = torch.empty(0, dtype=torch.float32, device=g.device)
     if not rows:
@@ -96,7 +97,7 @@ def rmatvec(
     lanes = flow.lanes(stretches, stretch, hold=LANES_HOLD) if lanes is None else lanes
     sums, total = like.new_empty(lanes * stretch), like.new_empty(stretch)
     _rmatvec[(lanes, triton.cdiv(stretch, BLOCK))](
-        sums, g, rows, d, stretch, stretches, lanes, sign_key, shift_key, *_segments(source, g),
+        sums, g, rows, d, stretch, stretches, lanes, sign_key, shift_key, *segment_arguments(source, g),
         BLOCK_=BLOCK, SCALED=source.scaling is not None, num_warps=WARPS,
     )  # fmt: skip
     add_lanes[(triton.cdiv(stretch, 256),)](total, sums, stretch, lanes, BLOCK=256)

@@ -1,7 +1,7 @@
-"""The definitions: every projection as a dense float64 matrix, written the slow and obvious way.
+"""The definitions: every projection as a dense float64 matrix, written in the slow and obvious way.
 
-Each function ``name(D, d, seed)`` returns P, shape ``(D, d)``, from the same random streams as the fast code and from
-nothing else of it. D >= d gives the projection; D < d a piece of a stacked one (columns then have unit length in
+Each function ``name(D, d, seed)`` returns P, shape ``(D, d)``. It shares the random streams with the fast code and
+nothing else. D >= d gives the projection, D < d a piece of a stacked one (whose columns have unit length in
 expectation). Meant for sizes up to a few thousand.
 """
 
@@ -52,16 +52,16 @@ def dense(D: int, d: int, seed: int) -> Tensor:
 
 
 def sparse(D: int, d: int, seed: int) -> Tensor:
-    """One entry +-1/sqrt(m) per column and layer of rows, m = round(sqrt(D)) layers."""
-    layers = max(1, round(math.sqrt(D)))
+    """One entry +-1/sqrt(m) per column and stratum of rows, m = round(sqrt(D)) strata."""
+    strata = max(1, round(math.sqrt(D)))
     row_key, sign_key = streams.stream_key(seed, "sparse", "rows"), streams.stream_key(seed, "sparse", "signs")
     P = torch.zeros(D, d, dtype=torch.float64)
-    for layer in range(layers):
-        first, last = layer * D // layers, (layer + 1) * D // layers
-        offsets = streams.integers(row_key, layer * d, d, last - first)
-        signs = streams.signs(sign_key, layer * d, d, dtype=torch.float64)
+    for stratum in range(strata):
+        first, last = stratum * D // strata, (stratum + 1) * D // strata
+        offsets = streams.integers(row_key, stratum * d, d, last - first)
+        signs = streams.signs(sign_key, stratum * d, d, dtype=torch.float64)
         for j in range(d):
-            P[first + offsets[j], j] = signs[j] / math.sqrt(layers)
+            P[first + offsets[j], j] = signs[j] / math.sqrt(strata)
     return P
 
 
@@ -95,8 +95,8 @@ def _fastfood_block(name: str, size: int, d: int, order: Tensor, start: int, see
 
 
 def orthogonal(D: int, d: int, seed: int, largest_block: int = LARGEST_BLOCK) -> Tensor:
-    """Blocks H B1 H B2 of at least 256 rows, each for one section; what is left over joins the last block, with
-    Hartley's matrix."""
+    """Blocks H B1 H B2 of at least 256 rows, each for one section; rows left over join the last block, which has the
+    Hartley matrix instead."""
     count, size = sections(D, d, largest_block)
     if d > D:
         return _two_signs(hadamard(size), 0, seed)[:D, :d] / math.sqrt(size * D)
@@ -113,8 +113,8 @@ def orthogonal(D: int, d: int, seed: int, largest_block: int = LARGEST_BLOCK) ->
 
 
 def sections(D: int, d: int, largest: int) -> tuple[int, int]:
-    """Return how many sections d coordinates are dealt into, and the size of blocks: coordinate j is in section j mod
-    count, block k serves section k mod count."""
+    """Return the number of sections of d coordinates and the size of blocks: coordinate j is in section j mod count,
+    block k serves section k mod count."""
     for count in (-(-d // largest), 1):
         size = max(256, 1 << (-(-d // count) - 1).bit_length())
         if D // size >= count:
@@ -131,7 +131,8 @@ def _two_signs(H: Tensor, start: int, seed: int) -> Tensor:
 
 
 def one_hot(D: int, d: int, seed: int) -> Tensor:
-    """One entry per row: stretches of d ceil(1024 / d) rows that walk through the coordinates from a random start."""
+    """One entry per row: stretches of d ceil(1024 / d) rows that follow the coordinates cyclically from a random
+    start."""
     stretch = d * -(-1024 // d)
     signs = streams.signs(streams.stream_key(seed, "one_hot", "signs"), 0, D)
     shifts = streams.integers(streams.stream_key(seed, "one_hot", "shifts"), 0, D // stretch + 1, d)
@@ -142,7 +143,7 @@ def one_hot(D: int, d: int, seed: int) -> Tensor:
 
 
 def kronecker(D: int, d: int, seed: int, side: int = LARGEST_SIDE, columns: int = MOST_COLUMNS) -> Tensor:
-    """Q1 (x) Q2 on the first d columns, its missing rows filled up, then shuffled within hands of about 2^16 rows.
+    """Q1 (x) Q2 on the first d columns, its missing rows filled in, then shuffled within tiles of about 2^16 rows.
 
     Q2 has at most ``side`` columns if that is possible; Q1 is a direct sum of parts with at most ``columns``.
     """
@@ -152,12 +153,14 @@ def kronecker(D: int, d: int, seed: int, side: int = LARGEST_SIDE, columns: int 
     inner = min(d, core)
     d2 = max(min(side, side2, math.isqrt(inner - 1) + 1), -(-inner // side1))
     d1 = -(-inner // d2)
+
     Q1, Q2 = torch.zeros(side1, d1, dtype=torch.float64), _orthonormal("Q2", side2, d2, seed)
     parts, used = -(-d1 // columns), 0
     for part in range(parts):
         rows, taken = range(part, side1, parts), range(part, d1, parts)
         Q1[part::parts, part::parts] = _orthonormal("Q1", len(rows), len(taken), seed, used)
         used += len(rows) * len(taken)
+
     P = torch.zeros(max(D, core), d, dtype=torch.float64)
     P[:core, :inner] = torch.kron(Q1, Q2)[:, :inner]
     for extra in range(inner, d):
@@ -166,25 +169,26 @@ def kronecker(D: int, d: int, seed: int, side: int = LARGEST_SIDE, columns: int 
     if twins:
         P[core - twins : core] *= math.sqrt(0.5)
         P[P.shape[0] - twins :] = P[core - twins : core]
-    hand = max(1, 2**16 // side2) * side2
+
+    tile = max(1, 2**16 // side2) * side2
     shuffled, start = [], 0
-    while core - start > hand:
-        shuffled.append(start + streams.permutation(streams.stream_key(seed, "kronecker", "hands"), hand))
-        start += hand
+    while core - start > tile:  # "hands" and "last hand" are the names of the streams: other names are other numbers
+        shuffled.append(start + streams.permutation(streams.stream_key(seed, "kronecker", "hands"), tile))
+        start += tile
     last = streams.permutation(streams.stream_key(seed, "kronecker", "last hand"), P.shape[0] - start)
     P = P[torch.cat([*shuffled, start + last])]
     return P if d <= D else P[:D] * math.sqrt(core / D)
 
 
 def _orthonormal(part: str, rows: int, columns: int, seed: int, start: int = 0) -> Tensor:
-    """Orthonormalise columns of Gaussians, numbers ``start`` and following, one after the other (Gram and Schmidt,
+    """Return columns of Gaussians, numbers ``start`` and following, orthonormalised one after the other (Gram-Schmidt,
     twice), which fixes every sign."""
     key = streams.stream_key(seed, "kronecker", part)
     columns_left = streams.gaussians(key, start, rows * columns).view(rows, columns)
     Q = torch.zeros(rows, columns, dtype=torch.float64)
     for j in range(columns):
         column = columns_left[:, j]
-        for _ in range(2):  # once loses digits, twice is enough (Kahan; Giraud et al. 2005)
+        for _ in range(2):  # one pass loses digits, two are enough (Giraud et al. 2005)
             column = column - Q[:, :j] @ (Q[:, :j].t() @ column)
         Q[:, j] = column / column.norm()
     return Q

@@ -1,8 +1,8 @@
-"""Signs at one bit each: packed once, and applied by flipping the sign bit of the floating-point numbers themselves.
+"""Signs of one bit each: packed once, and applied by flipping the sign bits of floating-point numbers.
 
-A run of M signs is kept in ceil(M / 32) int32 words by *planes*: with W words, sign ``e`` is bit ``31 - e // W`` of
-word ``e mod W``. So plane ``p``, the signs of W consecutive elements, is ``words << p`` read at the top bit, and both
-shifting and flipping go over contiguous memory.
+M signs are stored in W = ceil(M / 32) int32 words by *planes*: sign ``e`` is bit ``31 - e // W`` of word ``e mod W``.
+So plane ``p``, the signs of W consecutive elements, is the top bits of ``words << p``, and shifting and flipping go
+over contiguous memory.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def flip(values: Tensor, words: Tensor, out: Tensor | None = None) -> Tensor:
 
     Args:
         values: contiguous float32 or float64, M elements.
-        words: what ``pack_signs`` made of M booleans.
-        out: where the result goes, contiguous, same size and dtype; ``values`` itself may be given.
+        words: the result of ``pack_signs`` for M booleans.
+        out: where the result goes, contiguous, same size and dtype; may be ``values``. A new tensor by default.
     """
     out = torch.empty_like(values) if out is None else out
     shifts = torch.arange(PLANES, dtype=torch.int32, device=words.device)

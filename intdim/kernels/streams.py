@@ -1,13 +1,13 @@
-"""Random numbers made from counters, so that they are the same whatever makes them, in whatever pieces.
+"""Counter-based random numbers: the same on every device and in whatever pieces they are made.
 
 Word ``i`` of the stream with key ``k`` is ``mix(k + (i + 1) * GAMMA)`` modulo 2^64, where ``mix`` is the finaliser of
-SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"). It depends on nothing but
-``(k, i)``: not on the device, not on how a stream is cut into chunks, not on the number of threads, and never on
-torch's global random state. Torch has no unsigned 64-bit arithmetic, so words are int64 and wrap; a logical shift to
-the right is an arithmetic shift with its sign bits masked away. Everything derived from words follows one rule each,
-written in the functions below, which a GPU kernel can repeat.
+SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"). It depends on ``(k, i)`` alone:
+not on the device, the chunks in which a stream is made, the number of threads, or torch's global random state. Torch
+has no unsigned 64-bit arithmetic, so words are int64 and wrap around; a logical shift to the right is an arithmetic
+shift with its sign bits masked. Each function below says how its numbers follow from words, so that a GPU kernel can
+do the same.
 
-All counters are int64: streams are good up to index 2^62.
+All counters are int64: streams are valid up to index 2^62.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def word(key: int, index: int) -> int:
 
 
 def stream_key(seed: int, *path: int | str) -> int:
-    """Return the int64 key of the stream that belongs to ``seed`` and to every part of ``path``, in order.
+    """Return the int64 key of the stream for ``seed`` and all parts of ``path``, in order.
 
-    Streams of different paths are unrelated. A part may be a name or a number; ``1`` and ``"1"`` differ.
+    Streams of different paths are independent. A part is a name or a number; ``1`` and ``"1"`` differ.
     """
     key = mix(seed)
     for part in path:
@@ -58,7 +58,7 @@ def stream_key(seed: int, *path: int | str) -> int:
 
 
 def shift_right(words: Tensor, count: int) -> Tensor:
-    """Return ``words`` (int64) shifted right by ``count`` in [1, 63] with zeros coming in."""
+    """Return ``words`` (int64) logically shifted right by ``count`` in [1, 63]."""
     return (words >> count) & ((1 << (64 - count)) - 1)
 
 
@@ -87,8 +87,8 @@ def sign_bits(key: int, start: int, count: int, device: torch.device | str = "cp
     """
     first = start >> 6
     words = bits(key, first, ((start + count + 63) >> 6) - first, device)
-    places = torch.arange(64, dtype=torch.int64, device=device)
-    unpacked = ((words[:, None] >> places) & 1).to(torch.bool).reshape(-1)
+    positions = torch.arange(64, dtype=torch.int64, device=device)
+    unpacked = ((words[:, None] >> positions) & 1).to(torch.bool).reshape(-1)
     return unpacked[start - (first << 6) :][:count]
 
 
@@ -108,11 +108,12 @@ def gaussians(key: int, start: int, count: int, device: torch.device | str = "cp
     """Return standard normal float64, shape ``(count,)``, by Box and Muller's formula.
 
     Gaussians ``2p`` and ``2p + 1`` are ``r cos(a)`` and ``r sin(a)`` with ``r = sqrt(-2 log(1 - u))``, ``a = 2 pi v``,
-    where u and v are uniforms ``2p`` and ``2p + 1``. The words behind them are exact everywhere; the logarithm and the
-    cosine are correct to rounding on each device.
+    where u and v are uniforms ``2p`` and ``2p + 1``. The words are the same on every device, logarithm and cosine to
+    rounding.
     """
     first = start >> 1
     pairs = ((start + count + 1) >> 1) - first
+
     uniform = uniforms(key, 2 * first, 2 * pairs, device).view(pairs, 2)
     radius = torch.log1p(-uniform[:, 0]).mul_(-2).sqrt_()
     angle = uniform[:, 1] * (2 * math.pi)
@@ -137,7 +138,7 @@ def scramble(key: int, log2_size: int, index: Tensor) -> Tensor:
     """Return where a keyed bijection of ``[0, 2^log2_size)`` sends each index (int64, any shape).
 
     Four rounds of "multiply by an odd word, add a word, fold the upper half onto the lower", each of which can be
-    undone, so that a permutation of 2^25 numbers needs neither a table nor a sort. It shuffles; it is no cipher.
+    inverted, so that a permutation of 2^25 numbers needs neither a table nor a sort. Not meant for cryptography.
     """
     mask = (1 << log2_size) - 1
     fold = max(1, (log2_size + 1) // 2)

@@ -19,7 +19,7 @@ TWO_PI = tl.constexpr(6.283185307179586)
 
 @triton.jit
 def _right(word, count: tl.constexpr):
-    """Shift int64 to the right with zeros coming in."""
+    """Shift int64 logically to the right."""
     return (word >> count) & ((1 << (64 - count)) - 1)
 
 
@@ -41,18 +41,18 @@ def random_signs(key, index):
 
 @triton.jit
 def sign_masks(key, first, SIZE: tl.constexpr):
-    """Signs ``first`` and following, SIZE of them, as int32: the sign bit of a float that they are to be XORed with.
+    """SIZE signs from ``first`` on, as int32 masks of a float's sign bit, to be XORed with the float.
 
-    ``first`` (int64) and SIZE are multiples of 64. A word is made once for its 64 signs, not once a number.
+    ``first`` (int64) and SIZE are multiples of 64. A word is made once for its 64 signs, not once for each number.
     """
     return _unpacked(random_words(key, (first >> 6) + tl.arange(0, SIZE // 64)), SIZE)
 
 
 @triton.jit
 def any_sign_masks(key, first, SIZE: tl.constexpr):
-    """``sign_masks`` from any ``first``."""
+    """``sign_masks`` for any ``first``."""
     index, place = (first >> 6) + tl.arange(0, SIZE // 64), first & 63
-    shift = tl.where(place == 0, 1, place)  # what follows is not used then
+    shift = tl.where(place == 0, 1, place)  # a shift by 64 is undefined; the result is not used then
     low, high = random_words(key, index), random_words(key, index + 1)
     both = ((low >> shift) & ((1 << (64 - shift)) - 1)) | (high << (64 - shift))
     return _unpacked(tl.where(place == 0, low, both), SIZE)
@@ -80,7 +80,7 @@ def random_below(key, index, high):
 
 @triton.jit
 def normals(key, first, SIZE: tl.constexpr):
-    """Gaussians ``first`` and following, SIZE of them; both are even."""
+    """SIZE Gaussians from ``first`` on; both are even."""
     words = random_words(key, first + tl.arange(0, SIZE))
     u, v = tl.split(tl.reshape(words, (SIZE // 2, 2)))
     a, b = _box_muller(u, v)
@@ -89,7 +89,7 @@ def normals(key, first, SIZE: tl.constexpr):
 
 @triton.jit
 def random_normals(key, index):
-    """Gaussians ``index``, any of them; where they are neighbours, ``normals`` costs half."""
+    """Gaussians ``index``, in any order; for consecutive ones ``normals`` costs half."""
     first = (index >> 1) * 2
     a, b = _box_muller(random_words(key, first), random_words(key, first + 1))
     return tl.where((index & 1) == 1, b, a)
@@ -97,13 +97,13 @@ def random_normals(key, index):
 
 @triton.jit
 def _box_muller(u, v):
-    """Return r cos(2 pi v), r sin(2 pi v), r = sqrt(-2 log(1 - u)), for words u and v: of u the upper 53 bits as a
-    fraction, of v the upper 32, which leaves out 2^-32 of a turn.
+    """Return r cos(2 pi v), r sin(2 pi v), r = sqrt(-2 log(1 - u)), for words u and v: the upper 53 bits of u as a
+    fraction, and the upper 32 of v, which neglects 2^-32 of a turn.
 
-    In float32 throughout: float64's logarithm and cosine took four fifths of a kernel and its registers. u, 1 - u and
-    the distance of v to the nearest quarter turn are exact integers before they are rounded, so nothing cancels.
-    log(1 + f), sine and cosine are polynomials, fitted at Chebyshev's points to 3e-8 on [sqrt(1/2) - 1, sqrt(2) - 1]
-    and [-pi / 4, pi / 4]. The result is within 6e-7 of the exact one.
+    In float32 throughout: float64's logarithm and cosine took four fifths of a kernel's time and registers. u, 1 - u
+    and the distance of v to the nearest quarter turn are exact integers before they are rounded, so nothing cancels.
+    log(1 + f), sine and cosine are polynomials, fitted at Chebyshev points to 3e-8 on [sqrt(1/2) - 1, sqrt(2) - 1] and
+    [-pi / 4, pi / 4]. The result is within 6e-7 of the exact one.
     """
     u, v = _right(u, 11), (v >> 32).to(tl.int32)
     rest = ((1 << 53) - u).to(tl.float32) * TO_UNIT
@@ -130,57 +130,3 @@ def _box_muller(u, v):
     a = flipped(tl.where(odd, sine, cosine), ((turns + 1) & 2) << 30)
     b = flipped(tl.where(odd, cosine, sine), (turns & 2) << 30)
     return radius * a, radius * b
-
-
-@triton.jit
-def put(out, base, image, row, value, mask, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED):
-    """Write P z of some rows: ``image = value`` and ``out = base + factor value``, or ``out = value`` without a base.
-
-    Rows count from where the pointers are; ``offset`` (int64) is added to look up the segment. ``starts`` are int64,
-    ascending from 0, ``factors`` float32, both ``segments`` long.
-    """
-    if HAS_IMAGE:
-        tl.store(image + row, value, mask=mask)
-    if HAS_BASE:
-        moved = value
-        if SCALED:
-            moved = value * tl.load(factors + segment(row + offset, starts, segments), mask=mask, other=0.0)
-        value = tl.load(base + row, mask=mask, other=0.0).to(tl.float32) + moved
-    tl.store(out + row, value.to(out.dtype.element_ty), mask=mask)
-
-
-@triton.jit
-def take(g, row, mask, offset, starts, factors, segments, SCALED):
-    """Read S g of some rows as float32, 0 where masked."""
-    value = tl.load(g + row, mask=mask, other=0.0).to(tl.float32)
-    if SCALED:
-        value = value * tl.load(factors + segment(row + offset, starts, segments), mask=mask, other=0.0)
-    return value
-
-
-@triton.jit
-def segment(row, starts, segments):
-    """The last segment that starts at or before ``row``, by bisection; segments are few and stay in the cache."""
-    low = row * 0
-    high = low + segments
-    span = tl.full((), 0, tl.int32) + segments
-    while span > 1:
-        middle = (low + high) // 2
-        below = tl.load(starts + middle) <= row
-        low = tl.where(below, middle, low)
-        high = tl.where(below, high, middle)
-        span = (span + 1) // 2
-    return low
-
-
-@triton.jit
-def add_lanes(total, sums, length, lanes, BLOCK: tl.constexpr):
-    """``total[i] = sums[0, i] + sums[1, i] + ...`` one lane after the other."""
-    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = place < length
-    at = sums + place
-    value = tl.load(at, mask=inside, other=0.0)
-    for _ in range(1, lanes):
-        at += length
-        value += tl.load(at, mask=inside, other=0.0)
-    tl.store(total + place, value, mask=inside)

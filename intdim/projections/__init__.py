@@ -1,67 +1,89 @@
-"""Random projections P in R^{D x d} with unit columns, by name. ``README.md`` beside this file has the mathematics."""
+"""Random projections P in R^{D x d} with unit columns, by name. ``README.md`` beside this file has the mathematics.
+
+The names are listed once, in ``intdim.spec.PROJECTIONS``, each with its class as ``"module:Class"``; a class is
+imported when it is asked for. A projection from another package is passed as the class itself, or is added to that
+table under a name of its own.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 
 import torch
 
 from intdim.errors import UserError, suggest
 from intdim.projections.base import Projection, check_sizes, checked_count, checked_device
-from intdim.projections.dense import Dense
-from intdim.projections.fastfood import Fastfood
-from intdim.projections.fastfood_padded import FastfoodPadded
-from intdim.projections.kronecker import Kronecker
-from intdim.projections.one_hot import OneHot
-from intdim.projections.orthogonal import Orthogonal
-from intdim.projections.sparse import Sparse
 from intdim.projections.stacked import Stacked
+from intdim.spec import PROJECTIONS
 
-__all__ = ["PROJECTIONS", "Projection", "make_projection", "make_stacked"]
-
-PROJECTIONS: dict[str, type[Projection]] = {
-    "dense": Dense,
-    "sparse": Sparse,
-    "fastfood": Fastfood,
-    "fastfood_padded": FastfoodPadded,
-    "orthogonal": Orthogonal,
-    "one_hot": OneHot,
-    "kronecker": Kronecker,
-}
+__all__ = ["PROJECTIONS", "Projection", "find_projection", "make_projection", "make_stacked"]
 
 
-def make_projection(name: str, D: int, d: int, seed: int = 0, device: torch.device | str = "cpu") -> Projection:
-    """Return the projection ``name`` of d coordinates onto D weights.
+def make_projection(
+    projection: str | type[Projection], D: int, d: int, seed: int = 0, device: torch.device | str = "cpu"
+) -> Projection:
+    """Return a projection of d coordinates onto D weights.
+
+    Args:
+        projection: a name in ``PROJECTIONS``, or a subclass of ``Projection``.
+        D: rows, the number of weights.
+        d: columns, the number of coordinates, at most D.
+        seed: decides P.
+        device: where P lives.
 
     Raises:
-        UserError: unknown name or device, sizes that are no whole numbers, or not ``1 <= d <= D``.
+        UserError: an unknown name or device, a size that is not an integer, or not ``1 <= d <= D``.
     """
-    kind, D, d = _kind(name), checked_count(D, "D"), checked_count(d, "d")
+    kind, D, d = find_projection(projection), checked_count(D, "D"), checked_count(d, "d")
     check_sizes(D, d)
     return kind(D, d, checked_count(seed, "seed"), checked_device(device))
 
 
 def make_stacked(
-    name: str, sizes: Sequence[int], d: int, seed: int = 0, device: torch.device | str = "cpu"
+    projection: str | type[Projection],
+    sizes: Sequence[int],
+    d: int,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
 ) -> Projection:
-    """Return one independent projection ``name`` per piece of ``sizes`` weights, divided by sqrt(len(sizes)).
+    """Return one independent projection per piece of ``sizes`` weights, divided by sqrt(len(sizes)).
 
-    All pieces share the d coordinates; a piece may have fewer than d weights, all of them together may not.
+    All pieces share the d coordinates. A piece may have fewer than d weights, all of them together may not.
 
     Raises:
         UserError: as ``make_projection``; or no piece, or an empty one.
     """
-    kind, d = _kind(name), checked_count(d, "d")
+    kind, d = find_projection(projection), checked_count(d, "d")
     counts = [checked_count(size, "a piece's size") for size in sizes]
     if not counts or min(counts) < 1:
         raise UserError(
-            f"sizes={counts} has no piece or an empty one.", "At least one piece, each with a weight.", "Leave it out."
+            f"sizes={counts} has no piece or an empty one.",
+            "There must be at least one piece, and at least one weight in each.",
+            "Leave empty pieces out.",
         )
     check_sizes(sum(counts), d)
     return Stacked(kind, counts, d, checked_count(seed, "seed"), checked_device(device))
 
 
-def _kind(name: str) -> type[Projection]:
-    if name not in PROJECTIONS:
-        raise UserError(f"There is no projection '{name}'.", suggest(str(name), PROJECTIONS), "Choose one of them.")
-    return PROJECTIONS[name]
+def find_projection(projection: str | type[Projection]) -> type[Projection]:
+    """Return the class of a projection that is given by its name in ``PROJECTIONS`` or as the class itself.
+
+    Raises:
+        UserError: an unknown name, or something that is not a subclass of ``Projection``.
+    """
+    found: object = projection
+    if isinstance(projection, str):
+        if projection not in PROJECTIONS:
+            raise UserError(
+                f"There is no projection '{projection}'.", suggest(projection, PROJECTIONS), "Choose one of them."
+            )
+        module, _, name = PROJECTIONS[projection].partition(":")
+        found = getattr(importlib.import_module(module), name)
+    if not (isinstance(found, type) and issubclass(found, Projection)):
+        raise UserError(
+            f"projection={projection!r} is not a projection.",
+            "A projection is a name, or a subclass of intdim.projections.Projection.",
+            f"Known names: {', '.join(PROJECTIONS)}.",
+        )
+    return found

@@ -1,4 +1,4 @@
-"""What every projection is: a D x d matrix P with unit columns, made from a seed, that is only ever multiplied."""
+"""The contract of a projection: a D x d matrix P with unit columns, made from a seed, used only in products."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from intdim.errors import UserError
 from intdim.kernels import gpu, native
 from intdim.kernels.flow import Destination, Gradient, Scaling
 
-LARGEST_D = 1 << 40  # leaves room for i * d + j in 63 bits with d up to 2^22, and is beyond any memory
+LARGEST_D = 1 << 40  # i * d + j then fits in 63 bits with d up to 2^22; no memory holds that many weights
 ELEMENTS_AT_ONCE = 1 << 18  # a chunk of this many float32 (1 MiB) and its scratch stay in the processor's cache
 
 
 class Projection:
     """P in R^{D x d}, regenerated from ``(name, D, d, seed)`` and immutable.
 
-    A subclass writes the product, the adjoint and what it stores (see ``_write``); this class does
-    shapes, dtypes and errors once. Products run in float32 or float64, whichever the input has; bfloat16 and half
-    inputs are computed in float32 and rounded at the end. NaN and infinities in the input are carried into every
-    output they belong to, and (through 0 * inf and the mixing of blocks) possibly into others. Nothing is
-    recorded for autograd: the gradient of ``z -> f(theta_0 + P z)`` is ``rmatvec`` of f's gradient.
+    A subclass has a ``name``, the product ``_matvec`` and the adjoint ``_rmatvec`` (or ``_write`` and ``_read``, which
+    can save a pass over memory), and makes what it stores in its constructor. This class does shapes, dtypes and
+    errors. All random numbers come from ``intdim.kernels.streams``.
+
+    Products run in float32 or float64, whichever the input has; bfloat16 and half inputs are computed in float32 and
+    rounded at the end. NaN and infinities in the input reach every output that depends on them, and possibly others
+    (through 0 * inf and the mixing of blocks). Nothing is recorded for autograd: the gradient of
+    ``z -> f(theta_0 + P z)`` is ``rmatvec`` of f's gradient.
 
     A piece of a stacked projection may have fewer rows than columns (D < d): its columns then have unit length in
     expectation. ``make_projection`` refuses that.
@@ -31,14 +34,14 @@ class Projection:
     Args:
         D: rows, the number of weights.
         d: columns, the number of coordinates.
-        seed: everything random follows from it; torch's own random state is neither used nor changed.
+        seed: decides P; torch's own random state is neither used nor changed.
         device: where the state lives and the inputs must be.
-        elements_at_once: how much is worked on at a time; changes speed and rounding, never P.
+        elements_at_once: numbers computed at a time; changes speed and rounding, never P.
     """
 
     name: ClassVar[str]
-    compiled: ClassVar[bool] = False  # has C products, see kernels/native.py
-    triton: ClassVar[bool] = False  # has Triton kernels, which take half-precision weights too, see kernels/gpu.py
+    compiled: ClassVar[bool] = False  # has products in C, see kernels/native.py
+    triton: ClassVar[bool] = False  # has Triton kernels, which accept half-precision weights too, see kernels/gpu.py
 
     def __init__(
         self,
@@ -59,10 +62,10 @@ class Projection:
 
         Args:
             z: the coordinates.
-            out: a contiguous tensor to write the result into (``(D,)``, dtype of ``z``), which saves fresh memory.
+            out: a contiguous tensor for the result, ``(D,)``, dtype of ``z``; a new one by default.
 
         Raises:
-            UserError: wrong shape, an integer or complex dtype, another device, or an ``out`` that does not fit.
+            UserError: a wrong shape, an integer or complex dtype, another device, or an ``out`` that does not fit.
         """
         _check_vector(z, "z", self.d, "d", self)
         if out is not None:
@@ -70,9 +73,10 @@ class Projection:
             if out.dtype != z.dtype or not out.is_contiguous():
                 raise UserError(
                     f"out has dtype {out.dtype} and strides {out.stride()}, z has dtype {z.dtype}.",
-                    "out is contiguous and has the dtype of z.",
-                    "Leave out away, or make it with z.new_empty(D).",
+                    "out must be contiguous and have the dtype of z.",
+                    "Omit out, or make it with z.new_empty(D).",
                 )
+
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z_work = z.detach().to(work_dtype(z.dtype)).contiguous()
             if out is not None and out.dtype == z_work.dtype:
@@ -86,7 +90,7 @@ class Projection:
         """Return P^T g, shape ``(d,)``, in the dtype of ``g``, shape ``(D,)``.
 
         Raises:
-            UserError: wrong shape, an integer or complex dtype, or another device.
+            UserError: a wrong shape, an integer or complex dtype, or another device.
         """
         _check_vector(g, "g", self.D, "D", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
@@ -101,22 +105,22 @@ class Projection:
         scaling: Scaling | None = None,
         image: Tensor | None = None,
     ) -> None:
-        """Put ``theta_0 + S P z`` into ``out`` in one pass: read theta_0, write theta.
+        """Write ``theta_0 + S P z`` into ``out`` in one pass over memory: theta_0 is read, theta written.
 
         Args:
             z: the coordinates, shape ``(d,)``, float32 or float64.
             theta_0: shape ``(D,)``, contiguous.
-            out: shape ``(D,)``, contiguous, dtype of ``theta_0``, other memory.
-            scaling: S; default the identity.
-            image: takes P z, shape ``(D,)``, dtype of ``z``, if it is given.
+            out: shape ``(D,)``, contiguous, dtype of ``theta_0``, not sharing its memory.
+            scaling: S; the identity by default.
+            image: receives P z if given, shape ``(D,)``, dtype of ``z``.
 
         Raises:
-            UserError: wrong shape, dtype or device of ``z``.
+            UserError: a wrong shape, dtype or device of ``z``.
         """
         _check_vector(z, "z", self.d, "d", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z = z.detach().contiguous()
-            if out.dtype == z.dtype or (self.triton and gpu.takes(z, theta_0, out, image)):
+            if out.dtype == z.dtype or (self.triton and gpu.supports(z, theta_0, out, image)):
                 self._write(z, Destination(out, theta_0, image, scaling))
                 return
             made = torch.empty(self.D, dtype=z.dtype, device=z.device) if image is None else image
@@ -124,20 +128,24 @@ class Projection:
             Destination(out, theta_0, None, scaling).put(0, made)
 
     def read(self, g: Tensor, scaling: Scaling | None = None) -> Tensor:
-        """Return P^T S g, shape ``(d,)``, in one pass over ``g``: as ``rmatvec``, with S (default the identity).
+        """Return P^T S g, shape ``(d,)``, in one pass over ``g``, shape ``(D,)``; S is the identity by default.
 
-        The result is float64 for a float64 ``g`` and float32 for every other.
+        The result is float64 if ``g`` is, and float32 otherwise.
+
+        Raises:
+            UserError: a wrong shape, dtype or device of ``g``.
         """
         _check_vector(g, "g", self.D, "D", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             g = g.detach().contiguous()
             work = work_dtype(g.dtype)
-            if g.dtype != work and not (self.triton and gpu.takes(g.new_empty(0, dtype=work), g)):
+            in_kernel = self.triton and gpu.supports(g.new_empty(0, dtype=work), g)
+            if g.dtype != work and not in_kernel:
                 g = g.to(work)
             return self._read(Gradient(g, scaling))
 
     def to_dense(self, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Return P itself, shape ``(D, d)``, one product per column: for tests and for looking at."""
+        """Return P itself, shape ``(D, d)``, by one product per column: for tests and for inspection."""
         columns = []
         for j in range(self.d):
             unit = torch.zeros(self.d, dtype=dtype, device=self.device)
@@ -147,20 +155,20 @@ class Projection:
 
     @property
     def engine(self) -> str:
-        """What computes the products in float32, in words for a log."""
+        """What computes the products in float32, as text for a log."""
         if self.device.type == "cuda":
             return gpu.reason() if self.triton else "torch"
         return native.reason() if self.compiled else "torch"
 
     @property
     def state_bytes(self) -> int:
-        """Bytes that are kept between products."""
+        """Bytes held between products."""
         return _held_bytes(vars(self))
 
     def _write(self, z: Tensor, to: Destination) -> None:
-        """Give P z to ``to``; ``z`` is contiguous. Subclasses have this and ``_read``, or ``_matvec`` and
+        """Write P z to ``to``; ``z`` is contiguous. Subclasses have this and ``_read``, or ``_matvec`` and
         ``_rmatvec``."""
-        values = to.room(0, self.D, z)
+        values = to.buffer(0, self.D, z)
         self._matvec(z, values)
         to.put(0, values)
 
@@ -169,7 +177,7 @@ class Projection:
         return self._rmatvec(source.take(0, self.D))
 
     def _matvec(self, z: Tensor, out: Tensor) -> None:
-        """Write P z into ``out`` (contiguous, shape ``(D,)``, maybe uninitialised); ``z`` is contiguous."""
+        """Write P z into ``out`` (contiguous, shape ``(D,)``, possibly uninitialised); ``z`` is contiguous."""
         raise NotImplementedError
 
     def _rmatvec(self, g: Tensor) -> Tensor:
@@ -184,13 +192,13 @@ def checked_count(value: Any, name: str) -> int:
     """Return ``value`` as a plain integer.
 
     Raises:
-        UserError: it is no whole number (a float is refused even if it is one: type it as ``int(d)``).
+        UserError: it is not an integer (a float is refused even if it is a whole number).
     """
     try:
         return operator.index(value)
     except TypeError:
         raise UserError(
-            f"{name}={value!r} is a {type(value).__name__}.", f"{name} is a whole number.", f"Pass int({name})."
+            f"{name}={value!r} is a {type(value).__name__}.", f"{name} must be an integer.", f"Pass int({name})."
         ) from None
 
 
@@ -198,16 +206,18 @@ def checked_device(device: torch.device | str) -> torch.device:
     """Return ``device`` as torch's type.
 
     Raises:
-        UserError: the name means nothing, or it is a CUDA device and there is none.
+        UserError: torch does not know the name, or it is a CUDA device and there is none.
     """
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError):
         raise UserError(
-            f"device={device!r} is no device.", "Known: cpu, cuda, cuda:0.", "Choose one of them."
+            f"torch does not know device={device!r}.", "Known: cpu, cuda, cuda:0.", "Choose one of them."
         ) from None
     if found.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device='{found}' but torch sees no CUDA device.", "Here: cpu.", "Pass device='cpu'.")
+        raise UserError(
+            f"device='{found}', but torch finds no CUDA device.", "This machine has: cpu.", "Pass device='cpu'."
+        )
     return found
 
 
@@ -215,51 +225,55 @@ def check_sizes(D: int, d: int) -> None:
     """Check ``1 <= d <= D``.
 
     Raises:
-        UserError: it does not hold, or D is beyond what an index can hold.
+        UserError: it does not hold, or D is larger than an index can be.
     """
+    allowed = f"d must be an integer from 1 to D={D}."
     if d < 1:
-        raise UserError(f"d={d} is below 1.", f"d is between 1 and D={D}.", "Raise d (search.d_min).")
+        raise UserError(f"d={d} is below 1.", allowed, "Raise d (search.d_min).")
     if d > D:
         raise UserError(
             f"d={d} exceeds D={D}, the parameters inside the subspace.",
-            f"d is between 1 and D={D}.",
+            allowed,
             "Lower d (search.d_max) or include more parameters.",
         )
     if D > LARGEST_D:
-        raise UserError(f"D={D} is more than an index can hold.", f"D is at most {LARGEST_D}.", "Lower D.")
+        raise UserError(f"D={D} is larger than an index can be.", f"D must be at most {LARGEST_D}.", "Lower D.")
 
 
 def work_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return the type in which numbers of ``dtype`` are computed: float64 for itself, float32 for every other."""
+    """Return the dtype in which numbers of ``dtype`` are computed: float64 for float64, else float32."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def _check_vector(value: Tensor, name: str, size: int, size_name: str, projection: Projection) -> None:
     if not isinstance(value, Tensor):
         raise UserError(
-            f"{name} is a {type(value).__name__}.", f"{name} is a tensor of shape ({size},).", "Use torch.as_tensor."
+            f"{name} is a {type(value).__name__}.",
+            f"{name} must be a tensor of shape ({size},).",
+            "Use torch.as_tensor.",
         )
     if value.shape != (size,):
         raise UserError(
             f"{name} has shape {tuple(value.shape)}.",
-            f"It must be ({size},): one dimension, {size_name}={size} numbers.",
+            f"{name} must have shape ({size},): one axis of {size_name}={size} numbers.",
             f"Pass {name}.reshape(-1) if only the shape is wrong.",
         )
     if not value.dtype.is_floating_point:
         raise UserError(
             f"{name} has dtype {value.dtype}.",
-            "It must be a floating-point type: float32, float64, bfloat16 or float16.",
+            f"{name} must be of a floating-point dtype: float32, float64, bfloat16 or float16.",
             f"Convert it: {name}.float().",
         )
     if value.device.type != projection.device.type or projection.device.index not in (None, value.device.index):
         raise UserError(
             f"{name} is on {value.device}, the projection on {projection.device}.",
-            "Both must be on one device.",
+            "Both must be on the same device.",
             f"Move {name}, or make the projection with device='{value.device}'.",
         )
 
 
 def _held_bytes(value: Any) -> int:
+    """Return the bytes of all tensors in a value of ours, however nested."""
     if isinstance(value, Tensor):
         return value.numel() * value.element_size()
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Gaussian columns: the projection of Li et al. 2018 as it is written, for small problems and as a yardstick."""
+"""Gaussian columns, as Li et al. (2018) define their projection: for small problems and for comparison."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LARGEST_STORED = 1 << 24  # entries: 64 MiB
 class Dense(Projection):
     """P[i, j] = g_{i d + j} / length of column j, with standard normal g, rounded to float32.
 
-    Up to 2^24 entries are stored; more are made again, tile by tile, in every product, at about 15 ns per entry and
-    thread, so D d = 10^9 takes a quarter of a minute per product: that is the price of a dense P, and why the others
-    exist. The lengths of the columns are taken once (one more pass, at the first product), in float64.
+    Up to 2^24 entries are stored; more are generated again in every product, tile by tile, at about 15 ns per entry and
+    thread. So D d = 10^9 takes a quarter of a minute per product, which is why the other projections exist. The lengths
+    of the columns are computed once, in float64, by one more pass at the first product.
 
-    State: 4 bytes per entry when stored, else nothing; 8 bytes per column.
+    State: 4 bytes per entry if stored, else none; 8 bytes per column.
     """
 
     name = "dense"
@@ -40,14 +40,16 @@ class Dense(Projection):
         step = max(1, elements_at_once // d)
         self.tiles = [(start, min(start + step, D)) for start in range(0, D, step)]
         self.stored = D * d <= LARGEST_STORED if stored is None else stored
-        self._kept = [self._make(*tile) for tile in self.tiles] if self.stored else []
+        self._stored_tiles = [self._make(*tile) for tile in self.tiles] if self.stored else []
 
     @cached_property
     def _lengths(self) -> Tensor:
-        if not self.stored and gpu.takes(torch.empty(0, dtype=torch.float32, device=self.device)):
+        """The lengths of the columns before normalisation, float64, shape ``(d,)``."""
+        if not self.stored and gpu.supports(torch.empty(0, dtype=torch.float32, device=self.device)):
             from intdim.kernels import dense_triton
 
             return dense_triton.squares(self.D, self.d, self._key, self.device).sqrt_()
+
         squares = torch.zeros(self.d, dtype=torch.float64, device=self.device)
         for number in range(len(self.tiles)):
             squares += self._tile(number).double().square_().sum(0)
@@ -58,14 +60,14 @@ class Dense(Projection):
         return streams.gaussians(self._key, start * self.d, count, self.device).float().view(stop - start, self.d)
 
     def _tile(self, number: int) -> Tensor:
-        return self._kept[number] if self.stored else self._make(*self.tiles[number])
+        return self._stored_tiles[number] if self.stored else self._make(*self.tiles[number])
 
     @property
     def engine(self) -> str:
         return gpu.reason() if self.device.type == "cuda" and not self.stored else "torch"
 
     def _write(self, z: Tensor, to: Destination) -> None:
-        if self.stored or not gpu.takes(z, to.out, to.base, to.image):
+        if self.stored or not gpu.supports(z, to.out, to.base, to.image):
             super()._write(z, to)
             return
         from intdim.kernels import dense_triton
@@ -73,7 +75,7 @@ class Dense(Projection):
         dense_triton.matvec(to, (z / self._lengths).float(), self.D, self.d, self._key)
 
     def _read(self, source: Gradient) -> Tensor:
-        if self.stored or not gpu.takes(self._lengths.float(), source.g):
+        if self.stored or not gpu.supports(self._lengths.float(), source.g):
             return super()._read(source)
         from intdim.kernels import dense_triton
 
@@ -87,6 +89,6 @@ class Dense(Projection):
     def _rmatvec(self, g: Tensor) -> Tensor:
         total = g.new_zeros(self.d)
         for number, (start, stop) in enumerate(self.tiles):
-            # torch sums in a tree, a matrix product in a row: with few columns that costs float32 two digits.
+            # torch sums in a tree, a matrix product in sequence: with few columns that would cost float32 two digits
             total += (self._tile(number) * g[start:stop, None]).sum(0)
         return (total / self._lengths).to(g.dtype)

@@ -11,21 +11,21 @@ from intdim.kernels import streams
 from intdim.kernels.flow import Destination, Gradient
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 from intdim.projections.blocks import SignedBlocks
-from intdim.projections.sections import LARGEST_BLOCK, deal
+from intdim.projections.sections import LARGEST_BLOCK, split
 
 
 class Fastfood(Projection):
     """P = (n D)^(-1/2) stack_k(H G_k Pi H B_k), n = block_size(d), cut to D rows and d columns, for d up to 4096.
 
-    More coordinates are dealt into sections of at most 4096 (``sections.py``). Each is such a matrix over the rows of
-    its own blocks, D_c in number and in the place of D.
+    More coordinates are split into sections of at most 4096 (``sections.py``). Each section has such a matrix over the
+    D_c rows of its own blocks, with D_c instead of D.
 
-    Signs B_k and Gaussians G_k are fresh in every block; the permutation Pi is one for all blocks. Given Pi the
-    blocks are independent, so sharing it changes no expectation, and it saves a table of D indices. The Gaussians
-    are the stream's, rounded to float32: that is part of the definition, so P is the same in float64.
+    Signs B_k and Gaussians G_k are new in every block; all blocks share the permutation Pi. Given Pi the blocks are
+    independent, so sharing it changes no expectation, and it saves a table of D indices. The Gaussians are those of
+    the stream rounded to float32: that is part of the definition, so P is the same in float64.
 
-    Every entry has variance 1/D, hence columns of unit length in expectation; their squared length has a standard
-    deviation of about sqrt(2 / D). State: 4 bytes per weight (G), and in torch one bit (B); on a GPU none.
+    Every entry has variance 1/D, so columns have unit length in expectation; their squared length has a standard
+    deviation of about sqrt(2 / D). State: 4 bytes per weight (G), and in torch one bit (B); none on a GPU.
     """
 
     name = "fastfood"
@@ -42,14 +42,16 @@ class Fastfood(Projection):
         largest_block: int = LARGEST_BLOCK,
     ) -> None:
         super().__init__(D, d, seed, device, elements_at_once)
-        self.sections = deal(D, d, largest_block)
+        self.sections = split(D, d, largest_block)
         size = self.sections.size
         self._scales = torch.tensor(
             [1 / math.sqrt(size * rows) for rows in self.sections.rows(D)], device=self.device, dtype=torch.float64
         )
+
         sign_key, permutation_key, gaussian_key = (
             streams.stream_key(seed, self.name, part) for part in ("signs", "permutation", "gaussians")
         )
+
         order = streams.permutation(permutation_key, size, self.device).int()
         keys = sign_key, gaussian_key
         self._blocks = SignedBlocks(D, self.sections, *keys, order, self.device, elements_at_once)

@@ -14,30 +14,30 @@ from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.reference import LARGEST_SIDE, MOST_COLUMNS
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
-HAND = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in cache
-RUN, ROWS_AT_ONCE, STRIP = 1024, 5, 512  # as in kernels/c/hands.c
+TILE = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in the cache
+RUN, ROWS_AT_ONCE, STRIP = 1024, 5, 512  # as in kernels/c/tiles.c
 
 
 class Kronecker(Projection):
     """P = Pi (Q1 (x) Q2) on the first d columns, with exactly orthonormal columns for every D >= d.
 
     Q1 is D1 x d1 and Q2 is D2 x d2, with D2 = floor(sqrt(D)), D1 = floor(D / D2), d1 d2 >= d: the orthonormal factors
-    of Gaussian matrices, the diagonal of R being positive so that they are unique. With z written as a d1 x d2 matrix
-    Z, the rows of (Q1 (x) Q2) z are the entries of Q1 Z Q2^T.
+    of Gaussian matrices, with a positive diagonal of R so that they are unique. With z written as a d1 x d2 matrix Z,
+    the rows of (Q1 (x) Q2) z are the entries of Q1 Z Q2^T.
 
-    A product costs D d2 multiplications, so d2 is about sqrt(d) up to 16 and stays there (unless D1 d2 would fall short
-    of d). Where d1 is beyond 256, Q1 is a direct sum of C orthonormal parts of at most 256 columns: rows r and columns
-    j with r = j = c modulo C are part c, all else is zero.
+    A product costs D d2 multiplications, so d2 is about sqrt(d) up to 16 and stays there (unless D1 d2 would be less
+    than d). If d1 exceeds 256, Q1 is a direct sum of C orthonormal parts of at most 256 columns: rows r and columns j
+    with r = j = c modulo C are part c, and all else is zero.
 
-    D1 D2 falls short of D by fewer than D2 rows. If d > D1 D2, the missing coordinates get one of these rows each.
+    D1 D2 is less than D by fewer than D2 rows. If d > D1 D2, each of the remaining coordinates gets one of these rows.
     The other rows are twins of as many rows at the end of the product, both divided by sqrt(2): the columns keep
-    their lengths and angles, nothing is cut.
+    their lengths and angles, and nothing is cut.
 
-    Pi shuffles weights within *hands* of R whole rows of the D1 x D2 matrix, R = floor(2^16 / D2): one permutation
-    for all hands but the last, and one for the last (which has at least one row, and the rows that were missing).
+    Pi shuffles weights within *tiles* of R whole rows of the D1 x D2 matrix, R = floor(2^16 / D2): one permutation
+    for all tiles but the last, and one for the last (which has at least one row, and the rows that were missing).
 
-    State: 12 bytes per entry of Q1's parts and Q2 (float64 and float32), 4 per weight of a hand, 16 per weight of the
-    last.
+    State: 12 bytes per entry of Q1's parts and Q2 (float64 and float32), 4 per weight of a tile, 16 per weight of the
+    last one.
 
     A piece with D < d (see ``Projection``) is the first D rows of a square P, times sqrt(D1 D2 / D).
     """
@@ -62,9 +62,11 @@ class Kronecker(Projection):
         missing = max(0, D - core)
         self.extra = max(0, d - core)
         self.twins = missing - self.extra
+
         inner = d - self.extra
         self.d2 = max(min(side, self.D2, math.isqrt(inner - 1) + 1), -(-inner // self.D1))
         self.d1 = -(-inner // self.d2)
+
         self.parts, used, q1 = -(-self.d1 // columns), 0, []
         for part in range(self.parts):
             shape = len(range(part, self.D1, self.parts)), len(range(part, self.d1, self.parts))
@@ -73,12 +75,14 @@ class Kronecker(Projection):
         q2 = self._orthonormal("Q2", self.D2, self.d2)
         self._factors = {torch.float64: (q1, q2), torch.float32: ([part.float() for part in q1], q2.float())}
         self._scale = 1.0 if d <= D else math.sqrt(core / D)
-        rows_per_hand = max(1, HAND // self.D2)
-        self._hands = (self.D1 - 1) // rows_per_hand
-        self._hand = rows_per_hand * self.D2
-        self._last = core + missing - self._hands * self._hand
-        self._order, self._inverse = self._permutation("hands", self._hand if self._hands else 0)
-        if self._hand <= HAND:
+
+        rows_per_tile = max(1, TILE // self.D2)
+        self._tiles = (self.D1 - 1) // rows_per_tile  # all but the last
+        self._tile = rows_per_tile * self.D2
+        self._last = core + missing - self._tiles * self._tile
+        # "hands" and "last hand" are the names of the random streams: other names would be other permutations
+        self._order, self._inverse = self._permutation("hands", self._tile if self._tiles else 0)
+        if self._tile <= TILE:
             self._order, self._inverse = self._order.to(torch.uint16), self._inverse.to(torch.uint16)
         self._last_order, self._last_inverse = self._permutation("last hand", self._last)
 
@@ -94,7 +98,7 @@ class Kronecker(Projection):
 
     def _write(self, z: Tensor, to: Destination) -> None:
         if self.d > self.D:
-            everything = z.new_empty(self._hands * self._hand + self._last)
+            everything = z.new_empty(self._tiles * self._tile + self._last)
             self._product(z * self._scale, Destination(everything))
             to.put(0, everything[: self.D])
         else:
@@ -102,7 +106,7 @@ class Kronecker(Projection):
 
     def _read(self, source: Gradient) -> Tensor:
         if self.d > self.D:
-            padded = source.g.new_zeros(self._hands * self._hand + self._last)
+            padded = source.g.new_zeros(self._tiles * self._tile + self._last)
             padded[: self.D] = source.take(0, self.D)
             return self._adjoint(Gradient(padded)) * self._scale
         return self._adjoint(source)
@@ -114,30 +118,34 @@ class Kronecker(Projection):
         square, left = square.view(self.d1, self.d2), z.new_empty(self.D1, self.d2)
         for number, part in enumerate(q1):
             left[number :: self.parts] = part @ square[number :: self.parts]
-        rows, whole = self._hand // self.D2, self._hands * self._hand
-        if self._order.dtype == torch.uint16 and native.takes(left, to.out, to.base, to.image):
+
+        rows, whole = self._tile // self.D2, self._tiles * self._tile
+        if self._order.dtype == torch.uint16 and native.supports(left, to.out, to.base, to.image):
             panel = 2 * native.width()
             panels = functional.pad(q2, (0, 0, 0, -self.D2 % panel)).view(-1, panel, self.d2).mT.contiguous()
-            sizes = (panels, self._order, rows, self.D2, self.d2)
-            native.matvec("hands", to, left, self._hands, sizes, self._hand + RUN + rows * panel)
+            arguments = (panels, self._order, rows, self.D2, self.d2)
+            native.matvec("tiles", to, left, self._tiles, arguments, self._tile + RUN + rows * panel)
         else:
             order = self._order.long()
-            for number in range(self._hands):
+            for number in range(self._tiles):
                 values = torch.mm(left[number * rows : (number + 1) * rows], q2.t())
-                to.put(number * self._hand, values.view(-1).index_select(0, order))
-        values = torch.mm(left[self._hands * rows :], q2.t()).view(-1)
+                to.put(number * self._tile, values.view(-1).index_select(0, order))
+
+        values = torch.mm(left[self._tiles * rows :], q2.t()).view(-1)
         twins = values[values.numel() - self.twins :].mul_(math.sqrt(0.5))
         values = torch.cat([values, z[self.d - self.extra :], twins])
         to.put(whole, values.index_select(0, self._last_order))
 
     def _adjoint(self, source: Gradient) -> Tensor:
-        whole = self._hands * self._hand
+        whole = self._tiles * self._tile
         values = source.take(whole, whole + self._last).index_select(0, self._last_inverse)
         q1, q2 = self._factors[values.dtype]
         core = self._last - self.extra - self.twins
+
         twins = values[core - self.twins : core]
         twins += values[core + self.extra :]
         twins *= math.sqrt(0.5)
+
         last = torch.mm(values[:core].view(-1, self.D2), q2)
         left, square = torch.cat([self._left(source, q2), last]), last.new_empty(self.d1, self.d2)
         for number, part in enumerate(q1):
@@ -145,17 +153,18 @@ class Kronecker(Projection):
         return torch.cat([square.view(-1)[: self.d - self.extra], values[core : core + self.extra]])
 
     def _left(self, source: Gradient, q2: Tensor) -> Tensor:
-        """Return G Q2 for the rows of all hands but the last, G being S g unshuffled."""
-        rows = self._hand // self.D2
-        if self._order.dtype == torch.uint16 and native.takes(source.g):
+        """Return G Q2 for the rows of all tiles but the last, where G is S g unshuffled."""
+        rows = self._tile // self.D2
+        if self._order.dtype == torch.uint16 and native.supports(source.g):
             width = -(-self.d2 // native.width()) * native.width()
             padded = functional.pad(q2, (0, width - self.d2)).contiguous()
-            sizes, room = (padded, self._inverse, rows, self.D2, width), self._hand + ROWS_AT_ONCE * STRIP
-            left = native.rmatvec("hands", source, self._hands, sizes, self._hands * rows * width, 0, room)
+            arguments, scratch = (padded, self._inverse, rows, self.D2, width), self._tile + ROWS_AT_ONCE * STRIP
+            left = native.rmatvec("tiles", source, self._tiles, arguments, self._tiles * rows * width, 0, scratch)
             return left.view(-1, width)[:, : self.d2]
-        left, inverse = q2.new_empty(self._hands * rows, self.d2), self._inverse.long()
-        for number in range(self._hands):
-            start = number * self._hand
-            values = source.take(start, start + self._hand).index_select(0, inverse)
+
+        left, inverse = q2.new_empty(self._tiles * rows, self.d2), self._inverse.long()
+        for number in range(self._tiles):
+            start = number * self._tile
+            values = source.take(start, start + self._tile).index_select(0, inverse)
             torch.mm(values.view(rows, self.D2), q2, out=left[number * rows : (number + 1) * rows])
         return left

@@ -1,4 +1,4 @@
-"""Every weight follows one coordinate, with a sign (count-sketch; Li et al. 2025, "Uni-LoRA", for the same use)."""
+"""Every weight follows one coordinate, with a sign (a count-sketch; Li et al. 2025, "Uni-LoRA", use one likewise)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from intdim.kernels.streams import MASK64
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
 SHORTEST_STRETCH = 1024
-LONG_STRETCH = (
-    1 << 15
-)  # from here on an adjoint has one lane, which threads share by place: more would cost d numbers each
+LONG_STRETCH = 1 << 15  # from here on an adjoint has a single lane, shared by threads: more would cost d numbers each
 RUN = 4096  # as in kernels/c/cyclic.c
 
 
@@ -25,13 +23,14 @@ class OneHot(Projection):
 
     The assignment is balanced and needs no table: weights are cut into stretches of L = d ceil(1024 / d), and weight
     j of stretch t follows coordinate ``(j + shift_t) mod d`` with one random shift per stretch. So each coordinate
-    takes L / d weights from every stretch, at a random place (stratified sampling), and serves floor(D / d) or
-    ceil(D / d) weights in all. Neighbouring weights follow neighbouring coordinates, which says nothing, as
-    coordinates are names and every weight has a sign of its own. A stretch is a slice of z written twice, so both
-    products move contiguous memory. Stretches are at least 1024 long because a slice has a fixed cost.
+    has L / d weights in every stretch, at random positions (stratified sampling), and floor(D / d) or ceil(D / d)
+    weights in all. That neighbouring weights follow neighbouring coordinates means nothing: coordinates have no order,
+    and every weight has a sign of its own. A stretch is a slice of z repeated, so both products move contiguous memory.
+    Stretches have at least 1024 weights because a slice has a fixed cost.
 
-    Columns are exactly orthogonal and exactly of unit length. State: none in C, where signs and shifts are made on the
-    way; one bit per weight and 8 bytes per stretch in torch.
+    Columns are exactly orthonormal. State: none in C, where signs and shifts are made on the fly; one bit per weight
+    and 8 bytes per stretch in torch.
+
     A piece with D < d (see ``Projection``) serves D coordinates, with entries sqrt(d / D).
     """
 
@@ -56,6 +55,7 @@ class OneHot(Projection):
         self._lanes = lanes(stretches, self.stretch) if self.stretch < LONG_STRETCH else 1
         self.chunks = chunks(stretches, self._lanes, elements_at_once // self.stretch)
         self._packed: dict[int, tuple[Tensor, Tensor]] = {}
+
         rest = D - self.full * self.stretch
         last = (torch.arange(rest, device=self.device) + self._shifts(self.full, 1)) % d
         counts = torch.full((d,), self.full * (self.stretch // d), dtype=torch.int64, device=self.device)
@@ -65,10 +65,10 @@ class OneHot(Projection):
     def _write(self, z: Tensor, to: Destination) -> None:
         z = z * self._lengths.to(z.dtype)
         twice = z.repeat(self.stretch // self.d + 1)
-        if native.takes(twice, to.out, to.base, to.image):
-            native.matvec("cyclic", to, twice, self.D, self._sizes(), RUN)
+        if native.supports(twice, to.out, to.base, to.image):
+            native.matvec("cyclic", to, twice, self.D, self._arguments(), RUN)
             return
-        if gpu.takes(twice, to.out, to.base, to.image):
+        if gpu.supports(twice, to.out, to.base, to.image):
             from intdim.kernels import one_hot_triton
 
             keys = self._sign_key, self._shift_key
@@ -83,9 +83,9 @@ class OneHot(Projection):
 
     def _read(self, source: Gradient) -> Tensor:
         length = self.stretch
-        if native.takes(source.g):
-            total = native.rmatvec("cyclic", source, self.D, self._sizes(), length, self._lanes, max(length, RUN))
-        elif gpu.takes(self._lengths.float(), source.g):
+        if native.supports(source.g):
+            total = native.rmatvec("cyclic", source, self.D, self._arguments(), length, self._lanes, max(length, RUN))
+        elif gpu.supports(self._lengths.float(), source.g):
             from intdim.kernels import one_hot_triton
 
             keys = self._sign_key, self._shift_key
@@ -108,7 +108,7 @@ class OneHot(Projection):
             folded = folded + total[start : start + self.d]
         return folded * self._lengths.to(folded.dtype)
 
-    def _sizes(self) -> tuple[int, ...]:
+    def _arguments(self) -> tuple[int, ...]:
         return self.d, self.stretch, self._sign_key & MASK64, self._shift_key & MASK64
 
     def _shifts(self, first: int, count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Stacked orthogonal blocks H B1 H B2 of signs alone, with exactly orthonormal columns for every D >= d."""
+"""Stacked orthogonal blocks H B1 H B2 with random signs only; exactly orthonormal columns for every D >= d."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from intdim.kernels.hadamard import hartley
 from intdim.kernels.signs import flip, pack_signs
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 from intdim.projections.blocks import SignedBlocks
-from intdim.projections.sections import LARGEST_BLOCK, deal
+from intdim.projections.sections import LARGEST_BLOCK, split
 
 
 class Orthogonal(Projection):
     """P = stack of sqrt(n_k / D) Q_k, where the n_k rows of Q_k have exactly orthonormal columns.
 
     For d up to 4096, all blocks but the last have n = block_size(d) rows and Q_k = H B1_k H B2_k / n with Hadamard
-    matrices. A Hadamard block that is cut is no longer orthogonal, so the last block takes all rows that are left,
-    between n and 2n - 1 of them (or all D, if D < n), and uses the Hartley matrix, which exists for every size, in the
-    place of Hadamard's: Q = H B1 H B2 / rows. If D is a multiple of n there is no Hartley block.
+    matrices. A Hadamard block that is cut is no longer orthogonal, so the last block has all remaining rows, between n
+    and 2n - 1 of them (or all D, if D < n), and uses the Hartley matrix, which exists for every size, instead of
+    Hadamard's: Q = H B1 H B2 / rows. If D is a multiple of n there is no Hartley block.
 
-    More coordinates are dealt into sections of at most 4096 (``sections.py``). Each is such a matrix over the rows of
-    its own blocks, D_c in number and in the place of D; the last block belongs to the section whose turn it is.
+    More coordinates are split into sections of at most 4096 (``sections.py``). Each section has such a matrix over the
+    D_c rows of its own blocks, with D_c instead of D; the last block belongs to the section whose turn it is.
 
-    Signs of row i are numbers i of the two streams, in every block. State: none in C, where signs are made on the way;
-    2 bits per weight in torch.
+    The signs of row i are numbers i of the two streams, in every block. State: none in C, where signs are made on the
+    fly; 2 bits per weight in torch.
 
     A piece with D < d (see ``Projection``) is one Hadamard block cut to D rows, times sqrt(n / D).
     """
@@ -47,23 +47,26 @@ class Orthogonal(Projection):
         largest_block: int = LARGEST_BLOCK,
     ) -> None:
         super().__init__(D, d, seed, device, elements_at_once)
-        self.sections = deal(D, d, largest_block)
+        self.sections = split(D, d, largest_block)
         size, count = self.sections.size, self.sections.count
         if d > D or D % size == 0:
             self.tail = 0
         else:
             self.tail = D % size + (size if size < D else 0)
+
         body = D - self.tail
         last = body // size % count  # the section of the last block
-        self._of_tail = slice(last, None, count)
+        self._of_tail = slice(last, None, count)  # the coordinates that the last block serves
         rows = self.sections.rows(body)
         rows[last] += self.tail
+
         first_key = streams.stream_key(seed, self.name, "first signs")
         second_key = streams.stream_key(seed, self.name, "second signs")
         self._blocks = SignedBlocks(body, self.sections, first_key, second_key, None, self.device, elements_at_once)
         self._tail_first, self._tail_second = (
             pack_signs(streams.sign_bits(key, body, self.tail, self.device)) for key in (first_key, second_key)
         )
+
         self._scales = torch.tensor(
             [math.sqrt(size / number) / size for number in rows], device=self.device, dtype=torch.float64
         )

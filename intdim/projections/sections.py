@@ -1,10 +1,10 @@
-"""How stacked blocks serve many coordinates: dealt into sections, so that no block outgrows the cache.
+"""How stacked blocks serve many coordinates: split into sections, so that no block outgrows the cache.
 
-A block of n numbers serves up to n coordinates at a cost of log2 n additions a number, and beyond the nearest cache at
-several times that. So d coordinates above ``LARGEST_BLOCK`` are dealt in turn into C sections, j into section j mod C,
-and block k serves section k mod C alone. With a coordinate moves every C-th block of the weights, not every one, and
-columns of different sections have no row in common. C = 1 is the textbook's matrix; as many sections as coordinates
-would be ``one_hot``.
+A block of n numbers serves up to n coordinates at a cost of log2 n additions a number, and several times that once it
+no longer fits into the first cache. So more than ``LARGEST_BLOCK`` coordinates are split into C sections, coordinate j
+into section j mod C, and block k serves section k mod C alone. A coordinate then moves every C-th block of the weights
+instead of every one, and columns of different sections have no row in common. C = 1 is the textbook matrix; as many
+sections as coordinates would be ``one_hot``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Sections:
         return -(-self.columns // self.count)
 
     def rows(self, covered: int) -> list[int]:
-        """Return how many rows each section has if ``covered`` rows are cut into blocks, the last maybe short."""
+        """Return how many rows each section has if ``covered`` rows are cut into blocks, of which the last may be
+        short."""
         whole, rest = divmod(covered, self.size)
         rows = [(whole - section + self.count - 1) // self.count * self.size for section in range(self.count)]
         rows[whole % self.count] += rest
@@ -40,8 +41,8 @@ class Sections:
 
     def spread(self, z: Tensor, scales: Tensor) -> Tensor:
         """Return the coordinates of each section times its scale, padded with zeros, shape ``(count, size)``."""
-        dealt = functional.pad(z, (0, self.count * self.width - self.columns)).view(self.width, self.count).t()
-        return functional.pad(dealt * scales[:, None].to(z.dtype), (0, self.size - self.width)).contiguous()
+        by_section = functional.pad(z, (0, self.count * self.width - self.columns)).view(self.width, self.count).t()
+        return functional.pad(by_section * scales[:, None].to(z.dtype), (0, self.size - self.width)).contiguous()
 
     def gather(self, totals: Tensor, scales: Tensor) -> Tensor:
         """Return the adjoint of ``spread``, shape ``(columns,)``; ``totals`` has shape ``(count, size)``."""
@@ -49,11 +50,11 @@ class Sections:
         return scaled.t().reshape(-1)[: self.columns]
 
 
-def deal(D: int, d: int, largest: int = LARGEST_BLOCK) -> Sections:
+def split(D: int, d: int, largest: int = LARGEST_BLOCK) -> Sections:
     """Return the sections of d coordinates over D rows.
 
-    There is one, with a block that holds d, if d is at most ``largest`` or if there are not whole blocks enough for
-    every section (D is less than d rounded up to blocks).
+    There is only one, with a block that holds d, if d is at most ``largest`` or if there are not enough whole blocks
+    for every section (D is less than d rounded up to blocks).
     """
     count = -(-d // largest)
     size = block_size(-(-d // count))

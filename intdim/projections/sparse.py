@@ -15,23 +15,23 @@ from intdim.kernels.signs import flip, pack_signs
 from intdim.kernels.streams import MASK64
 from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
 
-LARGEST_STORED = 1 << 28  # non-zero entries: 1.1 GB of state; beyond, made again in every product at ten times the cost
+LARGEST_STORED = 1 << 28  # entries, 1.1 GB of state; more are generated again in every product, at ten times the cost
 
 
 class Sparse(Projection):
-    """Column j has m = round(sqrt(D)) entries +-1/sqrt(m), one at a random row in each of m equal layers of rows.
+    """Column j has m = round(sqrt(D)) entries +-1/sqrt(m), one at a random row in each of m equal strata of rows.
 
-    Layer t is rows floor(t D / m) to floor((t + 1) D / m). Li, Hastie & Church draw every entry on its own, which
-    gives binomial counts around sqrt(D) and columns that must be normalised afterwards; one entry per layer has the
-    same density, the same binomial number of entries in a row, exactly unit columns, and it keeps each layer's
-    gathers and sums within sqrt(D) neighbouring weights, which is what the cache likes.
+    Stratum t is rows floor(t D / m) to floor((t + 1) D / m). Li, Hastie & Church draw every entry independently, which
+    gives binomial counts around sqrt(D) and columns that must be normalised afterwards. One entry per stratum has the
+    same density, the same binomial number of entries in a row, and exactly unit columns; and the gathers and sums of a
+    stratum stay within sqrt(D) neighbouring weights, which suits the cache.
 
-    Entries are kept by column within layers (``_rows[t, j]``), which serves both products: the adjoint gathers and
-    sums over layers, the product adds into the layer's rows in the order of the columns. Row w is hit by about
-    d / sqrt(D) entries, so for small d most weights never move: see ``movable_share``.
+    Entries are ordered by column within strata, which serves both products: the adjoint gathers and sums over strata,
+    the product adds into the rows of a stratum in the order of the columns. A row has about d / sqrt(D) entries, so for
+    small d most weights never move: see ``movable_share``.
 
-    In C nothing is stored: rows and signs are made again in every product, faster than they could be read. In torch the
-    entries are kept, 4 bytes and one bit each, d sqrt(D) of them, or made again (at ten times the cost) beyond 2^28.
+    In C nothing is stored: rows and signs are generated again in every product, faster than they could be read. In
+    torch the d sqrt(D) entries are stored, 4 bytes and one bit each, or generated again beyond 2^28 of them.
     """
 
     name = "sparse"
@@ -47,26 +47,26 @@ class Sparse(Projection):
         stored: bool | None = None,
     ) -> None:
         super().__init__(D, d, seed, device, elements_at_once)
-        self.layers = max(1, round(math.sqrt(D)))
+        self.strata = max(1, round(math.sqrt(D)))
         self._row_key = streams.stream_key(seed, self.name, "rows")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
-        self.stored = self.layers * d <= LARGEST_STORED if stored is None else stored
-        self._lanes = lanes(self.layers, d)
-        self.chunks = chunks(self.layers, self._lanes, elements_at_once // d)
-        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.stored = self.strata * d <= LARGEST_STORED if stored is None else stored
+        self._lanes = lanes(self.strata, d)
+        self.chunks = chunks(self.strata, self._lanes, elements_at_once // d)
+        self._packed: dict[int, tuple[Tensor, Tensor]] = {}
 
     @cached_property
     def movable_share(self) -> float:
-        """The share of weights that P can move at all: about 1 - exp(-d / sqrt(D))."""
+        """The fraction of weights that P can move: about 1 - exp(-d / sqrt(D))."""
         hit = torch.zeros(self.D, dtype=torch.bool, device=self.device)
         for number in range(len(self.chunks)):
             hit[self._chunk(number)[0].long()] = True
         return hit.sum().item() / self.D
 
     def _make(self, first: int, count: int) -> tuple[Tensor, Tensor]:
-        """Return the rows (flat, layer by layer) and the packed signs of some layers."""
-        layer = torch.arange(first, first + count + 1, dtype=torch.int64, device=self.device)
-        bounds = layer * self.D // self.layers
+        """Return the rows (flat, stratum by stratum) and the packed signs of some strata."""
+        stratum = torch.arange(first, first + count + 1, dtype=torch.int64, device=self.device)
+        bounds = stratum * self.D // self.strata
         sizes = (bounds[1:] - bounds[:-1]).repeat_interleave(self.d)
         rows = streams.integers(self._row_key, first * self.d, count * self.d, sizes, self.device)
         rows += bounds[:-1].repeat_interleave(self.d)
@@ -74,21 +74,23 @@ class Sparse(Projection):
         return (rows.int() if self.D < 1 << 31 else rows), words
 
     def _chunk(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return rows and packed signs of a chunk of strata, stored or generated."""
         if not self.stored:
             return self._make(*self.chunks[number])
-        if number not in self._kept:
-            self._kept[number] = self._make(*self.chunks[number])
-        return self._kept[number]
+        if number not in self._packed:
+            self._packed[number] = self._make(*self.chunks[number])
+        return self._packed[number]
 
-    def _sizes(self) -> tuple[int, ...]:
-        return self.d, self.layers, self._row_key & MASK64, self._sign_key & MASK64
+    def _arguments(self) -> tuple[int, ...]:
+        return self.d, self.strata, self._row_key & MASK64, self._sign_key & MASK64
 
     def _write(self, z: Tensor, to: Destination) -> None:
-        z = z / math.sqrt(self.layers)
-        if native.takes(z, to.out, to.base, to.image):
-            native.matvec("layers", to, z, self.D, self._sizes(), self.D // self.layers + 1)
+        z = z / math.sqrt(self.strata)
+        if native.supports(z, to.out, to.base, to.image):
+            native.matvec("strata", to, z, self.D, self._arguments(), self.D // self.strata + 1)
             return
-        values = to.room(0, self.D, z).zero_()
+
+        values = to.buffer(0, self.D, z).zero_()
         for number, (_, count) in enumerate(self.chunks):
             rows, words = self._chunk(number)
             entries = z.repeat(count, 1)
@@ -96,10 +98,11 @@ class Sparse(Projection):
         to.put(0, values)
 
     def _read(self, source: Gradient) -> Tensor:
-        if native.takes(source.g):
-            longest = self.D // self.layers + 1
-            total = native.rmatvec("layers", source, self.D, self._sizes(), self.d, self._lanes, longest)
-            return total / math.sqrt(self.layers)
+        if native.supports(source.g):
+            longest = self.D // self.strata + 1
+            total = native.rmatvec("strata", source, self.D, self._arguments(), self.d, self._lanes, longest)
+            return total / math.sqrt(self.strata)
+
         g, sums = source.take(0, self.D), source.g.new_zeros(self._lanes, self.d)
         for number, (first, count) in enumerate(self.chunks):
             rows, words = self._chunk(number)
@@ -107,4 +110,4 @@ class Sparse(Projection):
             lane = first % self._lanes
             sums[lane : lane + count] += flip(values, words, out=values).view(count, self.d)
         total = add_lanes(sums)
-        return total / math.sqrt(self.layers)
+        return total / math.sqrt(self.strata)

@@ -1,4 +1,4 @@
-"""One independent projection per piece of the weights: what ``subspace.scope=tensor`` and ``layer`` mean."""
+"""One independent projection per piece of the weights: ``subspace.scope=tensor`` and ``subspace.scope=layer``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from intdim.projections.base import Projection, work_dtype
 
 
 class Stacked(Projection):
-    """P = K^(-1/2) [P_1; ...; P_K], where P_k covers piece k and has d columns of unit length, so P has too.
+    """P = K^(-1/2) [P_1; ...; P_K], where P_k covers piece k and has d columns of unit length, as P then has.
 
     Every piece moves by the same length, whatever its size: a weight of a bias vector moves far more than one of a
     matrix. Piece k is made from ``stream_key(seed, "piece", k)``. A piece with fewer than d rows has columns of unit
@@ -24,7 +24,7 @@ class Stacked(Projection):
         kind: the class of the pieces.
         sizes: rows of each piece, in the order of the weights.
         d: columns.
-        seed: of the whole.
+        seed: decides all pieces.
         device: where the state lives.
     """
 

@@ -1,4 +1,4 @@
-"""The compiled products give the bits of their torch twins, whatever the sizes, threads and pieces."""
+"""The compiled products have the bits of their torch twins at all sizes, numbers of threads and pieces."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ def normal(count: int, name: str) -> torch.Tensor:
 
 
 def in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "takes", lambda *tensors: False)
+    monkeypatch.setattr(native, "supports", lambda *tensors: False)
 
 
 def products(P: Projection) -> list[torch.Tensor]:
@@ -111,15 +111,15 @@ def test_theta_is_theta_0_plus_the_scaled_product(kind, engine, monkeypatch):
 def test_a_large_theta_goes_past_the_cache_and_is_the_same(monkeypatch):
     """Above STREAM_FROM weights are stored past the cache, at addresses that need not divide by 32."""
     P, z = make_projection("one_hot", 10_007, 33, 1), normal(33, "z")
-    room = torch.zeros(10_020)
-    for place in (0, 1, 5):
-        out, plain, theta_0 = room[place : place + 10_007], torch.empty(10_007), normal(10_007, "theta")
+    memory = torch.zeros(10_020)
+    for start in (0, 1, 5):
+        out, plain, theta_0 = memory[start : start + 10_007], torch.empty(10_007), normal(10_007, "theta")
         P.write(z, theta_0, plain)
         monkeypatch.setattr(native, "STREAM_FROM", 1)
         P.write(z, theta_0, out)
         monkeypatch.undo()
         assert torch.equal(out, plain)
-        assert not room[place + 10_007 :].any()
+        assert not memory[start + 10_007 :].any()
 
 
 @compiled
@@ -134,11 +134,11 @@ def test_nan_and_infinity_arrive(monkeypatch):
 
 
 @compiled
-def test_what_c_does_not_take_goes_to_torch():
-    assert native.takes(torch.ones(3), None)
-    assert not native.takes(torch.ones(3).double())
-    assert not native.takes(torch.ones(6)[::2])
-    assert not native.takes(torch.ones(3, device="meta"))
+def test_what_c_does_not_support_goes_to_torch():
+    assert native.supports(torch.ones(3), None)
+    assert not native.supports(torch.ones(3).double())
+    assert not native.supports(torch.ones(6)[::2])
+    assert not native.supports(torch.ones(3, device="meta"))
 
 
 def test_butterflies_are_the_hadamard_matrix():
@@ -164,7 +164,7 @@ def test_lanes_are_added_in_order():
 
 
 def found_elsewhere(cache: Path, **environment: str) -> tuple[str, str]:
-    """What a fresh process says of its products, and P z of it."""
+    """How a fresh process computes its products, and the sum of a P z in it."""
     code = (
         "import logging, torch; logging.basicConfig(); from intdim.kernels import native; "
         "from intdim.projections import make_projection; print(native.reason()); "
@@ -205,12 +205,12 @@ def test_short_vectors_give_the_bits_of_long_ones(tmp_path):
 @compiled
 def test_a_damaged_library_in_the_cache_is_made_again(tmp_path):
     expected = found_elsewhere(tmp_path)
-    (kept,) = (tmp_path / "native").glob("*.so")
-    whole = kept.read_bytes()
-    kept.write_bytes(whole[:1000])
+    (cached,) = (tmp_path / "native").glob("*.so")
+    whole = cached.read_bytes()
+    cached.write_bytes(whole[:1000])
     assert found_elsewhere(tmp_path) == expected
-    assert kept.read_bytes()[:1000] == whole[:1000]
-    assert len(kept.read_bytes()) == len(whole)
+    assert cached.read_bytes()[:1000] == whole[:1000]
+    assert len(cached.read_bytes()) == len(whole)
 
 
 @compiled
@@ -222,7 +222,7 @@ def test_a_cache_that_cannot_be_written_costs_a_compilation(tmp_path):
 
 @compiled
 def test_a_library_that_computes_something_else_is_not_used(monkeypatch, caplog):
-    native._found.cache_clear()
+    native._loaded.cache_clear()
     monkeypatch.setattr(butterflies, "transform", lambda rows: rows)
     try:
         with caplog.at_level(logging.WARNING):
@@ -231,4 +231,4 @@ def test_a_library_that_computes_something_else_is_not_used(monkeypatch, caplog)
         with pytest.raises(UserError):
             native._function("blocks_matvec")
     finally:
-        native._found.cache_clear()
+        native._loaded.cache_clear()

@@ -44,17 +44,17 @@ def test_block_size_holds_the_columns(columns, size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 16, 128, 256, 512, 2048, 8192])
-@pytest.mark.parametrize("count", [1, 3])
-def test_transforms_turn_the_layout_and_are_hadamards(size, count):
-    blocks = streams.gaussians(1, 0, count * size)
-    expected = torch.stack([reference.fwht(block) for block in blocks.view(count, size)])
-    kept = blocks.clone()
-    rows, spare = hadamard.turn_in(blocks, size, (torch.empty_like(blocks), torch.empty_like(blocks)))
-    assert torch.equal(blocks, kept)
-    torch.testing.assert_close(rows.view(size, count).t(), expected, rtol=0, atol=1e-11 * math.sqrt(size))
-    out = torch.empty_like(blocks)
-    hadamard.turn_out(rows, size, spare, out=out)
-    torch.testing.assert_close(out / size, kept, rtol=0, atol=1e-13)
+@pytest.mark.parametrize("ascending", [False, True])
+def test_transforms_are_hadamards_and_their_own_inverse(size, ascending):
+    values = streams.gaussians(1, 0, size)
+    expected, original = reference.fwht(values), values.clone()
+    spare = torch.empty_like(values), torch.empty_like(values)
+    once = hadamard.transform(values, spare, ascending).clone()
+    assert torch.equal(values, original)
+    torch.testing.assert_close(once, expected, rtol=0, atol=1e-11 * math.sqrt(size))
+    twice = hadamard.transform(once, spare, not ascending)
+    torch.testing.assert_close(twice / size, original, rtol=0, atol=1e-13)
+    assert torch.equal(hadamard.transform(values, (spare[0], values), ascending), once), "values may be a spare buffer"
 
 
 @pytest.mark.parametrize("size", [1, 2, 8, 64])

@@ -1,4 +1,4 @@
-"""The Triton kernels, walked through by Triton's interpreter where there is no GPU, against definition and twins."""
+"""The Triton kernels against definitions and twins; without a GPU, in Triton's interpreter."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import torch
 from intdim.errors import UserError
 from intdim.kernels import gpu, native, reference, streams
 from intdim.kernels.flow import Destination, Gradient, Scaling
-from intdim.projections import PROJECTIONS, make_projection, make_stacked
+from intdim.projections import find_projection, make_projection, make_stacked
 
 from .test_native import normal, products
 
@@ -49,15 +49,15 @@ KINDS = ("one_hot", "orthogonal", "fastfood")
 
 @pytest.fixture
 def by_triton(monkeypatch):
-    """Let the kernels serve tensors on the CPU, where the interpreter walks through them."""
+    """Let the kernels run on tensors on the CPU, in the interpreter."""
     if DEVICE == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
         pytest.skip("needs a GPU or TRITON_INTERPRET=1")
 
-    def takes(work, *weights):
-        return work.dtype == torch.float32 and all(item is None or item.dtype in gpu.KNOWN for item in weights)
+    def supports(work, *weights):
+        return work.dtype == torch.float32 and all(item is None or item.dtype in gpu.DTYPES for item in weights)
 
-    monkeypatch.setattr(native, "takes", lambda *tensors: False)
-    monkeypatch.setattr(gpu, "takes", takes)
+    monkeypatch.setattr(native, "supports", lambda *tensors: False)
+    monkeypatch.setattr(gpu, "supports", supports)
 
 
 def closeness(value: torch.Tensor, expected: torch.Tensor) -> float:
@@ -104,7 +104,7 @@ def test_same_lanes_same_bits(kind, monkeypatch, request):
 @pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
 @pytest.mark.parametrize(("D", "d"), [(512, 65), (1281, 320), (5000, 300)])
 def test_several_sections(kind, D, d, by_triton):
-    P = PROJECTIONS[kind](D, d, 5, DEVICE, largest_block=64)  # type: ignore[call-arg]
+    P = find_projection(kind)(D, d, 5, DEVICE, largest_block=64)  # type: ignore[call-arg]
     definition = reference.DEFINITIONS[kind](D, d, 5, 64)  # type: ignore[call-arg]
     z, g = normal(d, "z"), normal(D, "g")
     assert closeness(P.matvec(z.to(DEVICE)).cpu(), definition @ z.double()) < 1e-6

@@ -1,4 +1,4 @@
-"""The laws of a projection, as one abstract suite: a subclass names the class and says how exact its columns are."""
+"""The laws of a projection as one abstract suite: a subclass names the class and says how exact its columns are."""
 
 import math
 from functools import lru_cache
@@ -11,7 +11,7 @@ from scipy import stats
 from intdim.errors import UserError
 from intdim.kernels import streams
 from intdim.kernels.reference import DEFINITIONS
-from intdim.projections import PROJECTIONS, make_projection
+from intdim.projections import PROJECTIONS, find_projection, make_projection
 from intdim.projections.base import Projection
 
 SIZES = [
@@ -22,7 +22,7 @@ SIZES = [
 
 @lru_cache(maxsize=len(SIZES))
 def dense_twin(kind: type[Projection], D: int, d: int) -> torch.Tensor:
-    """P of seed 5, which two laws look at."""
+    """P of seed 5, which two tests use."""
     return kind(D, d, 5).to_dense()
 
 
@@ -41,23 +41,33 @@ def dot_error(P: Projection, z: torch.Tensor, g: torch.Tensor) -> float:
 
 
 class ProjectionContract:
-    """``kind`` is the class; ``columns`` is "orthonormal", "unit", or "expected" (unit in expectation)."""
+    """Tests of one projection.
+
+    Attributes:
+        kind: the class.
+        columns: "orthonormal", "unit", or "expected" (unit in expectation).
+        bytes_per_weight: the most state it may hold at D = 200,000 and d = 64.
+    """
 
     kind: ClassVar[type[Projection]]
     columns: ClassVar[str]
+    bytes_per_weight: ClassVar[float]
+
+    def definition(self, D: int, d: int, seed: int) -> torch.Tensor:
+        """P in float64, shape ``(D, d)``, written in the slow and obvious way."""
+        return DEFINITIONS[self.kind.name](D, d, seed)
 
     def make(self, D: int, d: int, seed: int = 0, **options) -> Projection:
         return self.kind(D, d, seed, "cpu", **options)
 
     @pytest.mark.parametrize(("D", "d"), SIZES)
     def test_equals_its_definition(self, D, d):
-        definition = DEFINITIONS[self.kind.name](D, d, 5)
-        assert relative(dense_twin(self.kind, D, d), definition) < 1e-12
+        assert relative(dense_twin(self.kind, D, d), self.definition(D, d, 5)) < 1e-12
 
     @pytest.mark.parametrize(("D", "d"), [(1, 2), (3, 5), (2, 300), (100, 257), (300, 600)])
     def test_a_piece_with_fewer_rows_than_columns_equals_its_definition(self, D, d):
         P = self.make(D, d, 5)
-        assert relative(P.to_dense(), DEFINITIONS[self.kind.name](D, d, 5)) < 1e-12
+        assert relative(P.to_dense(), self.definition(D, d, 5)) < 1e-12
         assert dot_error(P, random_vector(d, "z"), random_vector(D, "g")) < 1e-12
 
     @pytest.mark.parametrize(("D", "d"), SIZES)
@@ -172,15 +182,15 @@ class ProjectionContract:
         assert relative(image, P.matvec(z.double())) < rounding
         assert relative(back, P.rmatvec(g.double())) < rounding
 
-    def test_inputs_are_neither_changed_nor_need_to_be_contiguous(self):
+    def test_inputs_are_not_changed_and_need_not_be_contiguous(self):
         P, z, g = self.make(1500, 64), random_vector(128, "z")[::2], random_vector(3000, "g")[1::2]
-        z_kept, g_kept = z.clone(), g.clone()
-        assert torch.equal(P.matvec(z), P.matvec(z_kept))
-        assert torch.equal(P.rmatvec(g), P.rmatvec(g_kept))
-        assert torch.equal(z, z_kept)
-        assert torch.equal(g, g_kept)
-        P.rmatvec(g_kept)
-        assert torch.equal(g, g_kept)
+        z_copy, g_copy = z.clone(), g.clone()
+        assert torch.equal(P.matvec(z), P.matvec(z_copy))
+        assert torch.equal(P.rmatvec(g), P.rmatvec(g_copy))
+        assert torch.equal(z, z_copy)
+        assert torch.equal(g, g_copy)
+        P.rmatvec(g_copy)
+        assert torch.equal(g, g_copy)
 
     def test_out_is_written_in_place(self):
         P = self.make(1500, 64)
@@ -191,7 +201,7 @@ class ProjectionContract:
             assert torch.equal(out, P.matvec(z))
 
     def test_every_output_is_written(self, monkeypatch):
-        """Fresh memory is filled with NaN, so that an entry that nobody wrote shows."""
+        """Fresh memory is filled with NaN, so that an entry that was not written shows."""
         empty, new_empty = torch.empty, torch.Tensor.new_empty
 
         def poison(tensor: torch.Tensor) -> torch.Tensor:
@@ -218,7 +228,7 @@ class ProjectionContract:
         assert not image.requires_grad
         assert torch.equal(fresh.rmatvec(g), expected[1])
 
-    def test_nan_is_not_swallowed(self):
+    def test_nan_is_passed_on(self):
         P = self.make(1500, 64)
         assert torch.isnan(P.matvec(torch.full((64,), math.nan))).any()
         assert torch.isnan(P.rmatvec(torch.full((1500,), math.nan))).all()
@@ -227,8 +237,6 @@ class ProjectionContract:
         P = self.make(200_000, 64)
         P.matvec(torch.ones(64, dtype=torch.float64))  # in torch, which keeps at least as much as C
         assert 0 < P.state_bytes <= self.bytes_per_weight * 200_000 + 64 * 1024
-
-    bytes_per_weight: ClassVar[float]
 
     @pytest.mark.parametrize(
         ("product", "value"),
@@ -250,6 +258,7 @@ class ProjectionContract:
 
     def test_is_made_by_name(self):
         P = make_projection(self.kind.name, D=1500, d=64, seed=3, device="cpu")
-        assert type(P) is self.kind is PROJECTIONS[self.kind.name]
+        assert type(P) is self.kind is find_projection(self.kind.name)
+        assert self.kind.name in PROJECTIONS
         assert (P.D, P.d, P.name, P.seed, P.device) == (1500, 64, self.kind.name, 3, torch.device("cpu"))
         assert relative(P.to_dense(), self.make(1500, 64, 3).to_dense()) < 1e-15

@@ -35,14 +35,14 @@ def run(bench: ModuleType, monkeypatch: pytest.MonkeyPatch, out: Path) -> int:
 
 def test_right_products_give_figures(bench, monkeypatch, tmp_path, capsys):
     assert run(bench, monkeypatch, tmp_path / "found.json") == 0
-    record, told = json.loads((tmp_path / "found.json").read_text()), capsys.readouterr().out
+    record, printed = json.loads((tmp_path / "found.json").read_text()), capsys.readouterr().out
     assert [table["d"] for table in record["tables"]] == [16, 300]
     for table in record["tables"]:
         for name, row in table["projections"].items():
             low, middle, high = row["both_seconds"]
             assert 0 < low <= middle <= high
             assert row["both_in_copies"] == pytest.approx(middle / table["copy_seconds"][1])
-            assert told.count(f"\n{name} ") == 2
+            assert printed.count(f"\n{name} ") == 2
     both = [
         [table["projections"][name]["both_seconds"][1] for table in record["tables"]] for name in record["flatness"]
     ]
@@ -59,11 +59,11 @@ def test_a_wrong_product_gives_none(bench, monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(OneHot, "_write", off_by_one_sign)
     assert run(bench, monkeypatch, tmp_path / "found.json") == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "one_hot: P z at D=63, d=7" in told.err
-    assert "one_hot: dot test at D=5000, d=16" in told.err
-    assert "orthogonal" not in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "one_hot: P z at D=63, d=7" in printed.err
+    assert "one_hot: dot test at D=5000, d=16" in printed.err
+    assert "orthogonal" not in printed.err
     assert not (tmp_path / "found.json").exists()
 
 
@@ -71,10 +71,10 @@ def test_an_adjoint_that_is_another_matrix_gives_none(bench, monkeypatch, tmp_pa
     right = Orthogonal._read
     monkeypatch.setattr(Orthogonal, "_read", lambda self, g: 1.0001 * right(self, g))
     assert run(bench, monkeypatch, tmp_path / "found.json") == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "orthogonal: P^T g" in told.err
-    assert "butterfly" not in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "orthogonal: P^T g" in printed.err
+    assert "butterfly" not in printed.err
 
 
 def test_the_yardstick_has_unit_columns_in_expectation(bench):

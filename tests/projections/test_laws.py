@@ -1,4 +1,4 @@
-"""Every projection passes the contract; what only one of them promises is tested beside it."""
+"""Every projection passes the contract; what only one of them guarantees is tested beside it."""
 
 import math
 
@@ -11,7 +11,7 @@ from intdim.projections import PROJECTIONS, make_projection
 from intdim.projections.dense import Dense
 from intdim.projections.fastfood import Fastfood
 from intdim.projections.fastfood_padded import FastfoodPadded
-from intdim.projections.kronecker import HAND, Kronecker
+from intdim.projections.kronecker import TILE, Kronecker
 from intdim.projections.one_hot import OneHot
 from intdim.projections.orthogonal import Orthogonal
 from intdim.projections.sparse import Sparse
@@ -83,7 +83,7 @@ class TestFastfoodPadded(ProjectionContract):
     def test_two_sizes_of_index_agree_with_the_permutation(self):
         for d in (1 << 15, (1 << 15) + 1):
             P = FastfoodPadded(1 << 16, d, 1)
-            counts = torch.bincount(P._places.int(), minlength=P.size)
+            counts = torch.bincount(P._index.int(), minlength=P.size)
             assert (counts == P.padded // P.size).all()
 
 
@@ -110,7 +110,7 @@ class TestOneHot(ProjectionContract):
 
 
 class TestKronecker(ProjectionContract):
-    kind, columns, bytes_per_weight = Kronecker, "orthonormal", 16 * 2 * HAND / 200_000
+    kind, columns, bytes_per_weight = Kronecker, "orthonormal", 16 * 2 * TILE / 200_000
 
     @pytest.mark.parametrize(("D", "d"), [(10, 10), (1009, 993), (1009, 992), (1023, 1022), (3, 3), (7, 1)])
     def test_missing_rows_are_filled(self, D, d):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intdim.errors import UserError
-from intdim.projections import PROJECTIONS, make_projection
+from intdim.projections import PROJECTIONS, find_projection, make_projection
 from intdim.projections.one_hot import OneHot
 
 
@@ -13,20 +13,22 @@ from intdim.projections.one_hot import OneHot
     [
         ({"name": "fastfod"}, "'fastfod'", "did you mean 'fastfood'?"),
         ({"name": "zzz"}, "'zzz'", "Known: dense, fastfood"),
-        ({"d": 0}, "d=0", "between 1 and D=100"),
-        ({"d": -3}, "d=-3", "between 1 and D=100"),
-        ({"d": 101}, "d=101 exceeds D=100", "between 1 and D=100"),
-        ({"d": 10.0}, "d=10.0 is a float", "whole number"),
-        ({"D": "100"}, "D='100' is a str", "whole number"),
-        ({"D": 0, "d": 1}, "d=1 exceeds D=0", "between 1 and D=0"),
-        ({"D": 1 << 41}, "more than an index can hold", "at most"),
-        ({"seed": None}, "seed=None", "whole number"),
+        ({"name": 3}, "projection=3", "intdim.projections.Projection"),
+        ({"name": torch.nn.Linear}, "Linear", "intdim.projections.Projection"),
+        ({"d": 0}, "d=0", "an integer from 1 to D=100"),
+        ({"d": -3}, "d=-3", "an integer from 1 to D=100"),
+        ({"d": 101}, "d=101 exceeds D=100", "an integer from 1 to D=100"),
+        ({"d": 10.0}, "d=10.0 is a float", "must be an integer"),
+        ({"D": "100"}, "D='100' is a str", "must be an integer"),
+        ({"D": 0, "d": 1}, "d=1 exceeds D=0", "an integer from 1 to D=0"),
+        ({"D": 1 << 41}, "larger than an index can be", "at most"),
+        ({"seed": None}, "seed=None", "must be an integer"),
         ({"device": "gpu"}, "device='gpu'", "cpu, cuda"),
     ],
 )
 def test_refused_with_three_parts(arguments, fact, hint):
     with pytest.raises(UserError) as caught:
-        make_projection(**({"name": "fastfood", "D": 100, "d": 10} | arguments))
+        make_projection(arguments.pop("name", "fastfood"), **({"D": 100, "d": 10} | arguments))
     assert len(caught.value.parts) == 3
     assert fact in caught.value.parts[0]
     assert hint in caught.value.parts[1]
@@ -38,7 +40,7 @@ def test_missing_cuda_is_an_error():
         make_projection("one_hot", 100, 10, device="cuda")
 
 
-def test_numpy_integers_are_whole_numbers():
+def test_numpy_integers_are_integers():
     numpy = pytest.importorskip("numpy")
     P = make_projection("one_hot", numpy.int64(100), numpy.int32(10), seed=numpy.uint8(3))
     assert type(P.D) is int
@@ -57,7 +59,7 @@ def test_out_that_does_not_fit_is_an_error():
 
 
 def test_every_name_is_its_class_name():
-    assert {name: kind.name for name, kind in PROJECTIONS.items()} == {name: name for name in PROJECTIONS}
+    assert {name: find_projection(name).name for name in PROJECTIONS} == {name: name for name in PROJECTIONS}
 
 
 @pytest.mark.slow

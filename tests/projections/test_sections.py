@@ -1,4 +1,4 @@
-"""Coordinates dealt into sections (fastfood, orthogonal), and small factors cut into parts (kronecker).
+"""Coordinates split into sections (fastfood, orthogonal), and small factors split into parts (kronecker).
 
 The limits are lowered, so that sizes at which P can be written out have several sections.
 """
@@ -11,7 +11,7 @@ from intdim.kernels.reference import DEFINITIONS
 from intdim.projections.fastfood import Fastfood
 from intdim.projections.kronecker import Kronecker
 from intdim.projections.orthogonal import Orthogonal
-from intdim.projections.sections import deal
+from intdim.projections.sections import split
 
 from .contract import dot_error, random_vector, relative
 
@@ -60,7 +60,7 @@ def test_same_matrix_whatever_the_chunk_and_in_float32(kind, elements, monkeypat
     assert relative(other.matvec(z), one.matvec(z)) < 1e-13
     assert relative(other.rmatvec(g), one.rmatvec(g)) < 1e-13
     compiled = one.matvec(z.float()), one.rmatvec(g.float())
-    monkeypatch.setattr(native, "takes", lambda *tensors: False)
+    monkeypatch.setattr(native, "supports", lambda *tensors: False)
     in_torch = other.matvec(z.float()), other.rmatvec(g.float())
     for value, twin, exact in zip(compiled, in_torch, (one.matvec(z), one.rmatvec(g)), strict=True):
         assert relative(value, exact) < 3e-6
@@ -94,8 +94,8 @@ def test_columns_of_different_sections_have_no_row_in_common(kind):
         (100, 5000, 1, 8192),
     ],
 )
-def test_how_coordinates_are_dealt(D, d, count, size):
-    sections = deal(D, d)
+def test_how_coordinates_are_split(D, d, count, size):
+    sections = split(D, d)
     assert (sections.count, sections.size) == (count, size)
     assert sections.width <= size
     rows = sections.rows(D)
@@ -105,7 +105,7 @@ def test_how_coordinates_are_dealt(D, d, count, size):
 
 
 def test_spread_and_gather_are_adjoint():
-    sections = deal(1 << 20, 9001)
+    sections = split(1 << 20, 9001)
     scales = torch.linspace(0.5, 2, sections.count, dtype=torch.float64)
     z, totals = random_vector(9001, "z"), random_vector(sections.count * sections.size, "t").view(sections.count, -1)
     spread = sections.spread(z, scales)

@@ -1,8 +1,8 @@
 /* Stacked square blocks H M H B, rows k n to (k + 1) n of P: orthogonal and fastfood.
  *
- * The middle M is a second diagonal of signs, or, where gaussians are given, a permutation and then those. Signs and
- * Gaussians go by row; place i takes number order[i], Pi in P z and its inverse in P^T g. The transform is butterflies at distance 1, 2, 4, ...,
- * three distances to a pass where possible, inside 16 KiB as long as it can be.
+ * The middle M is a second diagonal of signs, or, if gaussians are given, a permutation followed by those. Signs and
+ * Gaussians are numbered by row; position i takes number order[i]: Pi in P z and its inverse in P^T g. The transform is
+ * butterflies at distance 1, 2, 4, ..., three distances to a pass where possible, inside 16 KiB as long as possible.
  */
 
 #include "common.h"
@@ -29,10 +29,10 @@ enum { L1_BLOCK = 4096 };
         TWO(b, d);                                                                                                     \
     } while (0)
 
-/* Distances within a vector; a sign times a number is exact. */
+/* Butterflies at the distances within a vector; a sign times a number is exact. */
 #if defined(__AVX512F__)
 #define MINUS(a, b, c, d) (floats){a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d}
-INLINE floats within(floats x) {
+INLINE floats butterflies_in_vector(floats x) {
     floats eight = {1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1};
     floats four = {1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1};
     x = SHUFFLE(x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14) + x * MINUS(1, -1, 1, -1);
@@ -41,29 +41,29 @@ INLINE floats within(floats x) {
     return SHUFFLE(x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7) + x * eight;
 }
 #else
-INLINE floats within(floats x) {
+INLINE floats butterflies_in_vector(floats x) {
     x = SHUFFLE(x, 1, 0, 3, 2, 5, 4, 7, 6) + x * (floats){1, -1, 1, -1, 1, -1, 1, -1};
     x = SHUFFLE(x, 2, 3, 0, 1, 6, 7, 4, 5) + x * (floats){1, 1, -1, -1, 1, 1, -1, -1};
     return SHUFFLE(x, 4, 5, 6, 7, 0, 1, 2, 3) + x * (floats){1, 1, 1, 1, -1, -1, -1, -1};
 }
 #endif
 
-INLINE floats gathered(const float *from, const int32_t *places) {
+INLINE floats gathered(const float *from, const int32_t *index) {
     floats made;
-    for (int i = 0; i < WIDTH; i++) made[i] = from[places[i]];
+    for (int i = 0; i < WIDTH; i++) made[i] = from[index[i]];
     return made;
 }
 
-/* Distances 1 to 32 of 64 numbers, the first step of a transform: what goes into it is made on the way. */
-INLINE void sixty_four(floats v[IN_WORD], float *to) {
-    for (int i = 0; i < IN_WORD; i++) v[i] = within(v[i]);
+/* Butterflies at distances 1 to 32 of 64 numbers, the first step of a transform: its input is made on the fly. */
+INLINE void butterflies_in_64(floats v[IN_WORD], float *to) {
+    for (int i = 0; i < IN_WORD; i++) v[i] = butterflies_in_vector(v[i]);
     for (int i = 0; i < IN_WORD; i += 4) FOUR(v[i], v[i + 1], v[i + 2], v[i + 3]);
     for (int i = 4; i < IN_WORD; i++) TWO(v[i - 4], v[i]);
     for (int i = 0; i < IN_WORD; i++) STORE(to + WIDTH * i, v[i]);
 }
 
-/* Distances half to n / 2, in passes of three, two or one. */
-static void distant(float *x, int64_t n, int64_t half) {
+/* Butterflies at distances half to n / 2, in passes of three, two or one. */
+static void far_butterflies(float *x, int64_t n, int64_t half) {
     while (half < n) {
         int64_t left = n / half;
         if (left >= 8 && left != 16) {
@@ -101,8 +101,8 @@ static void distant(float *x, int64_t n, int64_t half) {
     }
 }
 
-/* H applied to n numbers that VECTOR makes, the i-th of 64 from place j on; n is a power of two and at least 64. WORD is a
- * statement that comes before each 64 of them, j being the first. */
+/* H applied to n numbers that VECTOR makes, the i-th vector of the 64 numbers from j on; n is a power of two and at least
+ * 64. WORD is a statement executed before each 64 of them. */
 #define TRANSFORM(to, n, WORD, VECTOR)                                                                                 \
     do {                                                                                                               \
         int64_t inner = (n) < L1_BLOCK ? (n) : L1_BLOCK;                                                               \
@@ -111,20 +111,20 @@ static void distant(float *x, int64_t n, int64_t half) {
                 floats v[IN_WORD];                                                                                     \
                 WORD;                                                                                                  \
                 for (int i = 0; i < IN_WORD; i++) v[i] = VECTOR;                                                       \
-                sixty_four(v, (to) + j);                                                                               \
+                butterflies_in_64(v, (to) + j);                                                                        \
             }                                                                                                          \
-            distant((to) + start, inner, 64);                                                                          \
+            far_butterflies((to) + start, inner, 64);                                                                  \
         }                                                                                                              \
-        distant(to, n, inner);                                                                                         \
+        far_butterflies(to, n, inner);                                                                                 \
     } while (0)
 
-/* Ask for the 64 numbers from here on: what one step reads should have left memory a step before. */
-INLINE void coming(const float *from) {
+/* Prefetch the 64 numbers from here on, one step before they are read. */
+INLINE void prefetch_64(const float *from) {
     for (int i = 0; i < 64; i += 16) __builtin_prefetch(from + i);
 }
 
 static void transform(const float *from, float *to, int64_t n, const float *next) {
-    TRANSFORM(to, n, coming(next + j), LOAD(from + j + WIDTH * i));
+    TRANSFORM(to, n, prefetch_64(next + j), LOAD(from + j + WIDTH * i));
 }
 
 /* H (signs first, first + 1, ... of the stream times from). */
@@ -134,15 +134,15 @@ static void signed_transform(const float *from, float *to, int64_t n, uint64_t k
 }
 
 static void gathered_transform(const float *from, float *to, int64_t n, const int32_t *order, const float *next) {
-    TRANSFORM(to, n, coming(next + j), gathered(from, order + j + WIDTH * i));
+    TRANSFORM(to, n, prefetch_64(next + j), gathered(from, order + j + WIDTH * i));
 }
 
 static void permuted_transform(const float *from, float *to, int64_t n, const int32_t *order, const float *weights) {
-    TRANSFORM(to, n, coming(weights + n + j), gathered(from, order + j + WIDTH * i) * LOAD(weights + j + WIDTH * i));
+    TRANSFORM(to, n, prefetch_64(weights + n + j), gathered(from, order + j + WIDTH * i) * LOAD(weights + j + WIDTH * i));
 }
 
-/* P z; x is z, dealt into sections, scaled and padded to n in each: block k serves section k mod sections.
- * scratch: 2 (n + APART) numbers for each thread. */
+/* P z; x is z, split into sections, scaled and padded to n in each: block k serves section k mod sections.
+ * scratch: 2 (n + PADDING) numbers for each thread. */
 void intdim_blocks_matvec(float *out, const float *base, float *image, const float *x, int64_t rows, int64_t n,
                           int64_t sections, uint64_t sign_key, uint64_t second_key, const float *gaussians,
                           const int32_t *order, const int64_t *starts, const float *factors, int64_t count,
@@ -151,17 +151,17 @@ void intdim_blocks_matvec(float *out, const float *base, float *image, const flo
     int64_t blocks = (rows + n - 1) / n;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
-        float *a = scratch + 2 * (n + APART) * t, *b = a + n + APART;
+        float *a = scratch + 2 * (n + PADDING) * t, *b = a + n + PADDING;
         for (int64_t k = blocks * t / threads; k < blocks * (t + 1) / threads; k++) {
             int64_t row = k * n;
             signed_transform(x + k % sections * n, a, n, sign_key, row);
             if (gaussians)
                 permuted_transform(a, b, n, order, gaussians + row);
             else
-                signed_transform(a, a, n, second_key, row); /* in place: a large block fits the cache once */
+                signed_transform(a, a, n, second_key, row); /* in place: a large block fits into the cache once */
             put(&to, gaussians ? b : a, row, smaller(n, rows - row));
         }
-        settle();
+        finish_streaming();
     }
 }
 
@@ -175,7 +175,7 @@ void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n
     int64_t blocks = (rows + n - 1) / n, all = sections * lanes;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
-        float *a = scratch + 2 * (n + APART) * t, *b = a + n + APART;
+        float *a = scratch + 2 * (n + PADDING) * t, *b = a + n + PADDING;
         int64_t first = all * t / threads, last = all * (t + 1) / threads;
         memset(sums + first * n, 0, (size_t)((last - first) * n) * sizeof(float));
         for (int64_t round = 0; round < blocks; round += all)
@@ -197,8 +197,10 @@ void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n
                     signed_transform(b, b, n, second_key, row);
                 for (int64_t j = 0; j < n; j += 64) {
                     uint64_t signs = random_word(sign_key, (uint64_t)(row + j) >> 6);
-                    for (int i = 0; i < IN_WORD; i++)
-                        STORE(sum + j + WIDTH * i, LOAD(sum + j + WIDTH * i) + flipped(LOAD(b + j + WIDTH * i), signs, i));
+                    for (int i = 0; i < IN_WORD; i++) {
+                        float *at = sum + j + WIDTH * i;
+                        STORE(at, LOAD(at) + flipped(LOAD(b + j + WIDTH * i), signs, i));
+                    }
                 }
             }
     }

@@ -1,13 +1,13 @@
-/* What the products on a processor share: vectors, random words, how theta is written and a gradient read.
+/* Shared by the products on a CPU: vectors, random words, how theta is written and a gradient read.
  *
- * A piece of the weights is made, finished and written while it lies in the cache, so that memory sees one pass:
- * theta_0 is read and theta written, or the gradient read. Signs, shifts and places are made from counters
- * (SplitMix64, kernels/streams.py) on the way and are never stored. Every sum has an order that depends on nothing but
- * the sizes: not on the number of threads, the width of the vectors or the compiler, as long as a product and a sum are
- * not contracted into one rounding (-ffp-contract=off). The torch twins add in the same order, so both agree to the bit.
+ * A piece of the weights is computed, finished and written while it is in the cache, so that there is one pass over
+ * memory: theta_0 is read and theta written, or the gradient read. Signs, shifts and indices are made from counters
+ * (SplitMix64, kernels/streams.py) on the fly and are never stored. The order of every sum depends on the sizes alone:
+ * not on the number of threads, the width of the vectors or the compiler, as long as a product and a sum are not
+ * contracted into one rounding (-ffp-contract=off). The torch twins add in the same order, so both agree to the bit.
  *
- * Vectors are the compiler's own (gcc, clang): sixteen floats where the processor has AVX-512, else eight, cut or joined
- * for whatever it has.
+ * Vectors are the compiler's extension (gcc, clang): sixteen floats if the processor has AVX-512, else eight, which the
+ * compiler splits or joins for other processors.
  */
 
 #include <stdint.h>
@@ -29,7 +29,7 @@ typedef int32_t words __attribute__((vector_size(BYTES), aligned(4), may_alias))
 #define LOAD(p) (*(const floats *)(p))
 #define STORE(p, v) (*(floats *)(p) = (v))
 
-enum { APART = 48 }; /* numbers between buffers: a store and a load 4096 bytes apart wait for each other */
+enum { PADDING = 48 }; /* numbers between buffers: a store and a load 4096 bytes apart wait for each other */
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -42,18 +42,18 @@ INLINE uint64_t random_word(uint64_t key, uint64_t index) {
     return word ^ (word >> 31);
 }
 
-/* A number in [0, high): the upper half of the 128-bit product of a word and high. */
+/* An integer in [0, high): the upper half of the 128-bit product of a word and high. */
 INLINE int64_t random_below(uint64_t key, uint64_t index, uint64_t high) {
     return (int64_t)((unsigned __int128)random_word(key, index) * high >> 64);
 }
 
-/* Signs start to start + 64, as bits; start is any number. */
+/* Signs start to start + 64, as bits, for any start. */
 INLINE uint64_t sign_word(uint64_t key, uint64_t start) {
-    uint64_t low = random_word(key, start >> 6), place = start & 63;
-    return place ? (low >> place) | (random_word(key, (start >> 6) + 1) << (64 - place)) : low;
+    uint64_t low = random_word(key, start >> 6), shift = start & 63;
+    return shift ? (low >> shift) | (random_word(key, (start >> 6) + 1) << (64 - shift)) : low;
 }
 
-/* The i-th vector of 64 numbers, with its signs of a word; 1 is minus. */
+/* The i-th vector of 64 numbers, times its signs in a word; bit 1 is minus. */
 INLINE floats flipped(floats value, uint64_t signs, int i) {
     words half = (int32_t)(i < IN_WORD / 2 ? signs : signs >> 32) - (words){0};
 #if defined(__AVX512F__)
@@ -64,7 +64,8 @@ INLINE floats flipped(floats value, uint64_t signs, int i) {
     return (floats)((words)value ^ (half << (top - WIDTH * (i % (IN_WORD / 2))) & INT32_MIN));
 }
 
-INLINE float flipped_one(float value, uint64_t signs) { /* the lowest one; no branch, half of them would go wrong */
+/* A number times the sign in the lowest bit; without a branch, which would be mispredicted half of the time. */
+INLINE float flipped_one(float value, uint64_t signs) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     bits ^= (uint32_t)signs << 31;
@@ -72,13 +73,13 @@ INLINE float flipped_one(float value, uint64_t signs) { /* the lowest one; no br
     return value;
 }
 
-/* ---- how a result is written and a gradient read --------------------------------------------------------------------- */
+/* ---- how a result is written and a gradient read ----------------------------------------------------------------- */
 
-/* theta = theta_0 + S P z: segment k holds the weights starts[k] to starts[k + 1], all times factors[k]. */
+/* S in theta = theta_0 + S P z: segment k is the weights starts[k] to starts[k + 1], multiplied by factors[k]. */
 typedef struct {
     const int64_t *starts;
     const float *factors;
-    int64_t count; /* 0: everything times 1 */
+    int64_t count; /* 0: S is the identity */
 } segments;
 
 INLINE int64_t segment_of(const segments *scaling, int64_t row) {
@@ -93,7 +94,7 @@ INLINE int64_t segment_of(const segments *scaling, int64_t row) {
     return low;
 }
 
-/* A vector past the cache, at an address that its bytes divide: otherwise every line is read before it is written. */
+/* A store of a vector past the cache, to an aligned address: a plain store would read every line before writing it. */
 #if defined(__clang__)
 typedef float aligned_floats __attribute__((vector_size(BYTES), may_alias));
 #define STREAM(p, v) __builtin_nontemporal_store((aligned_floats)(v), (aligned_floats *)(p))
@@ -105,7 +106,7 @@ typedef float aligned_floats __attribute__((vector_size(BYTES), may_alias));
 #define STREAM(p, v) STORE(p, v)
 #endif
 
-/* out = base + factor * value; without a base just value. */
+/* out = base + factor * value, or out = value without a base. */
 INLINE void put_run(float *out, const float *base, const float *value, float factor, int64_t count, int stream) {
     int64_t i = 0;
     if (stream)
@@ -121,7 +122,7 @@ INLINE void put_run(float *out, const float *base, const float *value, float fac
     for (; i < count; i++) out[i] = base ? base[i] + value[i] * factor : value[i];
 }
 
-/* Where P z goes: theta (out = base + S P z, or P z itself without a base) and a copy of P z; any may be missing. */
+/* Where P z is written: theta (out = base + S P z, or P z without a base) and image, a copy of P z; each may be null. */
 typedef struct {
     float *out;
     const float *base;
@@ -150,8 +151,8 @@ static void put(const destination *to, const float *value, int64_t row, int64_t 
     }
 }
 
-/* What went past the cache is seen by other threads after this. */
-INLINE void settle(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+/* Makes stores past the cache visible to other threads. */
+INLINE void finish_streaming(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 /* A gradient of weights, read with the scales of its segments. */
 typedef struct {
@@ -160,7 +161,7 @@ typedef struct {
     int64_t offset;
 } gradient;
 
-/* Return count numbers from row on: the gradient's own memory, or own, where they are scaled into. */
+/* Return count numbers from row on, scaled: the gradient's own memory if there is no scaling, else own. */
 static const float *take(const gradient *from, int64_t row, int64_t count, float *own) {
     const float *g = from->g + row;
     const segments *scaling = &from->scaling;

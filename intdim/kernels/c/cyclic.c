@@ -1,8 +1,8 @@
-/* one_hot: stretches of weights that walk through the coordinates cyclically from a random start. */
+/* one_hot: stretches of weights that follow the coordinates cyclically from a random start. */
 
 #include "common.h"
 
-enum { RUN = 4096 }; /* weights that are worked on at a time */
+enum { RUN = 4096 }; /* weights that are computed at a time */
 
 /* P z; twice is z, scaled and repeated to d + stretch numbers. scratch: RUN numbers for each thread. */
 void intdim_cyclic_matvec(float *out, const float *base, float *image, const float *twice, int64_t rows, int64_t d,
@@ -12,7 +12,7 @@ void intdim_cyclic_matvec(float *out, const float *base, float *image, const flo
     destination to = {out, base, image, {starts, factors, count}, offset, stream};
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
-        float *own = scratch + (RUN + APART) * t;
+        float *own = scratch + (RUN + PADDING) * t;
         for (int64_t row = rows * t / threads, last = rows * (t + 1) / threads; row < last;) {
             int64_t k = row / stretch, length = smaller(RUN, smaller(last, (k + 1) * stretch) - row), j = 0;
             const float *from = twice + random_below(shift_key, (uint64_t)k, (uint64_t)d) + (row - k * stretch);
@@ -26,7 +26,7 @@ void intdim_cyclic_matvec(float *out, const float *base, float *image, const flo
             put(&to, own, row, length);
             row += length;
         }
-        settle();
+        finish_streaming();
     }
 }
 
@@ -42,24 +42,26 @@ INLINE void add_flipped(float *sum, const float *value, int64_t count, uint64_t 
     for (; j < count; j++, signs >>= 1) sum[j] += flipped_one(value[j], signs);
 }
 
-/* Places first to last of total, from all stretches in order: what one lane does, for as many threads as there are. */
+/* Positions first to last of total, summed over all stretches in order: a single lane, shared by threads by position. */
 static void collect(float *total, const gradient *source, int64_t rows, int64_t d, int64_t stretch, uint64_t sign_key,
                     uint64_t shift_key, int64_t first, int64_t last, float *own) {
     memset(total + first, 0, (size_t)(last - first) * sizeof(float));
     for (int64_t k = 0; k * stretch < rows; k++) {
         int64_t length = smaller(stretch, rows - k * stretch);
         int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d);
-        for (int64_t place = first, stop; place < last; place = stop) { /* weight place - shift of the stretch, modulo it */
-            int64_t weight = place < shift ? place - shift + stretch : place - shift;
-            stop = smaller(last, smaller(place + RUN, place < shift ? shift : last));
-            int64_t count = smaller(stop - place, length - weight), row = k * stretch + weight;
-            if (count > 0) add_flipped(total + place, take(source, row, count, own), count, sign_key, row);
+        for (int64_t position = first, stop; position < last; position = stop) {
+            /* this is weight position - shift of the stretch, modulo its length */
+            int64_t weight = position < shift ? position - shift + stretch : position - shift;
+            stop = smaller(last, smaller(position + RUN, position < shift ? shift : last));
+            int64_t count = smaller(stop - position, length - weight), row = k * stretch + weight;
+            if (count > 0) add_flipped(total + position, take(source, row, count, own), count, sign_key, row);
         }
     }
 }
 
-/* total (one stretch): place p collects what coordinate p mod d gets. Stretch k is added into lane k mod lanes; a single
- * lane, for long stretches, is shared by place. scratch: RUN, or if there are lanes a stretch, for each thread. */
+/* total (one stretch): position p collects for coordinate p mod d. Stretch k is added into lane k mod lanes; a single
+ * lane, for long stretches, is shared by position. scratch for each thread: RUN numbers, or a stretch if there are lanes.
+ */
 void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t d, int64_t stretch, uint64_t sign_key,
                            uint64_t shift_key, const int64_t *starts, const float *factors, int64_t count,
                            int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
@@ -69,12 +71,12 @@ void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t d
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (int t = 0; t < threads; t++)
             collect(total, &source, rows, d, stretch, sign_key, shift_key, stretch * t / threads,
-                    stretch * (t + 1) / threads, scratch + (RUN + APART) * t);
+                    stretch * (t + 1) / threads, scratch + (RUN + PADDING) * t);
         return;
     }
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
-        float *own = scratch + (stretch + APART) * t;
+        float *own = scratch + (stretch + PADDING) * t;
         int64_t first = lanes * t / threads, last = lanes * (t + 1) / threads;
         for (int64_t round = 0; round < stretches; round += lanes)
             for (int64_t lane = first; lane < last && round + lane < stretches; lane++) {

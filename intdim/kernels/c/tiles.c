@@ -1,9 +1,9 @@
-/* kronecker: the rows of left Q2^T, shuffled within hands of whole rows.
+/* kronecker: the rows of left Q2^T, shuffled within tiles of whole rows.
  *
- * A hand is hand = R D2 numbers that lie in the cache together, R whole rows of the D1 x D2 matrix left Q2^T; place i of
- * a hand takes number order[i]. Products are summed with k, or j, ascending, a product and a sum being rounded each for
- * itself, so the bits do not depend on the threads. The torch twin multiplies by its own library, in another order: the
- * two agree to float32's rounding.
+ * A tile is R whole rows of the D1 x D2 matrix left Q2^T, R D2 numbers, which fit in the cache together; position i of a
+ * tile takes number order[i]. Products are summed with k, or j, ascending, and every product and sum is rounded
+ * separately, so the bits do not depend on the threads. The torch twin uses its library's matrix product, which sums in
+ * another order: the two agree to float32's rounding.
  */
 
 #include "common.h"
@@ -11,7 +11,7 @@
 enum { LITTLE = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ };
 enum { PANEL = 2 * WIDTH, ROWS_AT_ONCE = 5, RUN = 1024, STRIP = 512 };
 
-const int32_t intdim_width = WIDTH; /* the torch side lays out Q2 for it */
+const int32_t intdim_width = WIDTH; /* Python lays out Q2 for it */
 
 /* Rows of left (d2 numbers each, a row every d2) times one panel, d2 x PANEL: rows x PANEL numbers, a row every apart. */
 INLINE void panel_product(const float *left, const float *panel, int64_t d2, float *to, int64_t apart, int rows) {
@@ -30,7 +30,7 @@ INLINE void panel_product(const float *left, const float *panel, int64_t d2, flo
     }
 }
 
-/* sums (rows x WIDTH v numbers, a row every width) += values (rows x count, a row every STRIP) times q2 (count x width). */
+/* sums (rows x WIDTH v numbers, a row every width) += values (rows x count, a row every STRIP) q2 (count x width). */
 INLINE void strip_product(const float *values, const float *q2, int64_t count, int64_t width, float *sums, int rows,
                           int v) {
     floats low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
@@ -51,15 +51,15 @@ INLINE void strip_product(const float *values, const float *q2, int64_t count, i
     }
 }
 
-/* to[i] = from[places[i]]; four places are read at once, which leaves the loads to the numbers. */
-INLINE void shuffled(const float *from, const uint16_t *places, float *to, int64_t count) {
+/* to[i] = from[index[i]]; four indices are read at once, which leaves the load units to the numbers. */
+INLINE void gather(const float *from, const uint16_t *index, float *to, int64_t count) {
     int64_t i = 0;
     for (; i + 4 <= count; i += 4) {
         uint64_t four;
-        memcpy(&four, places + i, sizeof four);
+        memcpy(&four, index + i, sizeof four);
         for (int k = 0; k < 4; k++) to[i + (LITTLE ? k : 3 - k)] = from[(uint16_t)(four >> 16 * k)];
     }
-    for (; i < count; i++) to[i] = from[places[i]];
+    for (; i < count; i++) to[i] = from[index[i]];
 }
 
 #define BY_ROWS(rows, call)                                                                                            \
@@ -71,25 +71,25 @@ INLINE void shuffled(const float *from, const uint16_t *places, float *to, int64
     default: call(5); break;                                                                                           \
     }
 
-/* The rows from r on that are worked on together, out of R: as even as possible. */
+/* Where the group of rows that starts at r ends, out of R rows: groups are as even as possible. */
 INLINE int64_t group_end(int64_t r, int64_t rows) {
     int64_t groups = (rows - r + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
     return r + (rows - r + groups - 1) / groups;
 }
 
-/* The first hands hands of P z. left: R d2 numbers a hand; panels: Q2^T in panels of d2 x PANEL, the last one padded.
- * scratch: hand + RUN + R PANEL numbers for each thread. */
-void intdim_hands_matvec(float *out, const float *base, float *image, const float *left, int64_t hands,
+/* The first tiles of P z, all but the last one. left: R d2 numbers a tile; panels: Q2^T in panels of d2 x PANEL, the last
+ * one padded. scratch: tile + RUN + R PANEL numbers for each thread. */
+void intdim_tiles_matvec(float *out, const float *base, float *image, const float *left, int64_t tiles,
                          const float *panels, const uint16_t *order, int64_t R, int64_t D2, int64_t d2,
                          const int64_t *starts, const float *factors, int64_t count, int64_t offset, int stream,
                          float *scratch, int threads) {
     destination to = {out, base, image, {starts, factors, count}, offset, stream};
-    int64_t hand = R * D2, room = hand + RUN + R * PANEL + 2 * APART;
+    int64_t tile = R * D2, size = tile + RUN + R * PANEL + 2 * PADDING;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
-        float *values = scratch + room * t, *own = values + hand + APART, *edge = own + RUN;
-        for (int64_t h = hands * t / threads; h < hands * (t + 1) / threads; h++) {
-            const float *rows = left + h * R * d2;
+        float *values = scratch + size * t, *own = values + tile + PADDING, *edge = own + RUN;
+        for (int64_t m = tiles * t / threads; m < tiles * (t + 1) / threads; m++) {
+            const float *rows = left + m * R * d2;
             for (int64_t j = 0; j < D2; j += PANEL) {
                 int whole = j + PANEL <= D2;
                 for (int64_t r = 0, stop; r < R; r = stop) {
@@ -102,38 +102,39 @@ void intdim_hands_matvec(float *out, const float *base, float *image, const floa
                 for (int64_t r = 0; !whole && r < R; r++)
                     memcpy(values + r * D2 + j, edge + r * PANEL, (size_t)(D2 - j) * sizeof(float));
             }
-            for (int64_t i = 0; i < hand; i += RUN) {
-                int64_t length = smaller(RUN, hand - i);
-                shuffled(values, order + i, own, length);
-                put(&to, own, h * hand + i, length);
+            for (int64_t i = 0; i < tile; i += RUN) {
+                int64_t length = smaller(RUN, tile - i);
+                gather(values, order + i, own, length);
+                put(&to, own, m * tile + i, length);
             }
         }
-        settle();
+        finish_streaming();
     }
 }
 
-/* left, R width numbers a hand: the hands of g, unshuffled, times Q2 (D2 x width, width being d2 made a multiple of WIDTH).
- * inverse: number i of a hand lies at place inverse[i]. scratch: hand + ROWS_AT_ONCE STRIP numbers for each thread. */
-void intdim_hands_rmatvec(float *left, const float *g, int64_t hands, const float *q2, const uint16_t *inverse,
+/* left, R width numbers a tile: the tiles of g, unshuffled, times Q2 (D2 x width; width is d2 rounded up to a multiple of
+ * WIDTH). inverse: number i of a tile is at position inverse[i]. scratch: tile + ROWS_AT_ONCE STRIP numbers a thread. */
+void intdim_tiles_rmatvec(float *left, const float *g, int64_t tiles, const float *q2, const uint16_t *inverse,
                           int64_t R, int64_t D2, int64_t width, const int64_t *starts, const float *factors,
                           int64_t count, int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
     gradient source = {g, {starts, factors, count}, offset};
-    int64_t hand = R * D2, room = hand + ROWS_AT_ONCE * STRIP + 2 * APART;
-    (void)lanes, (void)sums; /* every sum is one thread's */
+    int64_t tile = R * D2, size = tile + ROWS_AT_ONCE * STRIP + 2 * PADDING;
+    (void)lanes, (void)sums; /* every sum belongs to one thread */
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
-        float *own = scratch + room * t, *strip = own + hand + APART;
-        for (int64_t h = hands * t / threads; h < hands * (t + 1) / threads; h++) {
-            const float *from = take(&source, h * hand, hand, own);
-            if (from != own) from = memcpy(own, from, (size_t)hand * sizeof(float)); /* in order: then it is cached */
-            float *rows = left + h * R * width;
+        float *own = scratch + size * t, *strip = own + tile + PADDING;
+        for (int64_t m = tiles * t / threads; m < tiles * (t + 1) / threads; m++) {
+            const float *from = take(&source, m * tile, tile, own);
+            /* a copy in order, so that the gather finds it in the cache */
+            if (from != own) from = memcpy(own, from, (size_t)tile * sizeof(float));
+            float *rows = left + m * R * width;
             memset(rows, 0, (size_t)(R * width) * sizeof(float));
             for (int64_t j = 0; j < D2; j += STRIP) {
                 int64_t length = smaller(STRIP, D2 - j);
                 for (int64_t r = 0, stop; r < R; r = stop) {
                     stop = group_end(r, R);
                     for (int64_t k = r; k < stop; k++)
-                        shuffled(from, inverse + k * D2 + j, strip + (k - r) * STRIP, length);
+                        gather(from, inverse + k * D2 + j, strip + (k - r) * STRIP, length);
                     for (int64_t c = 0; c < width; c += 2 * WIDTH) {
                         const float *columns = q2 + j * width + c;
                         float *to = rows + r * width + c;
