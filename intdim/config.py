@@ -348,6 +348,8 @@ def _task(check: Checked) -> TaskRequest:
         max_train=check.whole("task.max_train", 0, none=0),
         max_eval=check.whole("task.max_eval", 0, none=0),
         selection=check.choice("task.selection", SELECTIONS),
+        positive=check.text("task.positive"),
+        holdout=check.real("task.holdout", 0.0, 1.0, open_high=True),
     )
 
 

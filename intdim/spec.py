@@ -24,7 +24,7 @@ METHODS = ("did", "said", "full")
 SCOPES = ("global", "layer", "tensor")
 GROUPS = ("layer", "module", "tensor")
 THRESHOLDS = ("absolute", "above_chance")
-STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "budget_spent")
+STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "no_learning", "budget_spent")
 
 CROSSED, CONVERGED = "crossed", "converged"  # why a run ended before its last step
 
@@ -70,7 +70,9 @@ class ModelSpec:
 @dataclass(frozen=True)
 class TaskSpec:
     """The data, by content, and how it is read. ``objective`` is a name in ``OBJECTIVES``; ``label_names`` are the
-    classes in the order of their numbers, empty where the objective has none."""
+    classes in the order of their numbers, empty where the objective has none; ``positive`` is the class that the
+    metric counts as found (F1), empty where it counts all alike; ``holdout`` is the share of the training rows that
+    serves as evaluation split, 0 where there is one."""
 
     name: str
     source: str
@@ -88,6 +90,8 @@ class TaskSpec:
     max_train: int
     max_eval: int
     selection: str
+    positive: str = ""
+    holdout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,35 @@ class SweepSpec:
 
 
 @dataclass(frozen=True)
+class DataFacts:
+    """What a reader should know of the data before believing a number.
+
+    Attributes:
+        text: the columns that were read as text, by their names in the data.
+        label: the column that was read as label.
+        classes: the classes in the order of their numbers, empty for real scores.
+        positive: the class that the metric counts as found, empty where it counts all alike.
+        truncated: share of the examples of both splits that were cut at ``max_length``.
+        median_tokens: median length of an example before cutting.
+        length_for_1_percent: the ``task.max_length`` that would cut at most 1 % of the examples.
+        overlap: share of the evaluation rows that also stand in the training split.
+        notes: what was decided by the program, in sentences (a held-out split, labels that were taken as classes).
+        warnings: what makes a number doubtful, in sentences.
+    """
+
+    text: tuple[str, ...] = ()
+    label: str = ""
+    classes: tuple[str, ...] = ()
+    positive: str = ""
+    truncated: float = 0.0
+    median_tokens: int = 0
+    length_for_1_percent: int = 0
+    overlap: float = 0.0
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Facts:
     """What preparation found out about a cell: sizes, the majority-class score, and where the prepared files lie.
 
@@ -202,6 +235,7 @@ class Facts:
     tokens_per_example: float
     model_folder: str
     task_folder: str
+    data: DataFacts = DataFacts()
 
     def scales(self, subspace: SubspaceSpec) -> int:
         """Return m, the scales that are counted in d: none unless the method is SAID."""

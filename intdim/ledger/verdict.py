@@ -6,9 +6,9 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
-from intdim.spec import from_dict
+from intdim.spec import DataFacts, from_dict
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ class Verdict:
         baseline_run_ids: the baseline's runs.
         other_run_ids: runs that tried a rate or a step length and were not kept.
         versions: of the packages that a number may depend on.
+        warnings: what makes this verdict doubtful, in sentences; empty where nothing does.
+        data: what was read: columns, classes, truncation, overlap.
     """
 
     sweep_id: str
@@ -158,6 +160,8 @@ class Verdict:
     baseline_run_ids: list[str]
     other_run_ids: list[str]
     versions: dict[str, str]
+    warnings: list[str] = field(default_factory=list)
+    data: DataFacts = field(default_factory=DataFacts)
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,7 @@ class Point:
     run_ids: str
 
 
-POINT_COLUMNS = tuple(field.name for field in fields(Point))
+POINT_COLUMNS = tuple(one.name for one in fields(Point))
 
 
 def points_csv(points: Sequence[Point]) -> str:
