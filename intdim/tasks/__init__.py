@@ -1,7 +1,7 @@
 """Tasks: where their rows come from, how they are stored, batched and scored.
 
 ``prepare_task`` reads and tokenises a task once; ``load_task`` gives a worker the stored tensors. Both come from
-``stored`` and are imported when asked for, so that what only needs a metric or the corpus never waits for torch.
+``stored`` and are imported when asked for, so that what only needs a metric or rows never waits for torch.
 """
 
 from __future__ import annotations
