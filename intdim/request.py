@@ -33,7 +33,7 @@ class TaskRequest:
     one thing under two names: the column that is there is read, and the class is shown as ``a``; so in the splits,
     of which the hub has ``a``. ``objective`` is a name in ``spec.OBJECTIVES``, or ``auto``: the one that the metric
     implies. 0 in ``max_train`` and ``max_eval`` means all; ``selection`` is half or same;
-    ``positive`` is the class that F1 counts, empty where the metric needs none; ``holdout`` is the share of the training
+    ``positive`` is the class that F1 counts, empty where the metric needs none; ``holdout`` the share of the training
     rows to evaluate on where there is no evaluation split (0: there must be one)."""
 
     name: str
