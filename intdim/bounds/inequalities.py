@@ -1,16 +1,16 @@
-"""Upper bounds on the population error of a classifier that a short message describes.
+"""Upper bounds on the population error of a classifier that is described by a short message.
 
 Setting: n training examples are independent draws. Before they were seen, a prefix-free code of classifiers was fixed;
-the one that was found has a message of K bits, and errs on a share q of the examples (0/1 loss). A code word of K bits
-gets the share 2^-K of the risk delta, and Kraft's inequality says that the shares sum to at most delta. So with
-probability 1 - delta over the draw, at once for *every* classifier that has a message, however it was chosen:
+the trained classifier has a message of K bits and errs on a share q of the examples (0/1 loss). A message of K bits is
+given the share 2^-K of the failure probability delta; by Kraft's inequality the shares sum to at most delta. So with
+probability 1 - delta over the draw, simultaneously for *every* classifier with a message, however it was chosen:
 
 * ``occam_binomial``: the largest p with P[Binomial(n, p) <= n q] >= 2^-K delta. Exact for one classifier.
 * ``occam_kl``: the largest p with kl(q || p) <= (K ln 2 + ln(1 / delta)) / n. Chernoff's bound on that tail.
 * ``occam_hoeffding``: q + sqrt((K ln 2 + ln(1 / delta)) / (2 n)). Pinsker's inequality on that.
 
-These three hold on the same event, and the first is never above the second, nor that above the third. Two more belong
-to the PAC-Bayes family, here for a posterior that is one classifier, with KL = K ln 2:
+These three hold on the same event, and each is at most the next. Two more are PAC-Bayes bounds, here for a posterior
+that is a single classifier, with KL = K ln 2:
 
 * ``pac_bayes_kl``: kl(q || p) <= (KL + ln(2 sqrt(n) / delta)) / n (Langford and Seeger 2001, Maurer 2004).
 * ``catoni``: Catoni 2007, theorem 1.2.8, with its union over the temperature.
@@ -37,9 +37,9 @@ def occam_hoeffding(train_error: float, bits: float, n: int, delta: float = 0.05
 
     Args:
         train_error: share of the training examples that the coded classifier gets wrong, in [0, 1].
-        bits: length of its code word in a prefix-free code that was fixed before the examples were seen.
-        n: training examples.
-        delta: the bound may fail with at most this probability, in (0, 1).
+        bits: length of its message in a prefix-free code that was fixed before the examples were seen.
+        n: number of training examples.
+        delta: the largest probability with which the bound may fail, in (0, 1).
 
     Raises:
         UserError: an argument is outside its range.
@@ -66,7 +66,7 @@ def pac_bayes_kl(train_error: float, bits: float, n: int, delta: float = 0.05) -
 
 
 def occam_binomial(train_error: float, bits: float, n: int, delta: float = 0.05) -> float:
-    """Return the bound by the binomial tail, in [0, 1]; a share between two whole numbers of errors is rounded up.
+    """Return the bound by the binomial tail, in [0, 1]; a share between two counts of errors is rounded up.
 
     Arguments and errors as for ``occam_hoeffding``.
     """
@@ -77,13 +77,14 @@ def occam_binomial(train_error: float, bits: float, n: int, delta: float = 0.05)
 def share_upper(errors: int, n: int, log_delta: float) -> float:
     """Return the largest p with ln P[Binomial(n, p) <= errors] >= ``log_delta`` (Clopper and Pearson's upper end).
 
-    ``log_delta`` may be far below the logarithm of the smallest float: the tail is summed in logarithms.
+    ``log_delta`` may be far below the logarithm of the smallest float: the tail is then summed in logarithms.
     """
     if errors >= n:
         return 1.0
-    if log_delta > -600.0:  # float64 then holds the tail itself, and an incomplete beta function gives p
+    if log_delta > -600.0:  # float64 can hold the tail itself, and the incomplete beta function gives p
         tail: Any = betainccinv(errors + 1, n - errors, math.exp(log_delta))
         return float(tail)
+
     count = np.arange(errors + 1)
     choose = gammaln(n + 1) - gammaln(count + 1) - gammaln(n - count + 1)
 
@@ -102,20 +103,19 @@ def catoni(train_error: float, bits: float, n: int, delta: float = 0.05, search:
     (1 - exp(-g q' / n)) / (1 - exp(-g / n)). It holds for every g > 1, so any search for the best g is allowed.
 
     Args:
-        train_error: see ``occam_hoeffding``, as for bits, n and delta.
-        bits: length of the code word.
-        n: training examples.
-        delta: allowed probability of failure.
-        search: ``published`` is Brent's search from the bracket ln g in (0, 4 + ln n), which the runs of Lotfi et al.
-            (2022) were made with. It can end at the far end, where the bound is 1: 2 of their 27 runs did. ``best``
-            finds the smallest value.
+        train_error: as for ``occam_hoeffding``, like bits, n and delta.
+        bits: length of the message.
+        n: number of training examples.
+        delta: the largest probability of failure.
+        search: ``published`` is Brent's search from the bracket ln g in (0, 4 + ln n), as used by Lotfi et al. (2022).
+            It can end at the far end, where the bound is 1, as in 2 of their 27 runs. ``best`` finds the minimum.
 
     Raises:
         UserError: an argument is outside its range, or an unknown search.
     """
     exponent = _exponent(train_error, bits, n, delta)
     if search not in SEARCHES:
-        raise UserError(f"unknown search {search!r}", f"one of {', '.join(SEARCHES)}", "")
+        raise UserError(f"unknown search {search!r}", f"Known: {', '.join(SEARCHES)}", "Choose one of these.")
 
     def bound(log_g: float) -> float:
         g = math.exp(log_g)
@@ -134,26 +134,28 @@ def catoni(train_error: float, bits: float, n: int, delta: float = 0.05, search:
 
 
 def _exponent(train_error: float, bits: float, n: int, delta: float) -> float:
-    """Return K ln 2 + ln(1 / delta) after a look at all arguments."""
-    wrong = []
+    """Check all arguments and return K ln 2 + ln(1 / delta)."""
     for name, value in (("train_error", train_error), ("bits", bits), ("n", n), ("delta", delta)):
         if not isinstance(value, (int, float, np.integer, np.floating)):
-            raise UserError(f"{name}={value!r} is no number", "numbers alone", "")
+            raise UserError(f"{name}={value!r}", f"{name} must be a number", "Convert it.")
+
+    wrong = []
     if not 0.0 <= train_error <= 1.0:
-        wrong.append((f"train_error={train_error}", "a share from 0 to 1"))
+        wrong.append((f"train_error={train_error}", "train_error must be a share from 0 to 1"))
     if not (math.isfinite(bits) and bits >= 0):
-        wrong.append((f"bits={bits}", "a length of at least 0 bits"))
+        wrong.append((f"bits={bits}", "bits must be finite and at least 0"))
     if not (math.isfinite(n) and n >= 1 and n == int(n)):
-        wrong.append((f"n={n}", "a whole number of at least 1 training example"))
+        wrong.append((f"n={n}", "n must be an integer of at least 1"))
     if not 0.0 < delta < 1.0:
-        wrong.append((f"delta={delta}", "a probability between 0 and 1, both excluded"))
+        wrong.append((f"delta={delta}", "delta must be a probability strictly between 0 and 1"))
     if wrong:
         raise UserError("; ".join(fact for fact, _ in wrong), "; ".join(allowed for _, allowed in wrong), "")
+
     return bits * math.log(2) - math.log(delta)
 
 
 def _kl(q: float, p: float) -> float:
-    """Return kl(q || p) in nats between two coins, for p in (0, 1)."""
+    """Return kl(q || p) in nats between two Bernoulli distributions, for p in (0, 1)."""
     heads = q * math.log(q / p) if q > 0 else 0.0
     tails = (1 - q) * math.log((1 - q) / (1 - p)) if q < 1 else 0.0
     return heads + tails
@@ -169,12 +171,13 @@ def _inverse_kl(q: float, limit: float) -> float:
 
 
 def _crossing(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function that changes its sign between two ends is 0."""
     found: Any = brentq(function, low, high, xtol=1e-14)
     return float(found)
 
 
 def _minimum(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the smallest value of a function with one dip: the best of a grid, then Brent's search around it."""
+    """Return the minimum of a function with one minimum: the best of a grid, then Brent's search around it."""
     grid = np.linspace(low, high, 400)
     values = [function(float(at)) for at in grid]
     best = int(np.argmin(values))

@@ -1,7 +1,7 @@
-"""The code of a trained subspace: quantisation to a small codebook and a message that is decoded bit for bit.
+"""Coding a trained subspace: quantisation to a small codebook, and a message that is decoded bit for bit.
 
-The code is prefix-free: a decoder that reads on finds the end of a message by itself, so that over all messages the sum
-of 2^-bits is at most 1. That is what a bound may charge for. No torch, no files.
+The code is prefix-free: a decoder finds the end of a message by itself, so over all messages the sum of 2^-bits is at
+most 1 (Kraft's inequality). That makes the length of a message valid in a bound. No torch, no files.
 """
 
 from __future__ import annotations

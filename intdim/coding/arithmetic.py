@@ -1,11 +1,11 @@
-"""An adaptive arithmetic coder (Witten, Neal and Cleary 1987) with Krichevsky and Trofimov's estimate of the shares.
+"""An adaptive arithmetic coder (Witten, Neal and Cleary 1987) with Krichevsky and Trofimov's estimate of the frequencies.
 
-The decoder learns how often each symbol occurs as it decodes, so no counts are sent: after c occurrences of a symbol
-among t, its share is taken as (c + 1/2) / (t + L / 2). That costs about (L - 1) / 2 log2 t bits above the entropy of
-the true counts (Krichevsky and Trofimov 1981), which is less than sending them.
+The decoder learns how often each symbol occurs while it decodes, so no counts are sent: after c occurrences of a symbol
+among t, its probability is estimated as (c + 1/2) / (t + L / 2). That costs about (L - 1) / 2 log2 t bits more than the
+entropy of the true counts (Krichevsky and Trofimov 1981), which is less than sending them.
 
-The code is prefix-free for a known number of symbols: the last bits name an interval that lies inside the message's
-own, so whatever follows decodes to the same symbols.
+The code is prefix-free for a known number of symbols: the last bits select an interval inside the message's own, so
+the symbols are decoded correctly whatever bits follow.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from intdim.coding.bits import BitReader, BitWriter, Damaged
 
 WIDTH = 32
 FULL, HALF, QUARTER = 1 << WIDTH, 1 << WIDTH - 1, 1 << WIDTH - 2
-MOST = 1 << 27  # symbols of a message: the shares stay coarser than a quarter of the interval
+MOST = 1 << 27  # symbols of a message: their weights then sum to less than a quarter of the interval
 CLOSING = 2  # bits that end a message
 
 
-class Shares:
-    """The running counts of ``levels`` symbols: whole-number weights 2 c + 1."""
+class Frequencies:
+    """Running counts c of ``levels`` symbols, as integer weights 2 c + 1."""
 
     def __init__(self, levels: int) -> None:
         self.weights, self.total = [1] * levels, levels
 
     def interval(self, symbol: int) -> tuple[int, int]:
-        """Return where a symbol's part of [0, total) begins and ends."""
+        """Return the part of [0, total) that belongs to a symbol, as (start, stop)."""
         start = sum(self.weights[:symbol])
         return start, start + self.weights[symbol]
 
     def find(self, target: int) -> int:
-        """Return the symbol whose part holds ``target`` in [0, total)."""
+        """Return the symbol whose part contains ``target`` in [0, total)."""
         for symbol, weight in enumerate(self.weights):
             target -= weight
             if target < 0:
                 return symbol
-        raise AssertionError("target beyond the total")
+        raise AssertionError("target is not below the total")
 
     def add(self, symbol: int) -> None:
         """Count one occurrence."""
@@ -47,11 +47,11 @@ class Shares:
 
 
 def write_symbols(symbols: Sequence[int], levels: int, out: BitWriter) -> None:
-    """Write symbols in 0..levels-1. With one level nothing is written: the decoder knows them."""
+    """Write symbols from 0 to levels - 1. With one level nothing is written: the decoder knows them."""
     assert len(symbols) < MOST
     if levels == 1 or not len(symbols):
         return
-    shares, low, high, pending = Shares(levels), 0, FULL - 1, 0
+    frequencies, low, high, pending = Frequencies(levels), 0, FULL - 1, 0
 
     def emit(bit: int) -> None:
         nonlocal pending
@@ -61,10 +61,10 @@ def write_symbols(symbols: Sequence[int], levels: int, out: BitWriter) -> None:
         pending = 0
 
     for symbol in symbols:
-        start, stop = shares.interval(symbol)
+        start, stop = frequencies.interval(symbol)
         span = high - low + 1
-        low, high = low + span * start // shares.total, low + span * stop // shares.total - 1
-        shares.add(symbol)
+        low, high = low + span * start // frequencies.total, low + span * stop // frequencies.total - 1
+        frequencies.add(symbol)
         while True:
             if high < HALF:
                 emit(0)
@@ -77,8 +77,9 @@ def write_symbols(symbols: Sequence[int], levels: int, out: BitWriter) -> None:
             else:
                 break
             low, high = low << 1, high << 1 | 1
+
     pending += 1
-    emit(0 if low < QUARTER else 1)  # a quarter that lies inside [low, high]
+    emit(0 if low < QUARTER else 1)  # selects a quarter that lies inside [low, high]
 
 
 def read_symbols(count: int, levels: int, source: BitReader) -> list[int]:
@@ -89,17 +90,20 @@ def read_symbols(count: int, levels: int, source: BitReader) -> list[int]:
     """
     if levels == 1 or not count:
         return [0] * count
-    begin, shifts, value = source.place, 0, 0
-    for place in range(WIDTH):
-        value = value << 1 | source.peek(begin + place)
-    shares, low, high, symbols = Shares(levels), 0, FULL - 1, []
+
+    begin, shifts, value = source.position, 0, 0
+    for offset in range(WIDTH):
+        value = value << 1 | source.peek(begin + offset)
+
+    frequencies, low, high, symbols = Frequencies(levels), 0, FULL - 1, []
     for _ in range(count):
         span = high - low + 1
-        symbol = shares.find(((value - low + 1) * shares.total - 1) // span)
-        start, stop = shares.interval(symbol)
-        low, high = low + span * start // shares.total, low + span * stop // shares.total - 1
-        shares.add(symbol)
+        symbol = frequencies.find(((value - low + 1) * frequencies.total - 1) // span)
+        start, stop = frequencies.interval(symbol)
+        low, high = low + span * start // frequencies.total, low + span * stop // frequencies.total - 1
+        frequencies.add(symbol)
         symbols.append(symbol)
+
         while True:
             if high < HALF:
                 shift = 0
@@ -112,14 +116,15 @@ def read_symbols(count: int, levels: int, source: BitReader) -> list[int]:
             low, high, value = low - shift << 1, high - shift << 1 | 1, value - shift << 1
             value |= source.peek(begin + WIDTH + shifts)
             shifts += 1
-        if begin + shifts > source.size:  # only zeros from here on: stop before decoding a long nonsense
+        if begin + shifts > source.size:  # only zeros from here on, which could decode to many more symbols
             raise Damaged(f"the message ends before its {count} symbols do")
-    source.skip_to(begin + shifts + CLOSING)  # each doubling wrote one bit, sooner or later
+
+    source.skip_to(begin + shifts + CLOSING)  # each doubling of the interval wrote one bit
     return symbols
 
 
 def entropy_bits(symbols: Sequence[int], levels: int) -> float:
-    """Return the bits that symbols of known counts would take: their number times the entropy of their shares."""
+    """Return the bits that the symbols would take if their counts were known: their number times the entropy."""
     counts = [0] * levels
     for symbol in symbols:
         counts[symbol] += 1

@@ -1,14 +1,14 @@
-"""A row of bits that is written and read, and prefix-free lengths of whole numbers (Elias 1975)."""
+"""Writing and reading bits, and prefix-free codes of integers (Elias 1975)."""
 
 from __future__ import annotations
 
 
 class Damaged(ValueError):
-    """The bits are no message of this code."""
+    """The bits are not a message of this code."""
 
 
 class BitWriter:
-    """Collects bits, first bit first."""
+    """Collects bits in the order of writing."""
 
     def __init__(self) -> None:
         self._bits: list[int] = []
@@ -23,62 +23,63 @@ class BitWriter:
     def fixed(self, value: int, width: int) -> None:
         """Write ``value`` in ``width`` bits, the highest first."""
         assert 0 <= value < 1 << width, (value, width)
-        self._bits += [value >> place & 1 for place in reversed(range(width))]
+        self._bits += [value >> shift & 1 for shift in reversed(range(width))]
 
     def gamma(self, value: int) -> None:
-        """Write a whole number >= 1 in 2 floor(log2 value) + 1 bits."""
+        """Write an integer >= 1 by Elias' gamma code: 2 floor(log2 value) + 1 bits."""
         assert value >= 1, value
         width = value.bit_length()
         self.fixed(0, width - 1)
         self.fixed(value, width)
 
     def delta(self, value: int) -> None:
-        """Write a whole number >= 1, shorter than ``gamma`` from 32 on: its length by ``gamma``, then its low bits."""
+        """Write an integer >= 1 by Elias' delta code: its length by ``gamma``, then its low bits; the shorter code from
+        32 on."""
         assert value >= 1, value
         width = value.bit_length()
         self.gamma(width)
         self.fixed(value - (1 << (width - 1)), width - 1)
 
     def signed(self, value: int) -> None:
-        """Write any whole number: 0, 1, -1, 2, -2... as 1, 2, 3, 4, 5... by ``gamma``."""
+        """Write any integer: 0, 1, -1, 2, -2... as 1, 2, 3, 4, 5... by ``gamma``."""
         self.gamma(2 * value if value > 0 else 1 - 2 * value)
 
     def to_bytes(self) -> bytes:
-        """Return the bits as bytes; the last one is filled with zeros."""
-        row = self._bits + [0] * (-len(self._bits) % 8)
-        return bytes(int("".join(map(str, row[at : at + 8])), 2) for at in range(0, len(row), 8))
+        """Return the bits as bytes; the last one is padded with zeros."""
+        padded = self._bits + [0] * (-len(self._bits) % 8)
+        return bytes(int("".join(map(str, padded[at : at + 8])), 2) for at in range(0, len(padded), 8))
 
 
 class BitReader:
-    """Reads what a ``BitWriter`` wrote; ``place`` is the number of bits read.
+    """Reads what a ``BitWriter`` wrote; ``position`` is the number of bits read.
 
     Raises (in every reading method but ``peek``):
-        Damaged: the bits end too early, or a number is absurdly long.
+        Damaged: the bits end too early, or a number has more than 64 bits.
     """
 
     def __init__(self, data: bytes) -> None:
-        self._data, self.place = data, 0
+        self._data, self.position = data, 0
 
     @property
     def size(self) -> int:
-        """How many bits there are, filling included."""
+        """How many bits there are, padding included."""
         return 8 * len(self._data)
 
-    def peek(self, place: int) -> int:
-        """Return the bit at ``place``; past the end there are zeros."""
-        byte = place >> 3
-        return self._data[byte] >> (7 - (place & 7)) & 1 if byte < len(self._data) else 0
+    def peek(self, position: int) -> int:
+        """Return the bit at ``position``; past the end there are zeros."""
+        byte = position >> 3
+        return self._data[byte] >> (7 - (position & 7)) & 1 if byte < len(self._data) else 0
 
-    def skip_to(self, place: int) -> None:
-        """Go on at ``place``."""
-        if place > self.size:
-            raise Damaged(f"the message ends after {self.size} bits; {place} are needed")
-        self.place = place
+    def skip_to(self, position: int) -> None:
+        """Continue at ``position``."""
+        if position > self.size:
+            raise Damaged(f"the message ends after {self.size} bits, but {position} are needed")
+        self.position = position
 
     def bit(self) -> int:
         """Read one bit."""
-        self.skip_to(self.place + 1)
-        return self.peek(self.place - 1)
+        self.skip_to(self.position + 1)
+        return self.peek(self.position - 1)
 
     def fixed(self, width: int) -> int:
         """Read what ``BitWriter.fixed`` wrote."""

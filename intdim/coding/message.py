@@ -1,12 +1,12 @@
-"""The message: everything that a decoder who has theta_0 needs to rebuild a trained model, and nothing else.
+"""The message: exactly what a decoder that has theta_0 needs to rebuild a trained model.
 
 In this order: method, projection, scope, groups (SAID), excluded patterns, the number of scales (SAID), how many
-numbers z has, the seed, then for z and (SAID) for the scales less one: a codebook and the arithmetically coded numbers
-of the levels. The seed decides the projection and the head. The learning rate and whatever else led to z is not part
-of it.
+numbers z has, the seed, then for z and (SAID) for the scales minus one: a codebook and the arithmetically coded indices
+of the levels. The seed decides the projection and the head. The learning rate and everything else that led to z is not
+part of the message.
 
-What is usual has a shorter word: the default subspace, a power of two of numbers, a small seed of the user's. On a few
-thousand examples ten bits are worth half a point of the bound.
+Common choices have shorter codes: the default subspace, a power of two as the size of z, a small seed of the user. With
+a few thousand examples ten bits are worth half a point of the bound.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ from intdim.coding.arithmetic import CLOSING, MOST, entropy_bits, read_symbols, 
 from intdim.coding.bits import BitReader, BitWriter
 from intdim.coding.bits import Damaged as Damaged
 from intdim.coding.codebook import Codebook
+from intdim.errors import UserError
 from intdim.spec import derive_seed
 
 CODE_VERSION = 2  # raised by hand when the same message would be read as another model
-# The places in these rows are part of the code: new names go to the end.
+# The index of a name is part of the code: new names go to the end.
 METHODS = ("did", "said")
 PROJECTIONS = ("fastfood", "one_hot", "orthogonal", "kronecker", "sparse", "dense", "fastfood_padded")
 SCOPES = ("global", "layer", "tensor")
 GROUPS = ("layer", "module", "tensor")
 USUAL = ("did", "fastfood", "global", "layer", ())  # method, projection, scope, groups, exclude: the defaults of conf/
-SEED_BITS = 31  # seeds come from ``derive_seed``
-ORIGINS = 64  # how many user's seeds are tried as the origin of a run's seed
+SEED_BITS = 31  # ``derive_seed`` makes seeds of that size
+ORIGINS = 64  # how many seeds of a user are tried as the origin of a run's seed
 
 
 @dataclass(frozen=True)
 class Block:
-    """Quantised numbers: ``symbols`` (N,) are numbers of levels of ``book``."""
+    """Quantised numbers: ``symbols`` (N,) are indices of levels of ``book``."""
 
     book: Codebook
     symbols: tuple[int, ...]
@@ -48,7 +49,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Message:
-    """A quantised run. ``z`` holds d - m numbers; ``scales`` holds the m scales of SAID less one, None for DID."""
+    """A quantised run. ``z`` has d - m numbers; ``scales`` are the m scales of SAID minus one, or None for DID."""
 
     method: str
     projection: str
@@ -67,10 +68,13 @@ def seed_origin(seed: int, d: int) -> int | None:
 
 
 def encode(message: Message) -> tuple[bytes, int, dict[str, float]]:
-    """Return (the message, its length in bits, the account: bits by what they say).
+    """Return the message, its length in bits, and an account of the bits by what they are spent on.
 
-    The bytes are filled with zeros to a whole number; the length, which the bound charges for, is without them. In the
-    account ``z counts`` is what the coder pays for not knowing how often each level occurs.
+    The message is padded with zero bits to whole bytes; the length, which enters the bound, does not include them. In
+    the account, ``z counts`` is the price of not knowing how often each level occurs.
+
+    Raises:
+        UserError: a name has no code.
     """
     out = BitWriter()
     account: dict[str, float] = {}
@@ -86,6 +90,7 @@ def encode(message: Message) -> tuple[bytes, int, dict[str, float]]:
     for name, block in (("z", message.z), ("scales", message.scales)):
         if block is None:
             continue
+
         spent(f"{name} codebook", lambda block=block: block.book.write(out))
         before = len(out)
         write_symbols(block.symbols, len(block.book.multiples), out)
@@ -98,10 +103,10 @@ def encode(message: Message) -> tuple[bytes, int, dict[str, float]]:
 
 
 def decode(data: bytes) -> tuple[Message, int]:
-    """Return the message and its length in bits; what follows it is not looked at.
+    """Return the message and its length in bits; what follows it is ignored.
 
     Raises:
-        Damaged: the bits are no message.
+        Damaged: the bits are not a message.
     """
     source = BitReader(data)
     method, projection, scope, groups, exclude = _read_subspace(source)
@@ -112,7 +117,7 @@ def decode(data: bytes) -> tuple[Message, int]:
     seed = _read_seed(d, source)
     z = _read_block(d - m, source)
     scales = _read_block(m, source) if method == "said" else None
-    return Message(method, projection, scope, groups, exclude, d, seed, z, scales), source.place
+    return Message(method, projection, scope, groups, exclude, d, seed, z, scales), source.position
 
 
 def _write_subspace(message: Message, out: BitWriter) -> None:
@@ -120,11 +125,13 @@ def _write_subspace(message: Message, out: BitWriter) -> None:
     out.bit(chosen == USUAL)
     if chosen == USUAL:
         return
-    out.fixed(METHODS.index(message.method), 1)
-    out.fixed(PROJECTIONS.index(message.projection), 3)
-    out.fixed(SCOPES.index(message.scope), 2)
+
+    out.fixed(_index(METHODS, message.method, "method"), 1)
+    out.fixed(_index(PROJECTIONS, message.projection, "projection"), 3)
+    out.fixed(_index(SCOPES, message.scope, "scope"), 2)
     if message.method == "said":
-        out.fixed(GROUPS.index(message.groups), 2)
+        out.fixed(_index(GROUPS, message.groups, "groups"), 2)
+
     out.gamma(len(message.exclude) + 1)
     for pattern in message.exclude:
         raw = pattern.encode("utf-8")
@@ -188,7 +195,7 @@ def _read_text(source: BitReader) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise Damaged("a pattern that is no text") from None
+        raise Damaged("a pattern that is not UTF-8") from None
 
 
 def _read_block(count: int, source: BitReader) -> Block:
@@ -196,7 +203,19 @@ def _read_block(count: int, source: BitReader) -> Block:
     return Block(book, tuple(read_symbols(count, len(book.multiples), source)))
 
 
-def _pick(names: tuple[str, ...], number: int, what: str) -> str:
-    if number >= len(names):
+def _index(names: tuple[str, ...], name: str, what: str) -> int:
+    """Return the index of a name, which is its code."""
+    if name not in names:
+        raise UserError(
+            f"{what}={name!r} has no code in messages, so a run with it has no certificate",
+            f"known to the code: {', '.join(names)}",
+            "Append the name to its list in intdim/coding/message.py.",
+        )
+    return names.index(name)
+
+
+def _pick(names: tuple[str, ...], index: int, what: str) -> str:
+    """Return the name with an index; ``Damaged`` if there is none."""
+    if index >= len(names):
         raise Damaged(f"an unknown {what}")
-    return names[number]
+    return names[index]

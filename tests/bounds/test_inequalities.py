@@ -1,4 +1,4 @@
-"""The inequalities: published runs, known orders between them, coverage, and arguments that make no sense."""
+"""The inequalities: published runs, their order, coverage, and arguments that are refused."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def test_a_share_between_two_counts_is_rounded_up() -> None:
 
 def test_the_best_of_many_coded_classifiers_is_covered() -> None:
     """256 classifiers of 8 bits each, the best on the sample is chosen: the bound must hold in at least 1 - delta."""
-    chooser, n, delta, truth = np.random.default_rng(3), 200, 0.2, 0.4
-    errors = chooser.binomial(n, truth, size=(2000, 256)).min(axis=1) / n
+    rng, n, delta, truth = np.random.default_rng(3), 200, 0.2, 0.4
+    errors = rng.binomial(n, truth, size=(2000, 256)).min(axis=1) / n
     bounds = {value: occam_binomial(value, 8, n, delta) for value in np.unique(errors)}
     failures = np.mean([bounds[value] < truth for value in errors])
     assert failures <= delta  # 0.2 is allowed; four standard errors above it would be 0.236
     unpaid = {value: occam_binomial(value, 0, n, delta) for value in np.unique(errors)}
-    assert np.mean([unpaid[value] < truth for value in errors]) > 0.9  # without paying for the choice it fails
+    assert np.mean([unpaid[value] < truth for value in errors]) > 0.9  # without the bits of the choice it fails
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
@@ -110,12 +110,12 @@ def test_the_best_of_many_coded_classifiers_is_covered() -> None:
         ({"bits": math.inf}, "bits=inf"),
     ],
 )
-def test_arguments_that_make_no_sense(bound, change: dict[str, float], said: str) -> None:
+def test_refused_arguments(bound, change: dict[str, float], said: str) -> None:
     with pytest.raises(UserError, match=said):
         bound(**({"train_error": 0.1, "bits": 100, "n": 1000, "delta": 0.05} | change))
 
 
-def test_all_that_is_wrong_is_said_at_once_and_a_search_must_be_known() -> None:
+def test_all_faults_are_reported_at_once_and_a_search_must_be_known() -> None:
     with pytest.raises(UserError, match=r"train_error=2; delta=3"):
         occam_kl(2, 10, 10, 3)
     with pytest.raises(UserError, match="unknown search"):

@@ -1,4 +1,4 @@
-"""Bits, whole numbers, the arithmetic coder: what is written is read, prefix-free, and nearly as short as can be."""
+"""Bits, integers, the arithmetic coder: what is written is read, prefix-free, and nearly as short as possible."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def written(name: str, value: int) -> tuple[bytes, int]:
 
 @pytest.mark.parametrize("name", ["gamma", "delta"])
 @pytest.mark.parametrize("value", NUMBERS)
-def test_whole_numbers_come_back_and_have_their_length(name: str, value: int) -> None:
+def test_integers_come_back_and_have_their_length(name: str, value: int) -> None:
     data, length = written(name, value)
     source = BitReader(data + b"\xff")
     assert getattr(source, name)() == value
-    assert source.place == length
+    assert source.position == length
     floor = value.bit_length() - 1
     expected = 2 * floor + 1 if name == "gamma" else floor + 2 * ((floor + 1).bit_length() - 1) + 1
     assert length == expected
@@ -65,7 +65,7 @@ def test_bits_that_end_too_early_are_found() -> None:
 
 
 def rows() -> list[tuple[str, list[int], int]]:
-    chooser = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     made: list[tuple[str, list[int], int]] = [
         ("none", [], 3),
         ("one", [2], 3),
@@ -75,8 +75,8 @@ def rows() -> list[tuple[str, list[int], int]]:
         ("in-turn", [0, 1] * 500, 2),
     ]
     for levels, count, sharp in ((2, 1, 1), (2, 999, 1), (3, 500, 0.2), (17, 4000, 0.5), (256, 700, 0.05)):
-        shares = chooser.dirichlet([sharp] * levels)
-        made.append((f"{levels}-{count}", chooser.choice(levels, count, p=shares).tolist(), levels))
+        shares = rng.dirichlet([sharp] * levels)
+        made.append((f"{levels}-{count}", rng.choice(levels, count, p=shares).tolist(), levels))
     return made
 
 
@@ -94,7 +94,7 @@ def test_symbols_come_back_whatever_follows(symbols: list[int], levels: int, lea
         source = BitReader(followed.to_bytes())
         source.skip_to(lead)
         assert read_symbols(len(symbols), levels, source) == symbols
-        assert source.place == length
+        assert source.position == length
 
 
 @pytest.mark.parametrize(("symbols", "levels"), [row[1:] for row in rows()], ids=[row[0] for row in rows()])
@@ -126,8 +126,8 @@ def test_all_short_messages_are_prefix_free() -> None:
 
 
 def test_cut_symbols_are_found() -> None:
-    chooser = np.random.default_rng(0)
-    symbols = chooser.integers(0, 4, 500).tolist()
+    rng = np.random.default_rng(0)
+    symbols = rng.integers(0, 4, 500).tolist()
     out = BitWriter()
     write_symbols(symbols, 4, out)
     for cut in (0, 1, 50, len(out.to_bytes()) - 1):

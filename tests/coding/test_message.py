@@ -1,4 +1,4 @@
-"""Codebooks and messages: fitted near the optimum, decoded bit for bit, every bit accounted for, damage found."""
+"""Codebooks and messages: fitted near the optimum, decoded bit for bit, every bit accounted for, damage detected."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from intdim.coding import message as words
 from intdim.coding.bits import BitReader, BitWriter
 from intdim.coding.codebook import KINDS, even, step_number, step_size
 from intdim.coding.message import Block
+from intdim.errors import UserError
 from intdim.spec import GROUPS, METHODS, SCOPES, derive_seed
 
 
 def made(
     count: int = 300, levels: int = 5, kind: str = "kmeans", m: int = 0, seed: int = 7, pressure: float = 0.0, **other
 ) -> Message:
-    chooser = np.random.default_rng(1)
-    book, chosen = fit(chooser.normal(0, 2, count), levels, kind, pressure)
+    rng = np.random.default_rng(1)
+    book, chosen = fit(rng.normal(0, 2, count), levels, kind, pressure)
     scales = None
     if m:
-        inner, picked = fit(chooser.normal(0, 0.1, m), 4, "uniform")
+        inner, picked = fit(rng.normal(0, 0.1, m), 4, "uniform")
         scales = Block(inner, tuple(picked.tolist()))
     fixed = {"projection": "one_hot", "scope": "tensor", "groups": "layer", "exclude": ()} | other
     return Message(
@@ -101,6 +102,11 @@ def test_the_code_names_everything_a_run_can_have() -> None:
     assert len(words.PROJECTIONS) <= 8
 
 
+def test_a_name_without_a_code_is_refused() -> None:
+    with pytest.raises(UserError, match="projection='mine' has no code"):
+        encode(made(projection="mine"))
+
+
 def test_messages_of_this_version_are_still_read() -> None:
     """A golden message; if it changes, raise CODE_VERSION. Regenerate: encode(made(count=12, levels=3)).hex()."""
     data, bits, _ = encode(made(count=12, levels=3))
@@ -116,10 +122,10 @@ def test_a_cut_message_is_found(message: Message) -> None:
 
 
 def test_noise_is_a_message_or_damaged() -> None:
-    chooser = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     outcomes = set()
     for _ in range(300):
-        data = chooser.bytes(40)
+        data = rng.bytes(40)
         try:
             message, bits = decode(data)
         except Damaged:
