@@ -1,4 +1,4 @@
-"""An adaptive arithmetic coder (Witten, Neal and Cleary 1987) with Krichevsky and Trofimov's estimate of the frequencies.
+"""An adaptive arithmetic coder (Witten, Neal and Cleary 1987) with the Krichevsky-Trofimov estimate of frequencies.
 
 The decoder learns how often each symbol occurs while it decodes, so no counts are sent: after c occurrences of a symbol
 among t, its probability is estimated as (c + 1/2) / (t + L / 2). That costs about (L - 1) / 2 log2 t bits more than the

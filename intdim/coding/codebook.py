@@ -1,14 +1,14 @@
 """Codebooks: the few values (levels) that a number may have after quantisation, and how they are fitted.
 
-Levels are integer multiples of a step, and there are eight steps per octave. So a codebook is a few integers and costs a
-few bits per level, instead of 16 for half-precision floats.
+Levels are integer multiples of a step, and there are eight steps per octave. So a codebook is a few integers and costs
+a few bits per level, instead of 16 for half-precision floats.
 
 * ``uniform``: L levels at equal distances around 0: only L and the step are sent.
 * ``kmeans``: levels where the values are dense (Lloyd's algorithm), rounded to multiples of a finer step.
 
 A value x is assigned to the level with the smallest (x - level)^2 + pressure sigma^2 bits(level): with a pressure above
-0 rarely used levels are avoided, which makes the message shorter (entropy-constrained quantisation, Chou, Lookabaugh and
-Gray 1989). The decoder need not know the pressure.
+0 rarely used levels are avoided, which makes the message shorter (entropy-constrained quantisation, Chou, Lookabaugh
+and Gray 1989). The decoder need not know the pressure.
 """
 
 from __future__ import annotations
