@@ -1,1 +1,1 @@
-"""The command line: one file per command, each thin over the room that does the work."""
+"""The command line: one file for each command, thin over the driver that does the work."""

@@ -45,7 +45,7 @@ def refuse_search(words: list[str]) -> None:
     foreign = [word for word in words if re.split(r"[.=]", word)[0] in SEARCHED]
     if foreign:
         raise UserError(
-            f"{', '.join(foreign)} beside a run, which has decided that already",
+            f"{', '.join(foreign)} together with a run, which has decided that already",
             "codebook, levels, delta, finetune_steps, out, device and launch",
             "Omit the run's name to search, or make another run with `intdim train`.",
         )
@@ -55,7 +55,7 @@ def certify(made: list[DictConfig]) -> int:
     """Print the certificate of each run or cell."""
     check = Checked(made[0])
     asked = bound_request(check)
-    dimensions = _wholes(check, "dimensions", 1) if check.given("dimensions") else ()
+    dimensions = _integers(check, "dimensions", 1) if check.given("dimensions") else ()
     max_runs = check.whole("max_runs", 1)
     check.done()
 
@@ -96,7 +96,7 @@ def bound_request(check: Checked) -> BoundRequest:
     kinds = check.texts("codebook")
     if not kinds or set(kinds) - set(CODEBOOKS):
         check.fault(f"codebook={', '.join(kinds)}", f"codebook is a list of {', '.join(CODEBOOKS)}")
-    levels = _wholes(check, "levels", 2)
+    levels = _integers(check, "levels", 2)
     if levels and max(levels) > LEVELS:
         check.fault(f"levels={max(levels)}", f"levels are at most {LEVELS}")
     return BoundRequest(
@@ -107,9 +107,11 @@ def bound_request(check: Checked) -> BoundRequest:
     )
 
 
-def _wholes(check: Checked, key: str, low: int) -> tuple[int, ...]:
+def _integers(check: Checked, key: str, low: int) -> tuple[int, ...]:
     numbers = check.reals(key)
     if any(number != int(number) or number < low for number in numbers):
-        check.fault(f"{key}={', '.join(f'{number:g}' for number in numbers)}", f"{key} are whole numbers from {low} on")
+        check.fault(
+            f"{key}={', '.join(f'{number:g}' for number in numbers)}", f"{key} must be integers of at least {low}"
+        )
         return ()
     return tuple(sorted(int(number) for number in numbers))

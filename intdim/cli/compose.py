@@ -2,7 +2,7 @@
 
 Hydra keeps what is its own: ``-m``, ``--cfg job``, ``--help``, ``--config-dir``, ``hydra/launcher=``. With its
 in-process launcher the cells of a grid are collected and handed back together; with any other launcher each cell is
-worked on where that launcher put it.
+measured where that launcher put it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def compose(command: str, program: str, arguments: list[str], task: Callable[[Di
     mine = os.environ.get("INTDIM_CONFIG_PATH")
     if mine and not Path(mine).expanduser().is_dir():
         raise UserError(
-            f"INTDIM_CONFIG_PATH={mine} is no folder", "a folder with config groups", "Correct or unset it."
+            f"INTDIM_CONFIG_PATH={mine} is not a folder", "a folder with config groups", "Correct or unset it."
         )
     search_path.register()
     begun, complaint = [], io.StringIO()
@@ -149,8 +149,8 @@ def _said(text: str) -> list[str]:
 
 @contextlib.contextmanager
 def _scratch(overrides: list[str]) -> Iterator[None]:
-    """Give Hydra a folder for its multirun.yaml: one that goes away, or, where a launcher sends cells elsewhere and
-    keeps its files there, one beside the results."""
+    """Give Hydra a folder for its multirun.yaml: a temporary one, or, where a launcher sends cells elsewhere and keeps
+    its files there, one next to the results."""
     if any(override.startswith("hydra/launcher=") for override in overrides):
         typed = [override.partition("=")[2] for override in overrides if override.startswith("out=")]
         folder = Path((typed or ["outputs"])[-1].strip("'\"")).expanduser().absolute() / "launcher"

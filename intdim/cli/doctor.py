@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import platform
 import time
-from typing import Any
+from dataclasses import dataclass
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -17,6 +17,7 @@ from intdim.cli.compose import cells
 from intdim.config import DEVICES, Checked
 from intdim.errors import UserError
 from intdim.fingerprint import cache_folder
+from intdim.spec import PROJECTIONS
 
 PACKAGES = ("torch", "transformers", "datasets", "hydra-core", "omegaconf", "numpy", "pandas", "scipy", "safetensors")
 DOT_LIMIT = 1e-12  # relative, in float64
@@ -40,44 +41,58 @@ def look(made: list[DictConfig]) -> int:
         raise UserError("device=cuda, but torch sees no CUDA device", "device=auto or device=cpu", "Use device=cpu.")
     if d > D:
         raise UserError(f"d={d} exceeds D={D}", "1 <= d <= D", "Lower d.")
+
     chosen = "cuda" if cuda and device != "cpu" else "cpu"
     console = Console(highlight=False)
     console.print(_about(chosen))
-    rows = [projection_row(name, D, d, chosen) for name in _names()]
-    table = Table(title_justify="left")
-    table.add_column("projection", no_wrap=True)
-    table.add_column("dot test", no_wrap=True)
-    for heading in ("ns per weight, P z and P^T g", "bytes per weight kept", "computed by"):
-        table.add_column(heading)
-    table.title = f"projections at D={D:,}, d={d:,} on {chosen}, {torch.get_num_threads()} threads"
-    for row in rows:
-        verdict = "ok" if row["dot"] <= DOT_LIMIT else "FAILS"
-        speed = "-" if row["nanoseconds"] is None else f"{row['nanoseconds']:.1f}"
-        state = "-" if row["state"] is None else f"{row['state']:.2f}"
-        table.add_row(row["name"], f"{verdict} ({row['dot']:.1e})", speed, state, row["engine"])
-    console.print(table)
-    return 0 if all(row["dot"] <= DOT_LIMIT for row in rows) else 1
+    findings = [examine(name, D, d, chosen) for name in PROJECTIONS]
+    console.print(_table(findings, D, d, chosen))
+    return 0 if all(one.passes for one in findings) else 1
 
 
-def projection_row(name: str, D: int, d: int, device: str) -> dict[str, Any]:
-    """Return the relative error of the dot test <P x, g> = <x, P^T g> in float64, and the cost of the two products."""
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one projection.
+
+    Attributes:
+        name: of the projection.
+        dot_error: relative error of the dot test <P x, g> = <x, P^T g> in float64.
+        nanoseconds: both products per weight; None where they would take too long.
+        bytes_kept: per weight.
+        engine: what computes the products.
+    """
+
+    name: str
+    dot_error: float
+    nanoseconds: float | None
+    bytes_kept: float | None
+    engine: str
+
+    @property
+    def passes(self) -> bool:
+        """True where the products are adjoint to each other."""
+        return self.dot_error <= DOT_LIMIT
+
+
+def examine(name: str, D: int, d: int, device: str) -> Finding:
+    """Make the dot test of a projection, and time its products."""
     import torch
 
     from intdim.projections import make_projection
 
-    chooser = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     small_D, small_d = min(D, 5000), min(d, 300, D)
     P = make_projection(name, D=small_D, d=small_d, seed=1, device=device)
-    x = torch.randn(small_d, generator=chooser, dtype=torch.float64).to(device)
-    g = torch.randn(small_D, generator=chooser, dtype=torch.float64).to(device)
+    x = torch.randn(small_d, generator=rng, dtype=torch.float64).to(device)
+    g = torch.randn(small_D, generator=rng, dtype=torch.float64).to(device)
     left, right = P.matvec(x), P.rmatvec(g)
-    scale = float(left.norm() * g.norm())
-    dot = abs(float(left @ g) - float(x @ right)) / scale
+    dot_error = abs(float(left @ g) - float(x @ right)) / float(left.norm() * g.norm())
     if name == "dense" and D * d > SLOWEST:
-        return {"name": name, "dot": dot, "nanoseconds": None, "state": None, "engine": P.engine}
+        return Finding(name, dot_error, None, None, P.engine)
+
     P = make_projection(name, D=D, d=d, seed=1, device=device)
-    z = torch.randn(d, generator=chooser).to(device)
-    weights = torch.randn(D, generator=chooser).to(device)
+    z = torch.randn(d, generator=rng).to(device)
+    weights = torch.randn(D, generator=rng).to(device)
     image, taken = torch.empty_like(weights), []
     for _ in range(8):
         start = time.perf_counter()
@@ -86,8 +101,25 @@ def projection_row(name: str, D: int, d: int, device: str) -> dict[str, Any]:
         if device == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - start)
-    taken_ns = 1e9 * min(taken) / D  # what the products cost, not what else runs here
-    return {"name": name, "dot": dot, "nanoseconds": taken_ns, "state": P.state_bytes / D, "engine": P.engine}
+    fastest = min(taken)  # what the products cost, not what else runs here
+    return Finding(name, dot_error, 1e9 * fastest / D, P.state_bytes / D, P.engine)
+
+
+def _table(findings: list[Finding], D: int, d: int, device: str) -> Table:
+    import torch
+
+    title = f"projections at D={D:,}, d={d:,} on {device}, {torch.get_num_threads()} threads"
+    table = Table(title=title, title_justify="left")
+    table.add_column("projection", no_wrap=True)
+    table.add_column("dot test", no_wrap=True)
+    for heading in ("ns per weight, P z and P^T g", "bytes per weight kept", "computed by"):
+        table.add_column(heading)
+    for one in findings:
+        result = f"{'ok' if one.passes else 'FAILS'} ({one.dot_error:.1e})"
+        speed = "-" if one.nanoseconds is None else f"{one.nanoseconds:.1f}"
+        kept = "-" if one.bytes_kept is None else f"{one.bytes_kept:.2f}"
+        table.add_row(one.name, result, speed, kept, one.engine)
+    return table
 
 
 def _about(device: str) -> Table:
@@ -104,9 +136,3 @@ def _about(device: str) -> Table:
     offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0", "false", "no", "off")
     table.add_row("hub", "offline (HF_HUB_OFFLINE)" if offline else "used when something is not cached")
     return table
-
-
-def _names() -> list[str]:
-    from intdim.projections import PROJECTIONS
-
-    return list(PROJECTIONS)

@@ -1,4 +1,4 @@
-"""The command ``intdim``: reads the command word, hands the rest to that command's file. Imports nothing heavy."""
+"""The command ``intdim``: reads the command word and hands the rest to that command's file. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ COMMANDS = {
     "sweep": "measure d90 for each cell; writes a verdict, the curve, the tables; resumes",
     "train": "make one run at a given d (or subspace=full)",
     "report": "write tables, plots and one HTML page from what out holds",
-    "plan": "say what sweep would run: D, groups, runs, memory, time",
-    "fetch": "bring model and task to this machine for offline runs",
+    "plan": "show what sweep would run: D, groups, runs, memory, time",
+    "fetch": "download and prepare model and task for offline runs",
     "doctor": "show versions, device, dot test, ns per weight, cache",
-    "bound": "certify a run, or search the best certificate of a cell",
-    "export": "write a run as a file of a few kB, or as a whole model",
+    "bound": "certify a run, or search for the best certificate of a cell",
+    "export": "write a run as a file of a few kB, or as a complete model",
     "pretrain": "pre-train a masked language model with checkpoints",
 }
 USAGE = "usage: intdim <command> [flags] [key=value ...]"
@@ -55,10 +55,10 @@ def main(argv: list[str] | None = None) -> None:
         status = run(arguments)
         sys.stdout.flush()
     except Interrupted as error:
-        print(f"{error}. To go on: {_command_line(arguments)}", file=sys.stderr)
+        print(f"{error}. To resume: {_command_line(arguments)}", file=sys.stderr)
         status = error.exit_status
     except KeyboardInterrupt:
-        print(f"interrupted; what is finished is kept. To go on: {_command_line(arguments)}", file=sys.stderr)
+        print(f"interrupted; what is finished is kept. To resume: {_command_line(arguments)}", file=sys.stderr)
         status = Interrupted.exit_status
     except IntdimError as error:
         _debug()
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
         _debug()
         print(f"{type(error).__name__}: {error}. Finished runs are kept.", file=sys.stderr)
         status = 1
-    except Exception as error:  # ours to answer for, hence not in a user's three lines
+    except Exception as error:  # a fault of ours: there is nothing that a user could correct
         _debug()
         said = " ".join(str(error).split())[:300]
         print(f"internal error, {type(error).__name__}: {said}", file=sys.stderr)

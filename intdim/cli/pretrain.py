@@ -39,7 +39,7 @@ def work(made: list[DictConfig], typed: frozenset[str] = frozenset()) -> int:
     if len(set(outs)) < len(outs):
         raise UserError(
             f"{len(outs)} cells of this grid would write into {outs[0]}",
-            "an out of its own for each",
+            "a different out for each",
             "Write the key into it, such as 'out=outputs/pretrain-${seed}'.",
         )
     jobs = [pretrain_job(cfg, typed) for cfg in made]
@@ -127,7 +127,7 @@ def _start(check: Checked, typed: frozenset[str]) -> Start | None:
     if not config and not path:
         return None
     if config and path:
-        check.fault("model.config beside model.path", "model.config (random weights) or model.path (weights)")
+        check.fault("model.config together with model.path", "model.config (random weights) or model.path (weights)")
 
     ignored, by = {"embedding_scale"}, f"model.path={path}" if path else f"model.config={config}"
     place = Path(path or config).expanduser()
@@ -135,9 +135,11 @@ def _start(check: Checked, typed: frozenset[str]) -> Start | None:
     if not is_kind:
         ignored |= {*SHAPES, "model.vocab_size"} if path else set(SHAPES)
         if not place.exists() or (path and not (place / "config.json").is_file()):
-            check.fault(f"{by} is no {'folder with a config.json' if path else 'file or folder'}", "a path that exists")
+            fact = "is not a folder with a config.json" if path else "does not exist"
+            check.fault(f"{by} {fact}", "a path that exists")
     for key in sorted(ignored & typed):
-        check.fault(f"{key} beside {by}", f"{key} goes with BERT's recipe" if is_kind else f"{key} is decided there")
+        allowed = f"{key} applies to BERT's recipe only" if is_kind else f"{key} is decided by it"
+        check.fault(f"{key} together with {by}", allowed)
     if is_kind:
         return Start(kind=config)
     return Start(folder=path) if path else Start(config=config)

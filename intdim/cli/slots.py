@@ -1,4 +1,4 @@
-"""Where the cells of a command run, when it is not in the slots of this machine."""
+"""The slots of a command, where they are not those of this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from intdim.request import RuntimeRequest
 
 
 def make_launcher(cfgs: list[DictConfig], runtime: RuntimeRequest) -> Launcher | None:
-    """Return the slots that ``launch=`` names; None for those of this machine, which start when they are needed.
+    """Return the slots that ``launch=`` names; None for those of this machine, which start with the first job.
 
     Raises:
         UserError: an unknown launcher, or launch=ray without a number of slots and threads, or without Ray.

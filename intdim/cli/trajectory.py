@@ -44,7 +44,7 @@ def along_trajectory(
     if train:
         draw_losses(pretrain_models(request, recipe(), cells, runtime, view))
     else:
-        missing = [model.name for model in made_models(request, Path(runtime.out)) if not model.whole]
+        missing = [model.name for model in made_models(request, Path(runtime.out)) if not model.complete]
         if missing:
             raise UserError(
                 f"{len(missing)} of the models of trajectory={request.name} are not pre-trained in {runtime.out}",
@@ -82,10 +82,10 @@ def trajectory_request(cfg: DictConfig) -> TrajectoryRequest | None:
     if check.text("trajectory.name") in ("", "none"):
         return None
     names = check.texts("trajectory.sizes")
-    columns = {key: _wholes(check, f"trajectory.{key}") for key in ("hidden_size", "layers", "heads")}
+    columns = {key: _integers(check, f"trajectory.{key}") for key in ("hidden_size", "layers", "heads")}
     if not names or len(set(names)) < len(names) or any(not name.isalnum() for name in names):
         check.fault(
-            f"trajectory.sizes=[{', '.join(names)}]", "trajectory.sizes are different words of letters and digits"
+            f"trajectory.sizes=[{', '.join(names)}]", "trajectory.sizes must be different words of letters and digits"
         )
     for key, values in columns.items():
         if len(values) != len(names):
@@ -98,10 +98,10 @@ def trajectory_request(cfg: DictConfig) -> TrajectoryRequest | None:
                 f"hidden_size={size.hidden_size}, heads={size.heads}", "each hidden size a multiple of its heads"
             )
     steps = check.whole("trajectory.steps", 1)
-    checkpoints = _wholes(check, "trajectory.checkpoints")
+    checkpoints = _integers(check, "trajectory.checkpoints")
     if list(checkpoints) != sorted(set(checkpoints)) or (checkpoints and checkpoints[-1] >= steps):
         shown = ", ".join(map(str, checkpoints))
-        check.fault(f"trajectory.checkpoints=[{shown}]", f"rising whole numbers below trajectory.steps={steps}")
+        check.fault(f"trajectory.checkpoints=[{shown}]", f"increasing integers below trajectory.steps={steps}")
     along = check.text("trajectory.along")
     if names and along not in names:
         check.fault(f"trajectory.along={along}", f"one of trajectory.sizes: {', '.join(names)}")
@@ -121,8 +121,8 @@ def trajectory_request(cfg: DictConfig) -> TrajectoryRequest | None:
     return request
 
 
-def _wholes(check: Checked, key: str) -> tuple[int, ...]:
-    """Return a list of whole numbers of at least 1, which may repeat; an empty one is no fault here."""
+def _integers(check: Checked, key: str) -> tuple[int, ...]:
+    """Return a list of integers of at least 1, which may repeat and may be empty."""
     words, made = check.texts(key), []
     for word in words:
         try:
@@ -130,7 +130,7 @@ def _wholes(check: Checked, key: str) -> tuple[int, ...]:
         except ValueError:
             number = math.nan
         if not (number >= 1 and number < math.inf and number == math.floor(number)):
-            check.fault(f"{key}=[{', '.join(words)}]", f"{key} are whole numbers of at least 1")
+            check.fault(f"{key}=[{', '.join(words)}]", f"{key} must be integers of at least 1")
             return ()
         made.append(int(number))
     return tuple(made)

@@ -38,12 +38,12 @@ def prepare_cells(session: Session, cells: list[CellRequest]) -> list[Prepared]:
         session.view.note(f"preparing {names}")
     # one after another: two workers would read the same corpus and tokenise the same task twice
     for key, cell in missing.items():
-        found[key] = prepare_anew(session, cell)
+        found[key] = prepare_cell(session, cell)
     return [found[key] for key in keys]
 
 
-def prepare_anew(session: Session, cell: CellRequest) -> Prepared:
-    """Prepare a cell by a worker, whatever the cache holds, and remember what was found."""
+def prepare_cell(session: Session, cell: CellRequest) -> Prepared:
+    """Prepare a cell by a worker, even if the cache has it, and remember what was found."""
     (prepared,) = session.ask([PrepareJob(cell)], Prepared)
     remembered.store(cell, prepared)
     return prepared

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from intdim.drivers.cells import prepare_anew
+from intdim.drivers.cells import prepare_cell
 from intdim.drivers.session import Session
 from intdim.drivers.view import View
 from intdim.launch import Launcher
@@ -24,7 +24,7 @@ class Fetched:
 def fetch_cells(
     cells: list[CellRequest], runtime: RuntimeRequest, view: View | None = None, launcher: Launcher | None = None
 ) -> list[Fetched]:
-    """Fetch the model and the task of each cell and prepare them; references of the hub are resolved anew.
+    """Fetch the model and the task of each cell and prepare them; references of the hub are resolved again.
 
     Raises:
         UserError: a model or a task cannot be had, or they do not fit each other.
@@ -34,6 +34,6 @@ def fetch_cells(
         for cell in cells:
             begun = time.monotonic()
             session.view.note(f"fetching {cell.model.name} and {cell.task.name}")
-            prepared = prepare_anew(session, cell)
+            prepared = prepare_cell(session, cell)
             fetched.append(Fetched(prepared.facts, time.monotonic() - begun))
     return fetched

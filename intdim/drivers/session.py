@@ -1,4 +1,4 @@
-"""The one loop that waits for jobs: runs that the ledger does not have, and whatever else a driver asks of a worker.
+"""The one loop that waits for jobs: runs that the ledger does not have, and other jobs that a driver asks for.
 
 A driver says what it needs; a session finds runs in the ledger, submits the others to the slots of the command, submits
 a job again when its worker was lost, and reports progress. What a driver gets back does not depend on which job ended
@@ -54,7 +54,7 @@ class Session:
         request: where and how the command runs; slots start when the first job needs them.
         view: receives progress events.
         launcher: slots to use in place of those of this machine.
-        kept: what an interrupt leaves behind, in words.
+        kept: what is said of finished work after an interrupt.
 
     Raises:
         Interrupted: Ctrl-C within the ``with`` block.

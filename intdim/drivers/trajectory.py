@@ -67,7 +67,7 @@ class Model:
     folder: Path
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """True where the folder holds configuration and weights."""
         return all((self.folder / file).is_file() for file in ("config.json", WEIGHTS))
 
@@ -128,15 +128,15 @@ def cells_along(request: TrajectoryRequest, cells: list[CellRequest], out: Path)
     """Return each cell once for every model of the trajectory, which takes the place of the cell's own.
 
     Raises:
-        UserError: a model's folder is not whole.
+        UserError: a model's folder is incomplete.
     """
     models = made_models(request, out)
     for model in models:
-        if not model.whole:
+        if not model.complete:
             raise UserError(
-                f"{model.folder} holds no whole model ({WEIGHTS} and config.json are needed)",
+                f"{model.folder} holds no complete model ({WEIGHTS} and config.json are needed)",
                 "the folder as pre-training left it",
-                f"Remove {model.folder.parent} and repeat the command: it pre-trains that model anew.",
+                f"Remove {model.folder.parent} and repeat the command: it pre-trains that model again.",
             )
     made = []
     for cell in cells:

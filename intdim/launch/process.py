@@ -106,7 +106,7 @@ class WorkerProcess:
     def wait_for_end(self, patience: float) -> int:
         """Wait ``patience`` seconds for the process, then kill it; return its exit status (negative: the signal).
 
-        Whatever its job started and left behind is killed in either case, so that nothing of the job goes on.
+        What its job started and did not end is killed in either case.
         """
         try:
             self.process.wait(max(0.0, patience))

@@ -81,7 +81,7 @@ def make_other(start: Start, shapes: Mapping[str, int], tokenizer: PreTrainedTok
     """Draw or load the masked LM that ``start`` names, in float32.
 
     Raises:
-        UserError: there is no such architecture, configuration or folder; it has no masked-LM head; or a weight of the
+        UserError: the architecture, configuration or folder does not exist; it has no masked-LM head; or a weight of the
             body is missing.
     """
     model = _loaded(Path(start.folder).expanduser()) if start.folder else _drawn(start, shapes, tokenizer)
@@ -149,7 +149,7 @@ def _drawn(start: Start, shapes: Mapping[str, int], tokenizer: PreTrainedTokeniz
 def _shaped(kind: str, shapes: Mapping[str, int], tokenizer: PreTrainedTokenizerBase) -> Any:
     if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise UserError(
-            f"model.config={kind} is no file and no model type with a masked-LM head",
+            f"model.config={kind} is neither a file nor a model type with a masked-LM head",
             suggest(kind, MODEL_FOR_MASKED_LM_MAPPING_NAMES),
             "Give a model type of transformers, a config.json, or a folder with one.",
         )
@@ -217,6 +217,6 @@ def _loaded(folder: Path) -> nn.Module:
 def _no_masked_lm(what: str, error: Exception) -> UserError:
     return UserError(
         f"{what}: no masked language model can be made of it ({first_line(error)})",
-        "an architecture that transformers has a masked-LM head for, shapes that fit each other, whole files",
+        "an architecture that transformers has a masked-LM head for, shapes that fit each other, complete files",
         "Check the configuration.",
     )

@@ -1,7 +1,7 @@
 """Masked pairs of segments cut from a corpus, for BERT's recipe.
 
 Texts are cut into windows of tokens; a window becomes BERT's pair of segments (Devlin et al. 2019): the window cut in
-two, or its second half replaced by another text half of the time. A first window with a title is often cut behind the
+two, or its second half replaced by another text half of the time. A first window with a title is often cut after the
 title, so that the model meets the question "does this text belong to this title".
 """
 
@@ -18,8 +18,8 @@ from intdim.pretrain.texts import Corpus
 from intdim.pretrain.tokenizer import SPECIALS, token_ids
 
 SHORTEST = 8  # tokens: a shorter remainder of a text is left out
-TITLE_SHARE = 0.6  # of the first windows with a title are cut behind it
-BEGINNING = (8, 32)  # tokens of the text that stand beside a title: about a summary
+TITLE_SHARE = 0.6  # of the first windows with a title are cut after it
+BEGINNING = (8, 32)  # tokens of the text that are paired with a title: about a summary
 
 Segments = tuple[np.ndarray, np.ndarray, int]
 

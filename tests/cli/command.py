@@ -7,6 +7,7 @@ import functools
 import io
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig
@@ -15,6 +16,9 @@ from intdim.cli import compose
 from intdim.cli.main import main
 from intdim.config import cell_request
 from intdim.request import CellRequest
+
+SHORT = ("train.max_steps=20", "search.d_min=8", "search.d_max=65536", "train.step_length=[1,3,10]")
+QUICK = ("search=bisection", "search.seeds=1", "search.max_runs=6")
 
 
 @dataclass
@@ -61,3 +65,18 @@ def request(*arguments: str) -> CellRequest:
     """Return the typed request of a ``sweep`` with one cell; asked again, it is not composed again."""
     (only,) = requests(*arguments)
     return only
+
+
+def sweep(*arguments: str) -> Outcome:
+    """Run ``intdim sweep`` as simulated runs want it."""
+    return call("sweep", *SHORT, "train.learning_rate=[1e-3,3e-3,1e-2]", *arguments)
+
+
+def refused(arguments: list[str], words: str, folder: Path) -> None:
+    """Check that a command is refused with these words in at most three lines, and changes nothing in ``folder``."""
+    before = sorted(folder.rglob("*"))
+    ended = call(*arguments)
+    assert ended.status == 2, ended.err
+    assert words in ended.err
+    assert len(ended.err.splitlines()) <= 3
+    assert sorted(folder.rglob("*")) == before

@@ -20,3 +20,15 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cells.Simulated:
     monkeypatch.setattr(remembered, "_assets", lambda reference: "fixed")
     monkeypatch.setattr("intdim.launch.pool.LocalSlots", lambda *arguments, **named: simulated.launcher())
     return simulated
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the curves out where nobody looks at them."""
+    monkeypatch.setattr("intdim.report.write_curve", lambda out, sweep_id: [])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for a finished run that the tests of a file share."""
+    return tmp_path_factory.mktemp("commands")

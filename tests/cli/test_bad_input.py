@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from intdim.launch import InProcess
+from intdim.launch.jobs import JOBS
 from tests.cli.command import call
 
 BAD = [
@@ -78,11 +80,11 @@ BAD = [
     ("pretrain window=500", "at most model.max_positions"),
     ("pretrain corpus.unit=page", "Known: file, line, paragraph"),
     ("pretrain corpus.path=nothing.txt", "is no file"),
-    ("pretrain model.config=nothing.json", "is no file or folder"),
-    ("pretrain model.path=nothing", "is no folder with a config.json"),
-    ("pretrain model.path=nothing model.layers=2", "model.layers beside model.path"),
-    ("pretrain model.config=roberta model.path=.", "model.config beside model.path"),
-    ("pretrain model.config=roberta embedding_scale=3", "embedding_scale goes with BERT's recipe"),
+    ("pretrain model.config=nothing.json", "does not exist"),
+    ("pretrain model.path=nothing", "is not a folder with a config.json"),
+    ("pretrain model.path=nothing model.layers=2", "model.layers together with model.path"),
+    ("pretrain model.config=roberta model.path=.", "model.config together with model.path"),
+    ("pretrain model.config=roberta embedding_scale=3", "embedding_scale applies to BERT's recipe only"),
     ("pretrain -m seed=0,1", "would write into outputs/pretrain"),
     ("report sweeps=[nothing]", "is no sweep in"),
     ("report name=../elsewhere", "cannot name a report"),
@@ -100,9 +102,10 @@ def _nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     def begun(*arguments: object, **named: object) -> None:
         raise AssertionError("the command began to work")
 
-    for where in ("sweep.run_cells", "sweep.fetch", "planning.plan_cells", "single.train_one"):
-        monkeypatch.setattr(f"intdim.{where}", begun)
-    monkeypatch.setattr("intdim.pretrain.loop.run", begun)
+    for where in ("sweep.run_cells", "fetch.fetch_cells", "plan.plan_cells", "train.train_one"):
+        monkeypatch.setattr(f"intdim.drivers.{where}", begun)
+    monkeypatch.setattr("intdim.pretrain.job.run", begun)
+    monkeypatch.setattr("intdim.launch.pool.LocalSlots", lambda *arguments, **named: InProcess(JOBS))
 
 
 @pytest.mark.parametrize(("line", "words"), BAD, ids=[line for line, _ in BAD])
@@ -160,4 +163,4 @@ class TestUsersFolder:
 
     def test_no_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("INTDIM_CONFIG_PATH", "/nowhere")
-        assert "INTDIM_CONFIG_PATH=/nowhere is no folder" in self.refused()
+        assert "INTDIM_CONFIG_PATH=/nowhere is not a folder" in self.refused()

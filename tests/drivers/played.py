@@ -47,7 +47,7 @@ class Played:
 
     def __init__(self) -> None:
         self.jobs: list[PretrainJob] = []
-        self.error: Exception | None = None  # what every pre-training raises
+        self.error: BaseException | None = None  # what every pre-training raises
 
     def launcher(self) -> InProcess:
         return InProcess({"device": self.device, "pretrain": self.pretrain})

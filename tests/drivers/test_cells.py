@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from intdim.drivers.cells import fit_memory, prepare_anew, prepare_cells, prepare_sweeps, single_run, sweep_spec
+from intdim.drivers.cells import fit_memory, prepare_cell, prepare_cells, prepare_sweeps, single_run, sweep_spec
 from intdim.drivers.session import Session
 from intdim.errors import UserError
 from intdim.spec import SearchSpec, SubspaceSpec
@@ -34,7 +34,7 @@ def test_cells_that_share_model_and_task_are_prepared_once_and_remembered(out: P
         assert first == second == cells.prepared()
     assert world.prepared == 1
     with Session(cells.runtime(out), launcher=world.launcher()) as session:
-        prepare_anew(session, cells.cell())
+        prepare_cell(session, cells.cell())
     assert world.prepared == 2
 
 

@@ -105,7 +105,7 @@ def test_a_checkpoint_without_weights_is_one_clear_error(
     made_in(tmp_path, mini, played.launcher())
     (tmp_path / "pretrain" / "mini-m" / f"step-{mini.checkpoints[0]}" / file).unlink()
     made_in(tmp_path, mini, played.launcher())
-    with pytest.raises(UserError, match=r"step-\d+ holds no whole model") as raised:
+    with pytest.raises(UserError, match=r"step-\d+ holds no complete model") as raised:
         cells_along(mini, [cells.cell()], tmp_path)
     assert "pretrain/mini-m and repeat the command" in raised.value.parts[2]
 
@@ -132,7 +132,7 @@ def test_a_pretraining_that_fails_is_said_to_have(mini: TrajectoryRequest, tmp_p
         made_in(tmp_path, mini, played.launcher())
     played.error = None
     made_in(tmp_path, mini, played.launcher())
-    assert all(model.whole for model in made_models(mini, tmp_path)), "the same command resumes"
+    assert all(model.complete for model in made_models(mini, tmp_path)), "the same command resumes"
 
 
 # -- real workers ----------------------------------------------------------------------------------------------------
