@@ -1,15 +1,15 @@
-"""Published certificates reproduced by our formulas, and our own for the built-in model and tasks.
+"""Published certificates recomputed with our formulas, and our own for the built-in model and tasks.
 
     python scripts/bench_bounds.py published ../shared/reference/lotfi2022_code_runs.csv
     python scripts/bench_bounds.py certificates --out outputs/bounds
 
 ``published`` reads runs with their training error, message length and bounds (columns as in
-tests/bounds/lotfi2022_runs.csv, which is the default), computes each bound anew, prints the table and the largest
-difference of each column in points, and ends with status 1 where one is larger than it may be: 0.001 for Catoni's
-bound, 0.01 for the others.
+tests/bounds/lotfi2022_runs.csv, the default), recomputes each bound, and prints the table and the largest difference in
+each column in points. The exit status is 1 if a difference is larger than allowed: 0.001 for Catoni's bound, 0.01 for
+the others.
 
-``certificates`` runs ``intdim bound`` on the three built-in tasks (finished runs and certificates are read, not made
-again), prints what was found, and writes scripts/results/bounds.json. Further words are passed on.
+``certificates`` runs ``intdim bound`` on the three built-in tasks (finished runs and certificates are reused), prints
+the certificates, and writes scripts/results/bounds.json. Further words are passed to ``intdim bound``.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "tests" / "bounds" / "lotfi2022_runs.csv"
 RESULTS = Path(__file__).parent / "results" / "bounds.json"
 TASKS = ("docstrings-kind", "docstrings-package", "docstrings-pair")
-COLUMNS = {  # column of the file: our bound, points it may be off
+COLUMNS = {  # column of the file: our bound, allowed difference in points
     "bound_pct_recomputed_pactl_opt": (catoni, 0.001),
     "bound_pct_hoeffding_occam": (occam_hoeffding, 0.01),
     "bound_pct_kl_maurer": (pac_bayes_kl, 0.01),
     "bound_pct_kl_chernoff_occam": (occam_kl, 0.01),
 }
-KEPT = (
+RECORDED = (
     *("d", "D", "n", "delta", "bits", "bits_per_coordinate", "levels", "quantisation", "account"),
     *(
         "train_error_unquantised",
@@ -57,12 +57,13 @@ TRIED = ("d", "step_length", "bits", "train_error_unquantised", "train_error", "
 
 
 def published(file: Path) -> int:
-    """Print the published runs with our bounds; return 1 if one is off by more than it may be."""
+    """Print the published runs with our bounds; return 1 if a difference is larger than allowed."""
     lines = file.read_text(encoding="utf-8").splitlines()
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     print("our bounds in percent; `tail` is the binomial tail, which has no published value")
     print(f"{'data':9s} {'d':>6s} {'n':>6s} {'error':>7s} {'bits':>8s} {'Catoni':>9s} {'Hoeffding':>10s} ", end="")
     print(f"{'pb-kl':>8s} {'kl':>8s} {'tail':>8s}")
+
     worst = dict.fromkeys(COLUMNS, 0.0)
     for row in rows:
         error, n = float(row["quant_train_err_pct"]) / 100, int(row["n"])
@@ -76,6 +77,7 @@ def published(file: Path) -> int:
             f"{row['dataset']:9s} {row['d']:>6s} {n:6d} {100 * error:7.3f} {bits:8.0f} {first:9.4f} {second:10.3f} "
             f"{third:8.3f} {fourth:8.3f} {tail:8.3f}"
         )
+
     print(f"{len(rows)} runs; the largest differences from the published values, in points:")
     for name, (_, allowed) in COLUMNS.items():
         print(f"  {name:32s} {worst[name]:.5f} (allowed {allowed})")
@@ -83,25 +85,28 @@ def published(file: Path) -> int:
 
 
 def certificate(task: str, out: Path, words: list[str]) -> dict[str, Any]:
-    """Search the certificate of a built-in task, or read it; return what was found, what it cost, and file sizes."""
-    there = out / task
-    before, old = resource.getrusage(resource.RUSAGE_CHILDREN), made_in(there)
-    said = intdim("bound", f"task={task}", f"out={there}", *words)
+    """Search for the certificate of a built-in task, or read it; return it with its cost and file sizes."""
+    folder_of_task = out / task
+    before, old = resource.getrusage(resource.RUSAGE_CHILDREN), finished_in(folder_of_task)
+    printed = intdim("bound", f"task={task}", f"out={folder_of_task}", *words)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
     found = {
-        path.parent: json.loads(path.read_text(encoding="utf-8")) for path in there.glob("bounds/*/certificate.json")
+        path.parent: json.loads(path.read_text(encoding="utf-8"))
+        for path in folder_of_task.glob("bounds/*/certificate.json")
     }
-    (folder,) = (one for one in found if one.name in said)  # the command ends by saying where it wrote
+    (folder,) = (one for one in found if one.name in printed)  # the command prints last where it wrote
     best = found[folder]
-    exported = there / "exports" / f"{best['run_id']}.safetensors"
-    intdim("export", best["run_id"], f"out={there}")
+    exported = folder_of_task / "exports" / f"{best['run_id']}.safetensors"
+    intdim("export", best["run_id"], f"out={folder_of_task}")
+
     return {
         "task": task,
-        "cpu_seconds": None if old else round(spent, 1),  # known only where everything was made in this call
-        "runs": len(made_in(there)),
-        "said": said.splitlines(),
-        **{name: best[name] for name in KEPT},
+        "cpu_seconds": None if old else round(spent, 1),  # known only if this call made all runs
+        "runs": len(finished_in(folder_of_task)),
+        "printed": printed.splitlines(),
+        **{name: best[name] for name in RECORDED},
         "tried": sorted(({name: one[name] for name in TRIED} for one in found.values()), key=lambda one: one["d"]),
         "bytes": {
             "weights": 4 * best["D"],
@@ -112,35 +117,36 @@ def certificate(task: str, out: Path, words: list[str]) -> dict[str, Any]:
     }
 
 
-def made_in(out: Path) -> list[Path]:
-    """Return the results of all runs under a folder."""
+def finished_in(out: Path) -> list[Path]:
+    """Return the result files of all runs under a folder."""
     return sorted(out.glob("runs/*/result.json"))
 
 
 def intdim(*words: str) -> str:
-    """Run a command; return what it printed."""
+    """Run a command of intdim; return what it printed."""
     command = [sys.executable, "-m", "intdim", *words]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def certificates(out: Path, words: list[str], results: Path) -> int:
-    """Search a certificate on each built-in task; print and write."""
+    """Search for a certificate on each built-in task; print and write."""
     rows = []
     for task in TASKS:
         row = certificate(task, out, words)
         rows.append(row)
-        print("\n".join(row["said"]))
+        print("\n".join(row["printed"]))
         print(f"  {row['runs']} runs, {row['cpu_seconds']} CPU seconds; bytes: {row['bytes']}\n", flush=True)
-    from intdim.run.execute import versions  # brings torch
+
+    from intdim.run.machine import versions  # imports torch
 
     machine = {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
-    kept = [{name: value for name, value in row.items() if name != "said"} for row in rows]
-    write_json(results, {"words": words, "machine": machine, "rows": kept})
+    recorded = [{name: value for name, value in row.items() if name != "printed"} for row in rows]
+    write_json(results, {"words": words, "machine": machine, "rows": recorded})
     return 0
 
 
 def processor() -> str:
-    """Return the processor's name, where the system says it."""
+    """Return the name of the processor if the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -150,7 +156,7 @@ def processor() -> str:
 
 
 def main() -> int:
-    """Run one of the two."""
+    """Run one of the two commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
     table = kinds.add_parser("published", help="the published runs")

@@ -2,14 +2,14 @@
 
     python scripts/bench_projections.py --D 22713986 --d 1000 --threads 2
 
-First every projection is compared with its definition and put through the dot test, in float64; if one fails, no time
-is printed and the status is 1. Then each repeat times a copy of D floats and both products of every contender at every
-d of the list ``--d``, one after the other, so that what else the machine does falls on all alike. Contenders are the
-projections, and ``butterfly``: a padded Fastfood with one addition and one subtraction per stage over the whole array,
-the usual way to write it, kept here as the yardstick. ``bandwidth`` is that of theta_0 + P z, which reads theta_0 and
-writes theta as a copy reads and writes, as a share of the copy's. Peak memory is that of a fresh process that makes P
-and both products. Writes scripts/results/projections.json with machine, versions and load. Quartiles that lie far apart
-say that the machine was busy: compare such rows with nothing.
+First every projection is compared with its definition and passes the dot test, in float64; if one fails, no times are
+printed and the exit status is 1. Then each repeat times a copy of D floats and both products of every contender at
+every d in ``--d``, one after the other, so that other load on the machine affects all alike. Contenders are the
+projections and ``butterfly``: a padded Fastfood with one addition and one subtraction per stage over the whole array,
+the usual implementation, for comparison. ``bandwidth`` is that of theta_0 + P z, which reads theta_0 and writes theta,
+as a share of the copy's. Peak memory is that of a fresh process that makes P and both products. Writes
+scripts/results/projections.json with machine, versions and load. If the quartiles of a row are far apart, the machine
+was busy, and the row is not comparable.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from intdim.projections import PROJECTIONS, make_projection
 RESULTS = Path(__file__).parent / "results" / "projections.json"
 GATE = 1e-12  # relative, float64
 GATE_SIZES = ((1, 1), (63, 7), (1000, 63), (1025, 513), (2049, 64))
-DENSE_LIMIT = 4 * 10**7  # D d above which dense takes longer than a benchmark should
+DENSE_LIMIT = 4 * 10**7  # D d above which dense is too slow for a benchmark
 BUTTERFLY = "butterfly"
 
 
@@ -46,14 +46,14 @@ class Butterfly:
 
     def __init__(self, D: int, d: int, seed: int, device: torch.device) -> None:
         self.D, self.d, self.size = D, d, 1 << (D - 1).bit_length()
-        chooser = torch.Generator().manual_seed(seed)
-        self.signs = (torch.randint(0, 2, (self.size,), generator=chooser) * 2 - 1).float().to(device)
-        self.order = torch.randperm(self.size, generator=chooser).to(device)
-        self.gaussians = torch.randn(self.size, generator=chooser).to(device)
+        rng = torch.Generator().manual_seed(seed)
+        self.signs = (torch.randint(0, 2, (self.size,), generator=rng) * 2 - 1).float().to(device)
+        self.order = torch.randperm(self.size, generator=rng).to(device)
+        self.gaussians = torch.randn(self.size, generator=rng).to(device)
         self.scale = 1 / math.sqrt(self.size * D)
 
     def write(self, z: Tensor, theta_0: Tensor, out: Tensor) -> None:
-        """Put theta_0 + P z into ``out``."""
+        """Write theta_0 + P z to ``out``."""
         self.matvec(z, out)
         out += theta_0
 
@@ -63,7 +63,7 @@ class Butterfly:
         return 16 * self.size
 
     def matvec(self, z: Tensor, out: Tensor) -> None:
-        """Write P z into ``out``."""
+        """Write P z to ``out``."""
         padded = z.new_zeros(self.size)
         padded[: self.d] = z * self.scale
         moved = self._transform(padded * self.signs.to(z.dtype))[self.order] * self.gaussians.to(z.dtype)
@@ -94,12 +94,12 @@ def make(name: str, D: int, d: int, device: torch.device) -> Any:
 
 def vectors(D: int, d: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return z, shape ``(d,)``, and g, shape ``(D,)``, both standard normal."""
-    chooser = torch.Generator().manual_seed(D + d)
-    return tuple(torch.randn(size, generator=chooser, dtype=dtype).to(device) for size in (d, D))  # type: ignore[return-value]
+    rng = torch.Generator().manual_seed(D + d)
+    return tuple(torch.randn(size, generator=rng, dtype=dtype).to(device) for size in (d, D))  # type: ignore[return-value]
 
 
 def faults(names: list[str], D: int, d: int, device: torch.device) -> list[str]:
-    """Return what is wrong: a product that is not its definition's, or a dot test that does not close at ``(D, d)``."""
+    """Return what is wrong: products that differ from the definition, or a dot test that fails at ``(D, d)``."""
     found = []
     for name in names:
         for rows, columns in GATE_SIZES:
@@ -124,13 +124,13 @@ def faults(names: list[str], D: int, d: int, device: torch.device) -> list[str]:
 
 
 def dot_fault(name: str, P: Any, z: Tensor, g: Tensor, image: Tensor) -> list[str]:
-    """Return a complaint if <P z, g> is not <z, P^T g>."""
+    """Return a message if <P z, g> differs from <z, P^T g>."""
     error = abs(float(image @ g) - float(z @ P.rmatvec(g))) / float(image.norm() * g.norm())
     return [] if error < GATE else [f"{name}: dot test at D={g.numel()}, d={z.numel()} is off by {error:.1e}"]
 
 
 def seconds(action: Callable[[], object], device: torch.device) -> float:
-    """Return what one call takes."""
+    """Return the duration of one call."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -149,6 +149,7 @@ def measure(
     made = {(d, name): make(name, D, d, device) for d in dimensions for name in names if affordable(name, D, d)}
     taken: dict[tuple[int, str], list[tuple[float, float, float]]] = {key: [] for key in made}
     copies: dict[int, list[float]] = {d: [] for d in dimensions}
+
     for repeat in range(repeats + 1):
         for (d, name), P in made.items():
             z, g = inputs[d]
@@ -159,6 +160,7 @@ def measure(
             if repeat:  # the first one warms up
                 copies[d].append(copy)
                 taken[d, name].append((forth, back, moved))
+
     tables = []
     for d in dimensions:
         copy, rows = statistics.median(copies[d]), {}
@@ -174,18 +176,19 @@ def measure(
                 "both_in_copies": both[1] / copy,
                 "both_ns_per_weight": 1e9 * both[1] / D,
                 "state_bytes_per_weight": made[d, name].state_bytes / D,
+                "engine": getattr(made[d, name], "engine", "torch"),
             }
         tables.append({"D": D, "d": d, "copy_seconds": quartiles(copies[d]), "projections": rows})
     return tables
 
 
 def affordable(name: str, D: int, d: int) -> bool:
-    """Return whether a contender takes no longer than a benchmark should, which only ``dense`` may."""
+    """Return whether a contender is fast enough for a benchmark; only ``dense`` may be too slow."""
     return name != "dense" or D * d <= DENSE_LIMIT
 
 
 def flatness(tables: list[dict[str, Any]]) -> dict[str, float]:
-    """Return for each contender that was measured at every d the dearest d's time over the cheapest one's."""
+    """Return the time at the most expensive d over that at the cheapest, for contenders measured at every d."""
     times = [{name: row["both_seconds"][1] for name, row in table["projections"].items()} for table in tables]
     every = set(times[0]).intersection(*times)
     return {
@@ -201,7 +204,7 @@ def quartiles(values: list[float]) -> list[float]:
 
 
 def peak_bytes(name: str, D: int, d: int, device: torch.device) -> int:
-    """Return the peak memory of this process after making P and both products; meant for a fresh one."""
+    """Return the peak memory of this process after P and both products; meant for a fresh process."""
     z, g = torch.ones(d, device=device), torch.ones(D, device=device)
     P, out = make(name, D, d, device), torch.empty_like(g)
     P.matvec(z, out=out)
@@ -209,7 +212,7 @@ def peak_bytes(name: str, D: int, d: int, device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would not do on Linux: a new process inherits the peak of the one that started it
+    if status.exists():  # not getrusage: on Linux a new process inherits the peak of the one that started it
         return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
@@ -222,7 +225,7 @@ def fresh_peak(name: str, D: int, d: int, device: torch.device, threads: int) ->
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Return what the figures were measured on."""
+    """Return a description of the machine."""
     facts: dict[str, Any] = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     facts |= {"system": platform.system(), "load": os.getloadavg()[0], "device": str(device)}
     if device.type == "cuda":
@@ -242,6 +245,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
+
     torch.set_num_threads(options.threads)
     dimensions = [int(d) for d in options.d.split(",")]
     if options.peak:
@@ -252,6 +256,7 @@ def main() -> int:
     if wrong:
         print("\n".join(["No figures: the products are wrong.", *wrong]), file=sys.stderr)
         return 1
+
     facts = machine(options.device)
     tables = measure(names, options.D, dimensions, options.device, options.repeats)
     for table in tables:
@@ -273,10 +278,11 @@ def main() -> int:
                 f"{row['peak_bytes'] / 2**20:9.0f}",
                 flush=True,
             )
+
     flat = flatness(tables)
     if len(tables) > 1:
         words = ", ".join(f"{name} {ratio:.2f}" for name, ratio in flat.items())
-        print(f"d={min(dimensions)} to {max(dimensions)}, dearest over cheapest: {words}")
+        print(f"d={min(dimensions)} to {max(dimensions)}, most expensive over cheapest: {words}")
     arguments = {"D": options.D, "d": dimensions, "threads": options.threads, "repeats": options.repeats}
     write_json(options.out, {"arguments": arguments, "machine": facts, "tables": tables, "flatness": flat})
     return 0

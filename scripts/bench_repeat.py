@@ -1,4 +1,4 @@
-"""How well a d90 repeats: the same sweep with several master seeds, and its intervals against the spread between them.
+"""How well d90 repeats: the same sweep with several master seeds, and the intervals against the spread between seeds.
 
     python scripts/bench_repeat.py --seeds 10 --out outputs/repeat
 

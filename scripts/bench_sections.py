@@ -1,14 +1,14 @@
-"""Whether P may be dealt into sections: the same runs with whole blocks and with many sections, side by side.
+"""What splitting P into sections costs: the same runs with whole blocks and with many sections.
 
     python scripts/bench_sections.py --d 64,256,1024 --seeds 12 --step-length 10 model=tiny
 
 Above d = 4096 the blocks of fastfood and orthogonal serve sections of the coordinates, and kronecker's second factor is
 narrow from d = 257 on (intdim/projections/README.md). A small model cannot use such a d, so the limits are lowered
-instead: 16 coordinates a section, 4, 16 and 64 sections for these d, and kronecker's factors 4 wide and in parts
-of 16 columns, against the same kinds without any limit. Both see the same seeds (data order, initial head), so
-differences are paired. Prints, by kind and d, both mean scores on the evaluation half, their mean difference and its
-standard error, and what these are worth as factors of d, by the mean slope of the whole kind's scores in log d. Runs
-that ended are found in ``--folder`` and not repeated. Writes scripts/results/sections.json.
+instead: 16 coordinates a section (4, 16 and 64 sections for these d), and kronecker's factors 4 wide and in parts of 16
+columns, against the same kinds without limits. Both variants use the same seeds (data order, initial head), so
+differences are paired. Prints for each kind and d both mean scores on the evaluation half, their mean difference with
+its standard error, and what these are worth as factors of d, by the mean slope of the scores of whole blocks in log d.
+Runs that ended are found in ``--folder`` and not repeated. Writes scripts/results/sections.json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -33,14 +33,14 @@ from intdim.drivers.train import train_one
 from intdim.durable import read_json, write_json
 from intdim.launch import InProcess
 from intdim.launch.worker import JOBS
-from intdim.projections import PROJECTIONS, Projection
+from intdim.projections import PROJECTIONS, find_projection
 
 RESULTS = Path(__file__).parent / "results" / "sections.json"
 VARIANTS = ("whole", "dealt")
 
 
 def limits(variant: str, coordinates: int) -> dict[str, dict[str, int]]:
-    """Return what each kind is made with."""
+    """Return the limits of each kind in a variant, as arguments of its class."""
     if variant == "whole":
         stacked, factors = {"largest_block": 1 << 40}, {"side": 1 << 20, "columns": 1 << 20}
     else:
@@ -49,9 +49,13 @@ def limits(variant: str, coordinates: int) -> dict[str, dict[str, int]]:
 
 
 def train(variant: str, options: argparse.Namespace) -> None:
-    """Make all runs of one variant in this process, and write their scores."""
+    """Make all runs of one variant in this process, with its classes in the place of ours, and write the scores."""
     for kind, options_of_kind in limits(variant, options.coordinates).items():
-        PROJECTIONS[kind] = cast(type[Projection], functools.partial(PROJECTIONS[kind], **options_of_kind))
+        base = find_projection(kind)
+        limited = functools.partialmethod(base.__init__, **options_of_kind)
+        globals()[base.__name__] = type(base.__name__, (base,), {"__init__": limited})
+        PROJECTIONS[kind] = f"{__name__}:{base.__name__}"
+
     folder = Path(options.folder) / variant
     scores: dict[str, dict[str, list[float]]] = {}
     for kind in options.projections.split(","):
@@ -64,7 +68,7 @@ def train(variant: str, options: argparse.Namespace) -> None:
                 result = train_one(
                     cell_request(made[0]), int(d), options.step_length, 0.0, runtime, launcher=InProcess(JOBS)
                 )
-                scores.setdefault(kind, {}).setdefault(d, []).append(float(result["eval_score"]))
+                scores.setdefault(kind, {}).setdefault(d, []).append(result.score)
     write_json(folder / "scores.json", scores)
 
 
@@ -74,6 +78,7 @@ def compare(whole: dict[str, list[float]], dealt: dict[str, list[float]]) -> lis
     means = {d: statistics.fmean(whole[d]) for d in dimensions}
     span = math.log(int(dimensions[-1]) / int(dimensions[0]))
     slope = (means[dimensions[-1]] - means[dimensions[0]]) / span if span else 0.0  # of the score, per log d
+
     rows = []
     for d in dimensions:
         apart = [one - other for one, other in zip(dealt[d], whole[d], strict=True)]
@@ -94,13 +99,13 @@ def compare(whole: dict[str, list[float]], dealt: dict[str, list[float]]) -> lis
 
 
 def main() -> int:
-    """Run both variants side by side, print, write."""
+    """Run both variants at the same time, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--d", default="64,256,1024", help="with commas")
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--step-length", type=float, default=10.0)
     parser.add_argument(
-        "--coordinates", type=int, default=16, help="how many a section of the second variant has at most"
+        "--coordinates", type=int, default=16, help="the most coordinates of a section in the second variant"
     )
     parser.add_argument("--projections", default="orthogonal,fastfood,kronecker")
     parser.add_argument("--folder", default="outputs/sections")
@@ -111,12 +116,14 @@ def main() -> int:
     if options.variant:
         train(options.variant, options)
         return 0
+
     settings = os.environ | {"OMP_NUM_THREADS": "1"}
     started = [
         subprocess.Popen([sys.executable, *sys.argv, "--variant", variant], env=settings) for variant in VARIANTS
     ]
     if max([process.wait() for process in started]):
         return 1
+
     whole, dealt = (read_json(Path(options.folder) / variant / "scores.json") or {} for variant in VARIANTS)
     tables = {kind: compare(whole[kind], dealt[kind]) for kind in whole}
     for kind, rows in tables.items():
@@ -128,6 +135,7 @@ def main() -> int:
                 f"d={row['d']:<10d} {row['whole']:7.4f} {row['dealt']:7.4f} {row['difference']:+8.4f} "
                 f"{row['standard_error']:7.4f}   {factors}"
             )
+
     machine = {"processor": platform.machine(), "cores": os.cpu_count()}
     versions = {"python": sys.version.split()[0], "torch": torch.__version__}
     arguments = {"d": options.d, "seeds": options.seeds, "step_length": options.step_length, "words": options.words}

@@ -2,12 +2,11 @@
 
     python scripts/bench_slots.py --slots 1,2 --runs 4 model=tiny task=docstrings-kind train.max_steps=150
 
-For each k, a pool of k workers (cores / k threads each; all of them share the GPU with device=cuda) makes the same
-short runs inside the subspace, each with another seed; a first run of every worker, in which it imports and compiles,
-is not timed. Rounds go over the values of k in turn, so that what else the machine does falls on all alike. The gate:
-every k must give the same scores, else no time is printed and the status is 1 (on CUDA they may differ by rounding;
-there the gate is that all end well). Writes scripts/results/slots.json; the default of ``launch.slots=auto`` rests on
-that.
+For each k, a pool of k workers (cores / k threads each; with device=cuda all share the GPU) makes the same short runs
+inside the subspace, each with another seed. The first runs of a worker, in which it imports and compiles, are not
+timed. Rounds take the values of k in turn, so that other load on the machine affects all alike. Every k must give the
+same scores, otherwise no times are printed and the exit status is 1 (on CUDA scores may differ by rounding; there all
+runs must end well). Writes scripts/results/slots.json, on which the default of ``launch.slots=auto`` rests.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.config import Checked, cell_request, runtime_request
-from intdim.drivers.sweep import Silent, prepare_cells
-from intdim.drivers.train import single_run
+from intdim.drivers.cells import prepare_cells, single_run
+from intdim.drivers.session import Session
 from intdim.durable import write_json
-from intdim.launch.pool import Workers
+from intdim.launch.jobs import RunJob
+from intdim.ledger.results import RunResult
 from intdim.request import CellRequest, RuntimeRequest
-from intdim.spec import to_dict
 
 RESULTS = Path(__file__).parent / "results" / "slots.json"
 
@@ -44,9 +43,10 @@ class Contender:
     def __init__(self, cell: CellRequest, asked: RuntimeRequest, k: int, d: int) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.k, self.cell, self.d = k, cell, d
-        self.pool = Workers(dataclasses.replace(asked, slots=k, threads=max(1, cores // k)))
-        self.prepared = prepare_cells([cell], self.pool, Silent())[0]
-        self.pool.find_device()
+        self.session = Session(dataclasses.replace(asked, slots=k, threads=max(1, cores // k)))
+        self.pool = self.session.pool
+        self.prepared = prepare_cells(self.session, [cell])[0]
+        self.session.find_device()
         self.rates: list[float] = []
         self.peak = 0
 
@@ -54,18 +54,18 @@ class Contender:
         """Make ``count`` runs, in a folder of their own; return their scores in the order of the seeds."""
         with tempfile.TemporaryDirectory() as folder:
             runtime = dataclasses.replace(self.pool.runtime_for(self.prepared), out=folder)
-            jobs = {}
+            jobs = []
             for number in range(first_seed, first_seed + count):
                 cell = dataclasses.replace(self.cell, seed=number)
                 spec = single_run(cell, self.prepared, self.d, cell.step_lengths[0], cell.learning_rates[0])
-                jobs[f"{number:05d}"] = ("run", {"spec": to_dict(spec), "runtime": to_dict(runtime)})
+                jobs.append(RunJob(spec, runtime))
             begun = time.monotonic()
-            answers = self.pool.ask_all(jobs)
+            answers = self.session.ask(jobs, RunResult)
             self.rates.append(60 * count / (time.monotonic() - begun))
-        self.peak = max(self.peak, *(answer["peak_memory_bytes"] for answer in answers.values()))
-        if any(answer["status"] != "done" for answer in answers.values()):
-            raise SystemExit("a run did not end well; no time is printed")
-        return [answers[key]["eval_score"] for key in sorted(answers)]
+        self.peak = max(self.peak, *(answer.peak_memory_bytes for answer in answers))
+        if any(answer.failed for answer in answers):
+            raise SystemExit("a run failed, so no times are printed")
+        return [answer.score for answer in answers]
 
 
 def measure(made: list[DictConfig], options: argparse.Namespace) -> int:
@@ -78,11 +78,13 @@ def measure(made: list[DictConfig], options: argparse.Namespace) -> int:
     for contender in contenders:
         contender.run(10_000, 2 * contender.k)
         contender.rates.clear()
+
     for number in range(options.rounds):
         scores = [contender.run(number * options.runs, options.runs) for contender in contenders]
         if contenders[0].pool.device == "cpu" and any(other != scores[0] for other in scores[1:]):
             print(f"the scores depend on the slots: {scores}", file=sys.stderr)
             return 1
+
     base = statistics.median(contenders[0].rates)
     print(f"{'slots':>5s} {'threads':>7s} {'runs a minute':>14s} {'range':>14s} {'ratio':>6s} {'peak MiB a run':>15s}")
     rows: list[dict[str, Any]] = []
@@ -92,6 +94,7 @@ def measure(made: list[DictConfig], options: argparse.Namespace) -> int:
         print(f"{one.k:5d} {one.pool.threads:7d} {middle:14.1f} {edges:>14s} {middle / base:6.2f} {peak:15.0f}")
         rows.append({"slots": one.k, "threads": one.pool.threads, "runs_per_minute": one.rates, "peak_bytes": one.peak})
         one.pool.close(drain=True)
+
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "device": contenders[0].pool.device}
     versions = {"python": sys.version.split()[0], "torch": torch.__version__}
     facts = {"words": options.words, "d": d, "D": contenders[0].prepared.facts.D, "runs": options.runs}
@@ -100,7 +103,7 @@ def measure(made: list[DictConfig], options: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    """Read the arguments; the words go to ``intdim train``."""
+    """Read the arguments; further words go to ``intdim train``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slots", default="1,2")
     parser.add_argument("--runs", type=int, default=4)

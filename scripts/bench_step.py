@@ -1,14 +1,14 @@
-"""What a training step costs inside a subspace, as a multiple of the full fine-tuning step in the same process.
+"""The cost of a training step inside a subspace, as a multiple of a step of full fine-tuning in the same process.
 
     python scripts/bench_step.py --batch 32 --length 48 --threads 2
 
-The model is a BERT of the given shape with random weights (default: MiniLM-L6, 22.7 million weights with its head);
-what a step costs does not depend on their values. A step is what ``intdim train`` does: forward and backward, the
-gradient to z, clipping, AdamW, the weights from z. Full fine-tuning runs the same loop with AdamW on all weights, in
-the faster of torch's two implementations. Repeats go round the contenders, one step each, so that what else the machine
-does falls on all alike. First each subspace is checked against its dense matrix on a small model; if one is wrong, no
-time is printed and the status is 1. ``--compile`` puts the model through ``torch.compile`` and says what the first step
-takes; compare with a run without it. Writes scripts/results/step.json with machine, versions and load.
+The model is a BERT of the given shape with random weights (default: MiniLM-L6, 22.7 million weights with its head); the
+cost of a step does not depend on their values. A step is that of ``intdim train``: forward and backward, the gradient
+to z, clipping, AdamW, the weights from z. Full fine-tuning runs the same loop with AdamW on all weights, in the faster
+of torch's two implementations. Contenders take turns, one step each, so that other load on the machine affects all
+alike. First each subspace is checked against its dense matrix on a small model; if one is wrong, no times are printed
+and the exit status is 1. ``--compile`` applies ``torch.compile`` to the model and reports the time of the first step;
+compare with a run without it. Writes scripts/results/step.json with machine, versions and load.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PARTS = ("forward and backward", "gradient to z", "optimiser", "weights from z")
 
 
 class Step:
-    """A model, what moves in it and its optimiser. ``name`` is ``full`` or a projection."""
+    """A model, what is trainable in it and its optimiser. ``name`` is ``full``, ``full, fused`` or a projection."""
 
     def __init__(
         self,
@@ -57,11 +57,11 @@ class Step:
             made: Any = BertForSequenceClassification(config)
             self.model: Any = made.to(device)
         self.model.train()
+
         self.subspace = None if name.startswith("full") else Subspace(self.model, d, name, method=method)
-        moving = list(self.model.parameters()) if self.subspace is None else self.subspace.parameters()
+        self.trainable = list(self.model.parameters()) if self.subspace is None else self.subspace.parameters()
         fused = name == "full, fused"
-        self.optimiser = torch.optim.AdamW(moving, lr=1e-4, fused=fused, foreach=None if fused else True)
-        self.moving = moving
+        self.optimiser = torch.optim.AdamW(self.trainable, lr=1e-4, fused=fused, foreach=None if fused else True)
         if compiled:
             self.model = torch.compile(self.model)
 
@@ -75,7 +75,7 @@ class Step:
         if self.subspace is not None:
             self.subspace.read_grad()
         marks.append(self.now())
-        nn.utils.clip_grad_norm_(self.moving, CLIP)
+        nn.utils.clip_grad_norm_(self.trainable, CLIP)
         self.optimiser.step()
         self.optimiser.zero_grad()
         marks.append(self.now())
@@ -85,14 +85,14 @@ class Step:
         return [late - early for early, late in itertools.pairwise(marks)]
 
     def now(self) -> float:
-        """Return the time, when all that was asked of the device is done."""
+        """Return the time after all work of the device is done."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
 
 
 def shape(options: argparse.Namespace) -> BertConfig:
-    """Return the configuration of the model to be timed."""
+    """Return the configuration of the model."""
     return BertConfig(
         vocab_size=options.vocabulary,
         hidden_size=options.hidden,
@@ -105,13 +105,13 @@ def shape(options: argparse.Namespace) -> BertConfig:
 
 def batch(config: BertConfig, rows: int, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return random tokens, shape ``(rows, length)``, and labels."""
-    chooser = torch.Generator().manual_seed(1)
-    tokens = torch.randint(5, config.vocab_size, (rows, length), generator=chooser)
-    return tokens.to(device), torch.randint(0, 2, (rows,), generator=chooser).to(device)
+    rng = torch.Generator().manual_seed(1)
+    tokens = torch.randint(5, config.vocab_size, (rows, length), generator=rng)
+    return tokens.to(device), torch.randint(0, 2, (rows,), generator=rng).to(device)
 
 
 def faults(names: list[str], method: str, device: torch.device) -> list[str]:
-    """Return what is wrong: a z.grad that is not P^T S g, or weights that are not theta_0 + S P z."""
+    """Return what is wrong: z.grad that differs from P^T S g, or weights that differ from theta_0 + S P z."""
     config = BertConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=1, intermediate_size=64,
         max_position_embeddings=16, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
@@ -128,12 +128,14 @@ def faults(names: list[str], method: str, device: torch.device) -> list[str]:
             if subspace.scales is not None:
                 subspace.scales.add_(0.3)
         subspace.write()
+
         scales = torch.ones_like(theta_0)
         if subspace.scales is not None:
             for number, start, stop in subspace._slices:
                 scales[start:stop] = float(subspace.scales[number])
         expected = theta_0 + scales * (P @ subspace.z.detach().double())
         moved = (subspace.theta.double() - expected).norm() / (expected - theta_0).norm()
+
         logits = step.model(input_ids=tokens).logits
         nn.functional.cross_entropy(logits, labels).backward()
         back = P.t() @ (scales * subspace.gradient.double())
@@ -169,7 +171,7 @@ def measure(steps: list[Step], tokens: Tensor, labels: Tensor, repeats: int) -> 
 
 
 def peak_bytes(step: Step, tokens: Tensor, labels: Tensor) -> int:
-    """Return the peak memory of this process after three steps; meant for a fresh one."""
+    """Return the peak memory of this process after three steps; meant for a fresh process."""
     for _ in range(3):
         step.run(tokens, labels)
     if step.device.type == "cuda":
@@ -178,7 +180,7 @@ def peak_bytes(step: Step, tokens: Tensor, labels: Tensor) -> int:
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Return what the figures were measured on, as the benchmark of the projections says it."""
+    """Return a description of the machine, by the function of ``bench_projections.py``."""
     spec = importlib.util.spec_from_file_location("bench_projections", Path(__file__).with_name("bench_projections.py"))
     assert spec is not None
     assert spec.loader is not None
@@ -203,6 +205,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
+
     torch.set_num_threads(options.threads)
     config, device = shape(options), options.device
     tokens, labels = batch(config, options.batch, options.length, device)
@@ -218,6 +221,7 @@ def main() -> int:
     if wrong:
         print("\n".join(["No figures: the subspace is wrong.", *wrong]), file=sys.stderr)
         return 1
+
     facts = machine(device)
     rows = measure([made(name) for name in ("full", "full, fused", *names)], tokens, labels, options.repeats)
     full = min(rows[name]["step_seconds"][1] for name in ("full", "full, fused"))

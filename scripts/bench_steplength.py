@@ -1,13 +1,13 @@
-"""How the best step length s = lr sqrt(d) moves with d, and how wide its window is.
+"""How the best step length s = lr sqrt(d) depends on d, and how wide its window is.
 
     python scripts/bench_steplength.py --d 10,100,1000,10000 --lengths 0.3,1,3,10,30,100 model=tiny
     python scripts/bench_steplength.py --vary "train.warmup=0" --vary "train.clip=0" --d 100,1000 model=tiny
 
 Makes one run for every d, s, seed, scope (global, tensor), method (DID, SAID) and variant, in the slots of this
-machine. A variant is a word or several that change the training; the first is always the configuration as it is. Prints
-the mean score by d and s; the best s, marked; and the window: the stretch of s around it whose mean score keeps at
-least 90 % of the best one's gain over the majority class. Scores are those of the selection half. Finished runs are
-found in ``out=`` and not repeated. Writes scripts/results/steplength.json.
+machine. A variant is one or several words that change the training; the first is always the unchanged configuration.
+Prints the mean score by d and s, with the best s marked, and the window: the range of s around the best whose mean score
+keeps at least 90 % of its gain over the majority class. Scores are those of the selection half. Finished runs are found
+in ``out=`` and not repeated. Writes scripts/results/steplength.json.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.config import cell_request, runtime_request
-from intdim.drivers.sweep import Silent, prepare_cells
-from intdim.drivers.train import single_run
+from intdim.drivers.cells import prepare_cells, single_run
+from intdim.drivers.session import Session
 from intdim.durable import write_json
 from intdim.errors import UserError
-from intdim.launch.pool import workers
-from intdim.ledger.store import Ledger
+from intdim.ledger.results import RunResult
 from intdim.request import CellRequest
-from intdim.spec import Prepared, RunSpec, to_dict
+from intdim.spec import Prepared, RunSpec
 
 RESULTS = Path(__file__).parent / "results" / "steplength.json"
 KEPT = 0.9
@@ -45,7 +44,7 @@ Key = tuple[str, str, str, int, float]  # variant, scope, method, d, s
 def wanted(
     cell: CellRequest, prepared: Prepared, variant: str, options: argparse.Namespace
 ) -> dict[Key, list[RunSpec]]:
-    """Return the runs of one variant by what they share; combinations whose d does not fit are left out."""
+    """Return the runs of one variant, grouped over seeds; combinations whose d does not fit are omitted."""
     runs: dict[Key, list[RunSpec]] = {}
     grid = itertools.product(options.scopes.split(","), options.methods.split(","), numbers(options.d))
     for scope, method, d in grid:
@@ -62,7 +61,7 @@ def wanted(
 
 
 def numbers(text: str) -> list[float]:
-    """Return the numbers of a list with commas."""
+    """Return the numbers of a comma-separated list."""
     return [float(word) for word in text.split(",")]
 
 
@@ -70,6 +69,7 @@ def window(scores: dict[float, float], chance: float) -> tuple[float, float, flo
     """Return the best s and the ends of the window around it."""
     lengths = sorted(scores)
     best = max(lengths, key=lambda s: scores[s])
+
     enough = chance + KEPT * (scores[best] - chance)
     low = high = lengths.index(best)
     while low > 0 and scores[lengths[low - 1]] >= enough:
@@ -81,28 +81,25 @@ def window(scores: dict[float, float], chance: float) -> tuple[float, float, flo
 
 def measure(made: list[DictConfig], options: argparse.Namespace) -> int:
     """Make all runs, print the tables, write them."""
-    runtime = runtime_request(made)
-    ledger = Ledger(Path(runtime.out))
-    with workers(runtime) as pool:
+    with Session(runtime_request(made)) as session:
         requests = [cell_request(cfg) for cfg in made]
-        prepared = prepare_cells(requests, pool, Silent())
+        prepared = prepare_cells(session, requests)
         runs: dict[Key, list[RunSpec]] = {}
+        results: dict[str, RunResult] = {}
         for variant, cell, facts in zip(["as it is", *options.vary], requests, prepared, strict=True):
-            runs |= wanted(cell, facts, variant, options)
-        todo = {run.run_id: run for group in runs.values() for run in group if ledger.result(run.run_id) is None}
-        print(f"{sum(map(len, runs.values()))} runs, {len(todo)} to make", flush=True)
-        if todo:
-            pool.find_device()
-            ledger.open()
-        setting = to_dict(pool.runtime_for(prepared[0]))
-        for run_id, run in todo.items():
-            ledger.write_spec(run_id, run)
-        pool.ask_all({key: ("run", {"spec": to_dict(run), "runtime": setting}) for key, run in todo.items()})
+            found = wanted(cell, facts, variant, options)
+            specs = [run for group in found.values() for run in group]
+            print(f"{variant}: {len(specs)} runs", flush=True)
+            made_now = session.run(specs, facts)
+            results |= {run.run_id: result for run, result in zip(specs, made_now, strict=True)}
+            runs |= found
+        device = session.pool.device
+
     facts = prepared[0].facts
     scores: dict[Key, float] = {}
     for key, group in runs.items():
-        results = [ledger.result(run.run_id) or {} for run in group]
-        scores[key] = statistics.fmean(scored(result, facts.chance) for result in results)
+        scores[key] = statistics.fmean(scored(results[run.run_id], facts.chance) for run in group)
+
     rows: list[dict[str, Any]] = []
     for variant, scope, method in dict.fromkeys(key[:3] for key in scores):
         print(f"\n{requests[0].model.name}, {requests[0].task.name}, {method}, {scope} scope, {variant}")
@@ -111,26 +108,27 @@ def measure(made: list[DictConfig], options: argparse.Namespace) -> int:
             here = {key[4]: value for key, value in scores.items() if key[:4] == (variant, scope, method, d)}
             if not here:
                 continue
+
             best, low, high = window(here, facts.chance)
-            cellsof = " ".join(f"{value:.3f}{'*' if s == best else ' '}   " for s, value in sorted(here.items()))
-            print(f"{d:8d} {cellsof} {best:6g}  {low:g} to {high:g}, x{high / low:.3g}")
+            shown = " ".join(f"{value:.3f}{'*' if s == best else ' '}   " for s, value in sorted(here.items()))
+            print(f"{d:8d} {shown} {best:6g}  {low:g} to {high:g}, x{high / low:.3g}")
             row = {"variant": variant, "scope": scope, "method": method, "d": d, "best": best, "window": [low, high]}
             rows.append(row | {"scores": {f"{s:g}": value for s, value in sorted(here.items())}})
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "device": pool.device}
+
+    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "device": device}
     settings = {"words": options.words, "seeds": options.seeds, "chance": facts.chance, "D": facts.D, "kept": KEPT}
     versions = {"python": sys.version.split()[0], "torch": torch.__version__}
     write_json(options.results, settings | {"rows": rows, "machine": machine, "versions": versions})
     return 0
 
 
-def scored(result: dict[str, Any], chance: float) -> float:
-    """Return a run's selection score; one that diverged scores as the majority class does."""
-    value = result.get("select_score")
-    return chance if value is None or not math.isfinite(value) else value
+def scored(result: RunResult, chance: float) -> float:
+    """Return the selection score of a run, or that of the majority class if it diverged."""
+    return result.selection_score if math.isfinite(result.selection_score) else chance
 
 
 def main() -> int:
-    """Read the arguments; the words go to ``intdim train``."""
+    """Read the arguments; further words go to ``intdim train``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--d", default="10,100,1000,10000")
     parser.add_argument("--lengths", default="0.1,0.3,1,3,10,30,100,300")

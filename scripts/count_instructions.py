@@ -1,13 +1,13 @@
-"""What the GPU kernels cost, without a GPU: instructions, registers and spilled bytes of the machine code they become.
+"""The cost of the GPU kernels, without a GPU: instructions, registers and spilled bytes of their machine code.
 
     python scripts/count_instructions.py
 
-Compiles the kernels of one_hot, orthogonal and fastfood for compute capability 9.0 with Triton's own assembler and
-reads the result with its disassembler. A thread's instructions divided by its weights bound the speed from below: a
-processor of a card issues 4 x 32 a cycle, so k instructions a weight take k / 128 cycles there at least (H200: 132
-processors, 1.98 GHz, hence k / 33,000 nanoseconds), however fast memory is. Every instruction is counted once, so a
-loop counts as one turn, that is one block. This is no measurement: it says which kernels cannot be bound by memory.
-Writes scripts/results/gpu-instructions.json.
+Compiles the kernels of one_hot, orthogonal and fastfood for compute capability 9.0 with Triton's assembler and reads the
+result with its disassembler. The instructions of a thread divided by its weights bound the time from below: a
+multiprocessor issues 4 x 32 per cycle, so k instructions per weight take at least k / 128 cycles (H200: 132
+multiprocessors at 1.98 GHz, hence k / 33,000 nanoseconds), however fast memory is. Every instruction is counted once,
+so a loop counts as one turn, that is one block. This is not a measurement: it shows which kernels cannot be limited by
+memory. Writes scripts/results/gpu-instructions.json.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64", "rows": "i64", "o
 FLOATS = ("z", "image", "sums", "factors", "twice")
 WEIGHTS = ("out", "base", "g")
 PLAIN = {"HAS_BASE": True, "HAS_IMAGE": False, "SCALED": False}  # theta = theta_0 + P z
-ISSUED = 132 * 4 * 32 * 1.98  # instructions of a thread that an H200 issues in a nanosecond
+ISSUED = 132 * 4 * 32 * 1.98  # instructions of single threads that an H200 issues per nanosecond
 
 
 def compiled(kernel: Any, constants: dict[str, Any], warps: int = 4, dtype: str = "fp32") -> Any:
-    """Return a kernel in the machine code of compute capability 9.0, for weights of ``dtype``."""
+    """Return a kernel compiled for compute capability 9.0 and weights of ``dtype``."""
     types = {
         name: TYPES.get(name, "*fp32" if name in FLOATS else "i64" if "key" in name else "i32")
         for name in kernel.arg_names
@@ -50,13 +50,14 @@ def compiled(kernel: Any, constants: dict[str, Any], warps: int = 4, dtype: str 
 
 
 def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> dict[str, Any]:
-    """Return the figures of one kernel, whose program makes ``weights`` weights with so many warps."""
+    """Return the figures of one kernel, of which a program with ``warps`` warps computes ``weights`` weights."""
     made = compiled(kernel, constants, warps)
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(made.asm["cubin"])
         file.flush()
-        code = _told("nvdisasm", "-c", file.name)
-        usage = _told("cuobjdump", "-res-usage", file.name)
+        code = _output("nvdisasm", "-c", file.name)
+        usage = _output("cuobjdump", "-res-usage", file.name)
+
     instructions = len(re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+\S", code, re.MULTILINE))
     spent = {name: int(value) for name, value in re.findall(r"(REG|STACK):(\d+)", usage)}
     per_weight = instructions * 32 * warps / weights
@@ -70,7 +71,8 @@ def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> d
     }
 
 
-def _told(tool: str, *words: str) -> str:
+def _output(tool: str, *words: str) -> str:
+    """Return what one of Triton's tools prints."""
     return subprocess.run([str(TOOLS / tool), *words], check=True, capture_output=True, text=True).stdout
 
 

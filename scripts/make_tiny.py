@@ -25,17 +25,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
 from intdim import durable
 from intdim.fingerprint import fingerprint_folder
+from intdim.launch.jobs import PretrainProgress
 from intdim.models.locate import FOLDER_FILES
 from intdim.pretrain import docstrings as corpus
 from intdim.pretrain import loop as pretrain
-from intdim.pretrain.windows import docstring_corpus
+from intdim.pretrain.texts import docstring_corpus
 from intdim.tasks import docstrings
 
 ROOT = Path(__file__).parents[1]
@@ -110,10 +110,10 @@ def make() -> None:
     """Pre-train (or go on), put the model into the package, compare it with random weights, and describe it."""
     print(f"{CONFIG.steps} steps: about 20 minutes on one free core; goes on from {WORK} if interrupted", flush=True)
     facts = trained(WORK / "run", CONFIG)
-    install(Path(facts["folder"]))
+    install(Path(facts.folder))
     fine_tune(WORK / "compare", FINE_STEPS, SEEDS)
     rows = table(WORK / "compare", SEEDS)
-    text = described(ASSETS, WORK / "run", CONFIG, facts["weights"], FINE_STEPS, len(SEEDS), rows)
+    text = described(ASSETS, WORK / "run", CONFIG, facts.weights, FINE_STEPS, len(SEEDS), rows)
     durable.write_text(ASSETS / "README.md", text)
     size = sum(file.stat().st_size for file in ASSETS.iterdir())
     print(text)
@@ -124,19 +124,19 @@ def rehearse(steps: int) -> None:
     """Do all of it in ``steps`` steps beside the shipped folder, and exit with 1 where more than numbers differs."""
     out, config = WORK / f"rehearsal-{steps}", dataclasses.replace(CONFIG, steps=steps)
     facts = trained(out / "run", config)
-    made = Path(facts["folder"])
+    made = Path(facts.folder)
     fine_tune(out / "compare", steps, SEEDS[:1])
     rows = table(out / "compare", SEEDS[:1])
-    print(described(made, out / "run", config, facts["weights"], steps, 1, rows))
+    print(described(made, out / "run", config, facts.weights, steps, 1, rows))
     wrong = differences(made)
     if wrong:
         sys.exit(f"not as shipped: {', '.join(wrong)} (other versions of Python or the packages?)")
     print(f"all but the trained numbers is as shipped; {made}")
 
 
-def trained(out: Path, config: pretrain.PretrainConfig) -> dict[str, Any]:
+def trained(out: Path, config: pretrain.PretrainConfig) -> pretrain.PretrainSummary:
     """Pre-train on the docstrings in ``out``, or go on; return the closing facts."""
-    return pretrain.run(docstring_corpus(), out, config, seed_world=_seed_world, report=_show, dtype=STORE)
+    return pretrain.run(docstring_corpus(), out, config, report=_show, dtype=STORE)
 
 
 def differences(made: Path) -> list[str]:
@@ -235,17 +235,10 @@ def digests(folder: Path) -> str:
     return ", ".join(f"`{file.name}` {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files)
 
 
-def _seed_world(seed: int) -> None:
-    torch.manual_seed(seed)
-
-
-def _show(facts: dict[str, Any]) -> None:
-    left = facts["seconds"] / facts["step"] * (facts["steps"] - facts["step"]) / 60
-    print(
-        f"step {facts['step']:.0f}  masked {facts['masked_loss']:.3f}  replaced {facts['next_loss']:.3f}  "
-        f"{left:.0f} min left",
-        flush=True,
-    )
+def _show(progress: PretrainProgress) -> None:
+    left = progress.seconds / progress.step * (progress.steps - progress.step) / 60
+    losses = f"masked {progress.masked_loss:.3f}  replaced {progress.next_loss or 0.0:.3f}"
+    print(f"step {progress.step}  {losses}  {left:.0f} min left", flush=True)
 
 
 if __name__ == "__main__":
