@@ -81,8 +81,8 @@ def make_other(start: Start, shapes: Mapping[str, int], tokenizer: PreTrainedTok
     """Draw or load the masked LM that ``start`` names, in float32.
 
     Raises:
-        UserError: the architecture, configuration or folder does not exist; it has no masked-LM head; or a weight of the
-            body is missing.
+        UserError: the architecture, configuration or folder does not exist; it has no masked-LM head; or a weight of
+            the body is missing.
     """
     model = _loaded(Path(start.folder).expanduser()) if start.folder else _drawn(start, shapes, tokenizer)
     rows = getattr(model.get_input_embeddings(), "num_embeddings", 0)  # pyright: ignore

@@ -1,4 +1,4 @@
-"""Pre-training of other architectures than BERT's: packed windows, checkpoints that load, going on from weights."""
+"""Pre-training of other architectures than BERT's: checkpoints that load, weights whose training goes on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForMaskedLM, ModernBertConfig
 
 from intdim.errors import UserError
-from intdim.models.load import load_model, load_tokenizer
+from intdim.models.files import load_tokenizer
+from intdim.models.load import Head, load_model
 from intdim.pretrain import objectives as masked_lm
 from intdim.pretrain.loop import run
-from intdim.pretrain.objectives import Start, losses
+from intdim.pretrain.objectives import losses
 from intdim.pretrain.packed import Packed
-from intdim.pretrain.windows import train_tokenizer
-from tests.pretrain.test_loop import SMALL, interrupting, lines, small_corpus
+from intdim.pretrain.tokenizer import train_tokenizer
+from intdim.request import Start
+from tests.pretrain.small import SMALL, interrupted, lines, small_corpus
 
 SHORT = replace(SMALL, steps=3, checkpoint_every=2)
 KINDS = ("roberta", "modernbert", "electra", "albert", "distilbert", "deberta-v2", "bert", "xlm-roberta")
@@ -32,40 +33,10 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
     return Packed(corpus, tokenizer, window=24, batch_size=8, mask_fraction=0.15, seed=3)
 
 
-def test_packed_windows_hold_the_corpus_and_hardly_any_padding(packed: Packed) -> None:
-    batches = list(packed.batches(0, len(packed.pieces) // 8))
-    places = sum(batch["attention_mask"].size for batch in batches)
-    assert 1 - sum(int(batch["attention_mask"].sum()) for batch in batches) / places < 0.05
-    corpus = small_corpus()
-    first, last = packed.pieces[0][0], packed.pieces[0][-1]
-    inner = np.concatenate([piece[1:-1] for piece in packed.pieces])
-    assert first not in inner
-    assert (inner != last).sum() > 15 * len(corpus.texts)
-    assert all(len(piece) <= 24 for piece in packed.pieces)
-
-
-def test_packed_batches_depend_on_seed_and_step_alone_and_masks_are_dynamic(packed: Packed) -> None:
-    count = len(packed.pieces) // 8
-    whole = list(packed.batches(0, 2 * count + 3))
-    for begin in (1, count, 2 * count + 1):
-        for left, right in zip(packed.batches(begin, 2 * count + 3), whole[begin:], strict=True):
-            assert all((left[name] == right[name]).all() for name in left)
-    for batch in whole[:5]:
-        restored = batch["input_ids"].copy()
-        places = batch["rows"], batch["columns"]
-        restored[places] = batch["tokens"]
-        special = (packed.pad, packed.mask, packed.pieces[0][0], packed.pieces[0][-1])
-        assert not np.isin(batch["tokens"], special).any()
-        assert (batch["attention_mask"] == (restored != packed.pad)).all()
-    rows = np.arange(8)
-    one, two = (packed.batch(rows, np.random.default_rng(seed)) for seed in (0, 1))
-    assert not np.array_equal(one["input_ids"], two["input_ids"])
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_type_with_our_shapes(kind: str, tmp_path: Path) -> None:
-    facts = run(small_corpus(), tmp_path, SHORT, seed_world=torch.manual_seed, start=Start(kind=kind))
-    assert facts["padding"] < 0.05
+    facts = run(small_corpus(), tmp_path, SHORT, start=Start(kind=kind))
+    assert facts.padding < 0.05
     for name in ("step-2", "final"):
         folder = tmp_path / name
         model, report = AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
@@ -78,9 +49,17 @@ def test_a_model_type_with_our_shapes(kind: str, tmp_path: Path) -> None:
     assert "token_type_ids" not in tokenizer("return the array", "of a table")
     assert len(tokenizer) == model.config.vocab_size
     classifier = load_model(
-        folder, classes=2, overrides={}, random_init=False, trust_remote_code=False, gradient_checkpointing=False,
-        seed_world=torch.manual_seed, init_seed=0, head_seed=0, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
+        folder,
+        head=Head(2, "single_label_classification"),
+        overrides={},
+        random_init=False,
+        trust_remote_code=False,
+        gradient_checkpointing=False,
+        seed_world=torch.manual_seed,
+        init_seed=0,
+        head_seed=0,
+        pad_token_id=tokenizer.pad_token_id,
+    )
     assert classifier(**tokenizer("return the array", "of a table", return_tensors="pt")).logits.isfinite().all()
 
 
@@ -101,22 +80,22 @@ def test_a_configuration_decides_the_shapes_and_an_interrupted_run_ends_with_the
     config = ModernBertConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
     config.save_pretrained(tmp_path / "shapes")
     start = Start(config=str(tmp_path / "shapes" / "config.json"))
-    run(small_corpus(), tmp_path / "whole", SHORT, seed_world=torch.manual_seed, start=start)
-    with pytest.raises(KeyboardInterrupt):
-        run(small_corpus(), tmp_path / "broken", SHORT, seed_world=interrupting(2), start=start)
-    run(small_corpus(), tmp_path / "broken", SHORT, seed_world=torch.manual_seed, start=start)
+    run(small_corpus(), tmp_path / "whole", SHORT, start=start)
+    with pytest.raises(KeyboardInterrupt), interrupted(2):
+        run(small_corpus(), tmp_path / "broken", SHORT, start=start)
+    run(small_corpus(), tmp_path / "broken", SHORT, start=start)
     assert lines(tmp_path / "whole") == lines(tmp_path / "broken")
     files = [tmp_path / name / "final" / "model.safetensors" for name in ("whole", "broken")]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert AutoModel.from_pretrained(tmp_path / "whole" / "final").config.num_hidden_layers == 2
     with pytest.raises(UserError, match=r"another pre-training \(start differ\)"):
-        run(small_corpus(), tmp_path / "whole", SHORT, seed_world=torch.manual_seed, start=Start(kind="roberta"))
+        run(small_corpus(), tmp_path / "whole", SHORT, start=Start(kind="roberta"))
 
 
 def test_going_on_from_weights_keeps_them_and_their_tokenizer(tmp_path: Path) -> None:
-    run(small_corpus(), tmp_path / "one", SHORT, seed_world=torch.manual_seed, start=Start(kind="roberta"))
+    run(small_corpus(), tmp_path / "one", SHORT, start=Start(kind="roberta"))
     before, still = tmp_path / "one" / "final", replace(SHORT, learning_rate=1e-12, weight_decay=0.0)
-    run(small_corpus(), tmp_path / "two", still, seed_world=torch.manual_seed, start=Start(folder=str(before)))
+    run(small_corpus(), tmp_path / "two", still, start=Start(folder=str(before)))
     old, new = (
         AutoModelForMaskedLM.from_pretrained(folder).state_dict() for folder in (before, tmp_path / "two/final")
     )
@@ -126,16 +105,16 @@ def test_going_on_from_weights_keeps_them_and_their_tokenizer(tmp_path: Path) ->
 
 
 def test_going_on_from_a_body_alone_draws_its_head(tmp_path: Path) -> None:
-    run(small_corpus(), tmp_path / "one", SHORT, seed_world=torch.manual_seed)  # BERT's recipe keeps no heads
+    run(small_corpus(), tmp_path / "one", SHORT)  # BERT's recipe keeps no heads
     start = Start(folder=str(tmp_path / "one" / "final"))
-    run(small_corpus(), tmp_path / "two", SHORT, seed_world=torch.manual_seed, start=start)
+    run(small_corpus(), tmp_path / "two", SHORT, start=start)
     _, report = AutoModelForMaskedLM.from_pretrained(tmp_path / "two" / "final", output_loading_info=True)
     assert not report["missing_keys"]
 
 
 def refused(start: Start, out: Path, **changes: int) -> str:
     with pytest.raises(UserError) as caught:
-        run(small_corpus(), out, replace(SHORT, **changes), seed_world=torch.manual_seed, start=start)
+        run(small_corpus(), out, replace(SHORT, **changes), start=start)
     assert len(caught.value.parts) <= 3
     assert not out.exists(), "nothing is written"
     return str(caught.value)
@@ -152,7 +131,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         json.dumps({"model_type": "llama", "hidden_size": 8, "num_attention_heads": 2})
     )
     assert "no masked language model can be made" in refused(Start(config=str(tmp_path / "llama.json")), out)
-    run(small_corpus(), tmp_path / "one", SHORT, seed_world=torch.manual_seed, start=Start(kind="bert"))
+    run(small_corpus(), tmp_path / "one", SHORT, start=Start(kind="bert"))
     bare = Path(shutil.copytree(tmp_path / "one" / "final", tmp_path / "bare"))
     (bare / "model.safetensors").unlink()
     assert "holds no weights" in refused(Start(folder=str(bare)), out)
