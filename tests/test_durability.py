@@ -1,4 +1,4 @@
-"""Killed anywhere, the same command goes on: the same verdict, and no finished run is made again."""
+"""Killed anywhere, the same command resumes: the same verdict, and no finished run is made again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from intdim.ledger.store import Ledger
+from intdim.spec import to_dict
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 120.0
@@ -109,8 +110,10 @@ def alive(pid: int) -> bool:
 
 def verdict_of(out: Path) -> dict[str, Any]:
     """Return the only verdict without the time it took."""
-    ((_, _, verdict),) = Ledger(out).sweeps()
-    return {name: value for name, value in verdict.items() if name != "seconds"}
+    (folder,) = (out / "sweeps").iterdir()
+    verdict = Ledger(out).verdict(folder.name)
+    assert verdict is not None
+    return {name: value for name, value in to_dict(verdict).items() if name != "seconds"}
 
 
 def points_of(out: Path) -> bytes:
@@ -175,7 +178,7 @@ def test_killed_at_random_moments_the_verdict_is_the_same(tmp_path: Path, whole:
     assert len(history) == kills
     assert verdict_of(sweep.out) == verdict_of(whole), history
     assert points_of(sweep.out) == points_of(whole)
-    assert {run_id for run_id, _, _ in Ledger(sweep.out).runs()} == {run_id for run_id, _, _ in Ledger(whole).runs()}
+    assert {spec.run_id for spec, _ in Ledger(sweep.out).runs()} == {spec.run_id for spec, _ in Ledger(whole).runs()}
     before = sweep.finished()
     sweep.start()
     assert sweep.end()[0] == 0
@@ -235,11 +238,12 @@ def test_real_runs_killed_at_random_moments_are_the_same_bit_for_bit(tmp_path: P
     history = kill_and_resume(broken, 20, len(whole.finished()), pause=4.0, seed=0)
     assert verdict_of(broken.out) == verdict_of(whole.out), history
     assert points_of(broken.out) == points_of(whole.out)
-    for run_id, spec, result in Ledger(whole.out).runs():
-        other = Ledger(broken.out).result(run_id)
+    for spec, result in Ledger(whole.out).runs():
+        other = Ledger(broken.out).result(spec.run_id)
         assert other is not None
-        unlike = {name for name in result if result[name] != other[name]}
-        assert unlike <= {"seconds", "peak_memory_bytes"}, (run_id, history)
-        if spec["subspace"]["method"] != "full":
-            moved = [sweep.out / "runs" / run_id / "z.safetensors" for sweep in (whole, broken)]
-            assert moved[0].read_bytes() == moved[1].read_bytes(), (run_id, history)
+        mine, theirs = to_dict(result), to_dict(other)
+        unlike = {name for name in mine if mine[name] != theirs[name]}
+        assert unlike <= {"seconds", "peak_memory_bytes"}, (spec.run_id, history)
+        if spec.subspace.method != "full":
+            moved = [sweep.out / "runs" / spec.run_id / "z.safetensors" for sweep in (whole, broken)]
+            assert moved[0].read_bytes() == moved[1].read_bytes(), (spec.run_id, history)

@@ -12,7 +12,6 @@ import pytest
 
 from intdim.errors import RunFailed
 from intdim.launch import LocalSlots
-from intdim.launch.process import log_name, remove_old_logs
 
 from .contract import PATIENCE, LauncherContract, of, until_ended
 
@@ -341,16 +340,3 @@ while True:
     finally:
         driver.kill()
         driver.wait()
-
-
-def test_logs_of_drivers_that_are_gone_are_removed(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    mine = log_name().replace(".log", "-0.log")
-    gone = mine.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
-    elsewhere = f"elsewhere-{ended.pid}-0.log"
-    for name in (mine, gone, elsewhere, "notes.log"):
-        (tmp_path / name).write_text("said something")
-    remove_old_logs(tmp_path)
-    assert {file.name for file in tmp_path.iterdir()} == {mine, elsewhere, "notes.log"}
-    remove_old_logs(tmp_path / "not there yet")
