@@ -63,9 +63,9 @@ COMPOSED = {
 
 # Run or composed by another test of the default suite, which is named.
 ELSEWHERE = {
-    "intdim report": "tests/cli/test_commands.py::test_report_reads_what_sweep_wrote",
-    "intdim report out=outputs/mini": "tests/cli/test_commands.py::test_report_reads_what_sweep_wrote",
-    "intdim sweep -m projection=fastfood,one_hot subspace=did,said": "tests/cli/test_commands.py::"
+    "intdim report": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
+    "intdim report out=outputs/mini": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
+    "intdim sweep -m projection=fastfood,one_hot subspace=did,said": "tests/cli/test_compose.py::"
     "test_a_grid_is_measured_together",
     "intdim sweep experiment=paper/table1": "tests/cli/test_presets.py::test_every_preset_composes",
     "intdim sweep experiment=paper/figure3": "tests/cli/test_presets.py::test_every_preset_composes",

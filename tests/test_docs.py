@@ -25,7 +25,7 @@ from intdim.cli.view import answer
 from intdim.ledger.certificate import Certificate
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict, read_points
-from intdim.spec import STATUSES, from_dict
+from intdim.spec import STATUSES, DataFacts, from_dict, to_dict
 from tests.cli.command import call
 from tests.documented import DOCUMENTS, ROOT, all_commands, words
 
@@ -90,7 +90,9 @@ def test_the_readme_shows_a_real_verdict() -> None:
 
 def test_the_verdict_that_is_shown_is_a_verdict_of_this_version() -> None:
     kept = json.loads((ROOT / "scripts" / "results" / "default-verdict.json").read_text(encoding="utf-8"))
-    verdict = from_dict(Verdict, kept)
+    since = {one.name: one.default_factory() for one in dataclasses.fields(Verdict) if callable(one.default_factory)}
+    later = {name: to_dict(value) if dataclasses.is_dataclass(value) else value for name, value in since.items()}
+    verdict = from_dict(Verdict, later | kept)
     assert f": {answer(verdict, (verdict.d_min, verdict.d_max))}\n{verdict.message}\n" in section(README, "A verdict")
     points = read_points((ROOT / "scripts" / "results" / "default-points.csv").read_text(encoding="utf-8"))
     assert sorted(run_id for point in points for run_id in point.run_ids.split()) == sorted(verdict.run_ids)
@@ -248,8 +250,8 @@ def in_words(kind: Any) -> str:
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(in_words(part) for part in parts)
-    if origin is list:
-        return "list of text" if parts == (str,) else "list of numbers"
+    if origin in (list, tuple):
+        return "list of text" if parts[0] is str else "list of numbers"
     return "table"
 
 
@@ -261,6 +263,7 @@ def fields_of(kind: type) -> dict[str, str]:
 RECORDS = [
     (FILES, "## result.json", RunResult),
     (FILES, "## verdict.json", Verdict),
+    (FILES, "The table `data` has these fields (in Python: `intdim.spec.DataFacts`):", DataFacts),
     (FILES, "## points.csv", Point),
     (TEXT[ROOT / "docs" / "certificates.md"], "### certificate.json", Certificate),
 ]
@@ -268,7 +271,9 @@ RECORDS = [
 
 @pytest.mark.parametrize(("text", "heading", "kind"), RECORDS, ids=[kind.__name__ for _, _, kind in RECORDS])
 def test_the_tables_of_fields_are_complete_and_true(text: str, heading: str, kind: type) -> None:
-    table = rows(re.split(r"\n##", text.partition(f"\n{heading}\n")[2])[0])[1:]
+    first = re.search(r"(?:^\|.*\n)+", text.partition(f"\n{heading}\n")[2], flags=re.MULTILINE)
+    assert first is not None
+    table = rows(first.group())[1:]
     assert all(len(row) == 4 and row[3] for row in table), "field, type, unit, meaning"
     said = {name: row[1] for row in table for name in named(row[0])}
     assert said == fields_of(kind)
