@@ -80,13 +80,13 @@ def replayed() -> str:
             rule = f"{whole(row['rule'])} {interval(*row['rule_range'])}"
             ends = interval(middle["low"], middle["high"])
             made.append([label, bar, rule, whole(middle["d90"]), ends, f"{holds} of {len(row['replays'])}"])
-    head = ["runs of", "bar", "their rule, bootstrap range", "d90, median of 20", "interval, medians"]
+    head = ["runs of", "threshold", "their rule, bootstrap range", "d90, median of 20", "interval, medians"]
     return table([*head, "intervals that hold their d"], made)
 
 
 def evaluation_error() -> str:
     """What a shared error of the bar does to the coverage."""
-    one = methods("search-ruler")["posterior"]["all"]
+    one = methods("search-evaluation-noise")["posterior"]["all"]
     low, high = one["coverage_95"]
     return prose(
         f"On {one['curves']} curves with such an error (0.5 to 1.5 points), the interval by the seeds alone covers",
