@@ -5,9 +5,9 @@
 
 Makes one run for every d, s, seed, scope (global, tensor), method (DID, SAID) and variant, in the slots of this
 machine. A variant is one or several words that change the training; the first is always the unchanged configuration.
-Prints the mean score by d and s, with the best s marked, and the window: the range of s around the best whose mean score
-keeps at least 90 % of its gain over the majority class. Scores are those of the selection half. Finished runs are found
-in ``out=`` and not repeated. Writes scripts/results/steplength.json.
+Prints the mean score by d and s, with the best s marked, and the window: the range of s around the best whose mean
+score keeps at least 90 % of its gain over the majority class. Scores are those of the selection half. Finished runs are
+found in ``out=`` and not repeated. Writes scripts/results/steplength.json.
 """
 
 from __future__ import annotations

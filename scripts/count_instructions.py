@@ -2,8 +2,8 @@
 
     python scripts/count_instructions.py
 
-Compiles the kernels of one_hot, orthogonal and fastfood for compute capability 9.0 with Triton's assembler and reads the
-result with its disassembler. The instructions of a thread divided by its weights bound the time from below: a
+Compiles the kernels of one_hot, orthogonal and fastfood for compute capability 9.0 with Triton's assembler and reads
+the result with its disassembler. The instructions of a thread divided by its weights bound the time from below: a
 multiprocessor issues 4 x 32 per cycle, so k instructions per weight take at least k / 128 cycles (H200: 132
 multiprocessors at 1.98 GHz, hence k / 33,000 nanoseconds), however fast memory is. Every instruction is counted once,
 so a loop counts as one turn, that is one block. This is not a measurement: it shows which kernels cannot be limited by
