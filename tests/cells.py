@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from intdim.drivers.cells import sweep_spec
 from intdim.launch import InProcess
 from intdim.launch.jobs import Device, PrepareJob, RunCost, RunJob, TimeJob
 from intdim.ledger.results import Answers
@@ -91,6 +90,8 @@ def prepared(D: int = WEIGHTS, chance: float = 0.5) -> Prepared:
 
 def sweep() -> SweepSpec:
     """Return the sweep of ``cell()``."""
+    from intdim.drivers.cells import sweep_spec  # brings scipy, which simulated workers need not wait for
+
     return sweep_spec(cell(), prepared())
 
 
