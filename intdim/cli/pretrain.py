@@ -44,7 +44,6 @@ def work(made: list[DictConfig], typed: frozenset[str] = frozenset()) -> int:
         )
     jobs = [pretrain_job(cfg, typed) for cfg in made]
     from intdim.drivers.pretrain import pretrain
-    from intdim.report.losses import write_losses
 
     for job in jobs:
         slot = RuntimeRequest(
@@ -56,6 +55,9 @@ def work(made: list[DictConfig], typed: frozenset[str] = frozenset()) -> int:
             offline=False,
         )
         summary = pretrain(job, slot, show_progress, Lines(job.out))
+
+        from intdim.report.losses import write_losses  # brings matplotlib
+
         curve = write_losses(Path(job.out))[1]
         print(
             f"{summary.weights:,} weights, {summary.windows:,} windows, {summary.padding:.1%} of the places padding; "
