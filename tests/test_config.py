@@ -31,8 +31,8 @@ NEEDS = {
 KEYS = {
     "model": "gradient_checkpointing init_seed name overrides path random_init reference revision source "
     "trust_remote_code",
-    "task": "config eval_split label label_names max_eval max_length max_train metric name objective path reference "
-    "selection source text train_split version",
+    "task": "config eval_split holdout label label_names max_eval max_length max_train metric name objective path "
+    "positive reference selection source text train_split version",
     "projection": "name",
     "subspace": "exclude groups method scope",
     "search": "batch d_max d_min fraction grid_points max_runs name resamples seeds threshold",
