@@ -63,6 +63,21 @@ def products_400m() -> str:
     return table(["projection", *(f"ns per weight, {name}" for name in names), "peak memory, GiB"], made)
 
 
+def products_compiled() -> str:
+    """What C brings to sparse and kronecker, against the same products in torch."""
+    compiled, plain = (read(f"products-{name}")["tables"] for name in ("compiled", "torch"))
+    made = []
+    for one, other in zip(compiled, plain, strict=True):
+        for name, row in one["projections"].items():
+            both = row, other["projections"][name]
+            copies = [f"{each['both_in_copies']:.1f}" for each in both]
+            kept = [f"{each['state_bytes_per_weight']:.1f}" for each in both]
+            peaks = [whole(each["peak_bytes"] / 2**20) for each in both]
+            made.append([f"`{name}`, d = {whole(one['d'])}", *(f"{c}, {torch}" for c, torch in (copies, kept, peaks))])
+    head = ["in C, in torch", "P z and Pᵀ g, in copies", "bytes kept per weight"]
+    return table([*head, "peak memory of a fresh process, MiB"], made)
+
+
 def step_rows(name: str) -> list[list[str]]:
     """Return the rows of one file of ``bench_step.py``."""
     record = read(name)
@@ -149,6 +164,7 @@ BLOCKS = {
     "products-where": products_where,
     "products-by-d": products_by_d,
     "products-400m": products_400m,
+    "products-compiled": products_compiled,
     "headline-products": headline_products,
     "steps": lambda: steps("step"),
     "steps-bf16": lambda: steps("step-bf16"),
