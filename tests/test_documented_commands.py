@@ -189,14 +189,6 @@ def test_python_blocks_run(
     assert capsys.readouterr().out.strip()
 
 
-def texts(folder: Path) -> None:
-    """Write enough lines for a vocabulary of some hundred word pieces."""
-    nouns = ["number", "word", "function", "class", "module", "sum", "product", "mean", "row", "column", "list"]
-    lines = [f"the size of a {a} is the {b} of its {c}" for a in nouns for b in nouns for c in nouns]
-    folder.mkdir()
-    (folder / "some.txt").write_text("\n".join(lines), encoding="utf-8")
-
-
 def reviews(folder: Path) -> None:
     """Write a task whose first word tells the label."""
     folder.mkdir()
@@ -206,7 +198,9 @@ def reviews(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_commands_run_for_real(tmp_path: Path) -> None:
-    texts(tmp_path / "texts")
+    (tmp_path / "texts").mkdir()
+    for path in documented.DOCUMENTS:
+        (tmp_path / "texts" / f"{path.parent.name}-{path.name}").write_text(TEXT[path], encoding="utf-8")
     reviews(tmp_path / "reviews")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for command, more in documented.SLOW.items():
