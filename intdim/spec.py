@@ -1,7 +1,7 @@
 """What a run and a sweep are: typed, complete, and named by a hash of everything that decides their numbers.
 
-``RunSpec`` holds all that can change a result and nothing else; ``run_id`` hashes it whole (never a difference from
-defaults). What only changes *how* a run runs (device, slots, folders) is a ``Runtime`` and cannot enter the hash.
+``RunSpec`` holds all that can change a result; ``run_id`` hashes what of it decides the numbers (never a difference
+from defaults). What only changes *how* a run runs (device, slots, folders) is a ``Runtime`` and cannot enter the hash.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ class TrainSpec:
 class RunSpec:
     """One training. ``d`` is 0 and ``step_length`` 0.0 for full fine-tuning, which has a ``learning_rate``; a run in
     a subspace has d >= 1, a ``step_length`` s = lr sqrt(d), and ``learning_rate`` 0.0. ``stop_at`` is the selection
-    score at which the run ends, its score then being a lower bound (None: it goes on)."""
+    score at which the run ends, its score then being a lower bound (None: it goes on). ``threads`` share the sums on a
+    CPU, so that their number decides the rounding; 0 on a GPU."""
 
     model: ModelSpec
     task: TaskSpec
@@ -144,10 +145,12 @@ class RunSpec:
     stop_at: float | None = None
     stream_version: int = STREAM_VERSION
     training_version: int = TRAINING_VERSION
+    threads: int = 1
 
     @property
     def run_id(self) -> str:
-        return digest(self)
+        """16 hex digits over all that decides the numbers, see ``run_identity``."""
+        return digest(run_identity(self))
 
 
 @dataclass(frozen=True)
@@ -183,10 +186,12 @@ class SweepSpec:
     seed: int
     stream_version: int = STREAM_VERSION
     training_version: int = TRAINING_VERSION
+    threads: int = 1
 
     @property
     def sweep_id(self) -> str:
-        return digest(self)
+        """16 hex digits over all that decides the numbers, see ``sweep_identity``."""
+        return digest(sweep_identity(self))
 
 
 @dataclass(frozen=True)
@@ -286,6 +291,68 @@ def digest(spec: Any) -> str:
         plain = to_dict(from_dict(type(spec), to_dict(spec)))
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+# -- identity: what decides the numbers, and nothing else --------------------------------------------------------------
+
+
+def run_identity(spec: RunSpec) -> dict[str, Any]:
+    """Return what ``run_id`` hashes: all that decides a run's numbers, in one form for each of them.
+
+    Left out are names and places (content has a fingerprint), what only saves memory, and what the run does not use:
+    weight decay in a subspace, the groups of a method without scales, the stream of random numbers without a
+    projection, epochs where ``max_steps`` decides.
+    """
+    full = spec.subspace.method == "full"
+    plain = _typed(spec)
+    plain["model"], plain["task"] = _model_identity(spec.model), _task_identity(spec.task)
+    plain["subspace"], plain["train"] = _subspace_identity(spec.subspace), _train_identity(spec.train)
+    if full:
+        del plain["stream_version"]
+    else:
+        del plain["train"]["weight_decay"]
+    return plain
+
+
+def sweep_identity(spec: SweepSpec) -> dict[str, Any]:
+    """Return what ``sweep_id`` hashes; see ``run_identity``. Lists that are tried in order of size have one order."""
+    plain = _typed(spec)
+    plain["model"], plain["task"] = _model_identity(spec.model), _task_identity(spec.task)
+    plain["subspace"], plain["train"] = _subspace_identity(spec.subspace), _train_identity(spec.train)
+    if spec.search.name != "grid":
+        del plain["search"]["grid_points"]
+    for name in ("step_lengths", "learning_rates"):
+        plain[name] = sorted(plain[name])
+    return plain
+
+
+def _typed(spec: Any) -> dict[str, Any]:
+    """Return a dataclass as plain JSON types, each number in the type of its field: 1 and 1.0 are one identity."""
+    return to_dict(from_dict(type(spec), to_dict(spec)))
+
+
+def _model_identity(model: ModelSpec) -> dict[str, Any]:
+    used = ("fingerprint", "random_init", "overrides", "trust_remote_code")
+    plain = {name: value for name, value in _typed(model).items() if name in used}
+    return plain | ({"init_seed": model.init_seed} if model.random_init else {})
+
+
+def _task_identity(task: TaskSpec) -> dict[str, Any]:
+    """The fingerprint is over texts and class numbers, so that the names of columns, splits and classes say no more."""
+    unused = ("name", "source", "reference", "text", "label", "label_names", "train_split", "eval_split", "positive")
+    plain = {name: value for name, value in _typed(task).items() if name not in unused}
+    positive = task.label_names.index(task.positive) if task.positive in task.label_names else None
+    return plain | {"classes": len(task.label_names), "positive": positive}
+
+
+def _subspace_identity(subspace: SubspaceSpec) -> dict[str, Any]:
+    groups = subspace.groups if subspace.method == "said" else "none"
+    return _typed(subspace) | {"groups": groups, "exclude": sorted(set(subspace.exclude))}
+
+
+def _train_identity(train: TrainSpec) -> dict[str, Any]:
+    plain = _typed(train)
+    return plain | ({"epochs": 0.0} if train.max_steps else {})
 
 
 def derive_seed(*parts: Scalar) -> int:

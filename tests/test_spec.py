@@ -59,6 +59,74 @@ def test_another_shape_is_refused(change):
         from_dict(RunSpec, {key: value for key, value in to_dict(spec_of()).items() if key != "seed"})
 
 
+RUN, BASE_RUN, SWEEP = spec_of(), spec_of(FULL, d=0, length=0.0, rate=0.1), sweep_spec()
+SAID = replace(RUN, subspace=replace(RUN.subspace, method="said"))
+SAME = [  # of what, and what does not change its id
+    (RUN, {"model": replace(RUN.model, name="other", source="hub", reference="a/b", revision="main")}),
+    (RUN, {"model": replace(RUN.model, gradient_checkpointing=True, init_seed=7)}),
+    (RUN, {"task": replace(RUN.task, name="other", source="hub", text=("sentence",), label="y", train_split="t")}),
+    (RUN, {"task": replace(RUN.task, label_names=("no", "yes"))}),
+    (RUN, {"subspace": replace(RUN.subspace, groups="tensor")}),
+    (RUN, {"train": replace(RUN.train, weight_decay=0.5)}),
+    (replace(RUN, train=replace(RUN.train, max_steps=9)), {"train": replace(RUN.train, max_steps=9, epochs=7)}),
+    (RUN, {"subspace": replace(RUN.subspace, exclude=())}),
+    (BASE_RUN, {"stream_version": 99}),
+    (SWEEP, {"step_lengths": SWEEP.step_lengths[::-1]}),
+    (SWEEP, {"search": replace(SWEEP.search, grid_points=99)}),
+]
+OTHER = [  # of what, and what changes its id
+    (RUN, {"model": replace(RUN.model, fingerprint="y")}),
+    (RUN, {"model": replace(RUN.model, random_init=True)}),
+    (replace(RUN, model=replace(RUN.model, random_init=True)),
+     {"model": replace(RUN.model, random_init=True, init_seed=7)}),
+    (RUN, {"model": replace(RUN.model, overrides={"num_hidden_layers": 1})}),
+    (RUN, {"task": replace(RUN.task, label_names=("a", "b", "c"))}),
+    (RUN, {"task": replace(RUN.task, positive="a")}),
+    (RUN, {"task": replace(RUN.task, max_train=5)}),
+    (SAID, {"subspace": replace(SAID.subspace, groups="tensor")}),
+    (BASE_RUN, {"train": replace(BASE_RUN.train, weight_decay=0.5)}),
+    (RUN, {"train": replace(RUN.train, precision="bf16")}),
+    (RUN, {"threads": 2}),
+    (RUN, {"stream_version": 99}),
+    (RUN, {"training_version": 99}),
+    (SWEEP, {"step_lengths": SWEEP.step_lengths[:2]}),
+    (SWEEP, {"search": replace(SWEEP.search, seeds=9)}),
+]  # fmt: skip
+
+STORED = [
+    "865245033db79959",
+    "26e0ca0b08ee902a",
+    "15f2c252eb39f17e",
+    "dd42fc9e6406f35e",
+    "bb623cde56e31811",
+    "9c8671c5586bfb30",
+    "886c118cfebb1bc7",
+    "a0fdf5c1ab9a5050",
+    "b1258b95c3599958",
+    "9423218dfdec9190",
+]
+
+
+def name_of(spec):
+    return spec.run_id if isinstance(spec, RunSpec) else spec.sweep_id
+
+
+@pytest.mark.parametrize(("spec", "change"), SAME, ids=range(len(SAME)))
+def test_what_decides_no_number_is_no_part_of_the_name(spec, change):
+    assert name_of(replace(spec, **change)) == name_of(spec)
+
+
+@pytest.mark.parametrize(("spec", "change"), OTHER, ids=range(len(OTHER)))
+def test_what_decides_a_number_is_part_of_the_name(spec, change):
+    assert name_of(replace(spec, **change)) != name_of(spec)
+
+
+def test_ids_are_stored_here_so_that_an_accidental_change_is_seen():
+    """Ids change only with a version integer of ``spec.py`` or with what identity means; then say so in CHANGELOG."""
+    made = [RUN, SAID, BASE_RUN, SWEEP, *(replace(spec, **change) for spec, change in OTHER[:6])]
+    assert [name_of(spec) for spec in made] == STORED
+
+
 def test_nested_values_keep_their_types():
     good = {"rows": [1, 2.5], "table": {"8": {"3": None, "1": 1}}, "maybe": None, "words": ["a"], "value": False}
     made = from_dict(Nested, good)
