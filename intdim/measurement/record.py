@@ -10,11 +10,16 @@ import numpy as np
 
 from intdim import search
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
+from intdim.measurement.doubts import nothing_learnt, runs_to_go, trivial, trivial_words, warnings_of
 from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, have_score
 from intdim.measurement.program import Measurement
 from intdim.search import estimate
-from intdim.spec import Facts, derive_seed
+from intdim.spec import derive_seed
 
+NO_LEARNING = (
+    "No run in a subspace beat always answering the majority class, so nothing is known about d90. "
+    "Raise train.max_steps, or widen train.step_grid."
+)
 PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
 
 
@@ -26,7 +31,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
     shifts = bar_errors(measurement)
     verdict = measurement.search.verdict(shifts=shifts.get(wanted.threshold))
     threshold = measurement.threshold(wanted.threshold)
-    trivial = threshold <= facts.chance + facts.chance_se
+    stuck = verdict.status != "no_baseline" and nothing_learnt(measurement)
 
     observed = [result.run_id for result in measurement.observed]
     return Verdict(
@@ -37,10 +42,10 @@ def make_verdict(measurement: Measurement) -> Verdict:
         method=spec.subspace.method,
         scope=spec.subspace.scope,
         groups=spec.subspace.groups if spec.subspace.method == "said" else "none",
-        status=verdict.status,
-        d90=_plain(verdict.d90),
-        d90_low=_plain(verdict.low),
-        d90_high=_plain(verdict.high),
+        status="no_learning" if stuck else verdict.status,
+        d90=None if stuck else _plain(verdict.d90),
+        d90_low=None if stuck else _plain(verdict.low),
+        d90_high=None if stuck else _plain(verdict.high),
         level=verdict.level,
         threshold=threshold,
         threshold_kind=wanted.threshold,
@@ -55,11 +60,11 @@ def make_verdict(measurement: Measurement) -> Verdict:
         runs=len(measurement.results),
         seconds=round(sum(result.seconds for result in measurement.results.values()), 3),
         run_ids=observed,
-        message=verdict.message + (_trivial_words(facts) if trivial else ""),
-        trivial=trivial,
-        other=second_verdict(measurement, shifts),
-        d90_low_seeds=_plain(verdict.low_seeds),
-        d90_high_seeds=_plain(verdict.high_seeds),
+        message=_message(measurement, verdict, stuck),
+        trivial=trivial(measurement),
+        other=second_verdict(measurement, shifts, stuck),
+        d90_low_seeds=None if stuck else _plain(verdict.low_seeds),
+        d90_high_seeds=None if stuck else _plain(verdict.high_seeds),
         evaluation_noise_std=six_digits(verdict.evaluation_noise) if shifts else None,
         limit=verdict.limit,
         resamples=wanted.resamples if shifts else 0,
@@ -81,11 +86,13 @@ def make_verdict(measurement: Measurement) -> Verdict:
         baseline_run_ids=baseline.run_ids,
         other_run_ids=sorted(set(measurement.results) - set(observed) - set(baseline.run_ids)),
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
+        warnings=warnings_of(measurement),
+        data=facts.data,
     )
 
 
-def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray]) -> SecondVerdict:
-    """Return the answer by the other kind of threshold, from the same runs."""
+def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray], stuck: bool) -> SecondVerdict:
+    """Return the answer by the other kind of threshold, from the same runs; ``stuck``: none of them beat chance."""
     assert measurement.baseline is not None
     spec, wanted, facts, baseline = measurement.spec, measurement.spec.search, measurement.facts, measurement.baseline
     kind = "above_chance" if wanted.threshold == "absolute" else "absolute"
@@ -104,13 +111,13 @@ def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray]) -> S
     return SecondVerdict(
         threshold_kind=kind,
         threshold=threshold,
-        status=other.status,
-        d90=_plain(other.d90),
-        d90_low=_plain(other.low),
-        d90_high=_plain(other.high),
-        message=other.message,
-        d90_low_seeds=_plain(other.low_seeds),
-        d90_high_seeds=_plain(other.high_seeds),
+        status="no_learning" if stuck else other.status,
+        d90=None if stuck else _plain(other.d90),
+        d90_low=None if stuck else _plain(other.low),
+        d90_high=None if stuck else _plain(other.high),
+        message=NO_LEARNING if stuck else other.message,
+        d90_low_seeds=None if stuck else _plain(other.low_seeds),
+        d90_high_seeds=None if stuck else _plain(other.high_seeds),
         evaluation_noise_std=six_digits(other.evaluation_noise) if shifts else None,
         limit=other.limit,
     )
@@ -172,11 +179,18 @@ def six_digits(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _trivial_words(facts: Facts) -> str:
-    return (
-        f" This bar is trivially easy: always answering the majority class scores {facts.chance:.3f} "
-        f"± {facts.chance_se:.3f}; read the above_chance verdict instead."
-    )
+def _message(measurement: Measurement, verdict: search.Verdict, stuck: bool) -> str:
+    """Return the answer in words, with what would bring more where it is missing."""
+    if stuck:
+        return NO_LEARNING
+
+    said = verdict.message
+    if verdict.status == "budget_spent" and verdict.limit == "runs":
+        more = runs_to_go(verdict.low_seeds, verdict.high_seeds, verdict.runs)
+        wanted = max(2 * verdict.runs, verdict.runs + more) if more and more < 10 * verdict.runs else 2 * verdict.runs
+        likely = f"About {more} more runs should be enough" if more else "More runs are needed"
+        said += f" {likely}: search.max_runs={wanted} goes on from these."
+    return said + (f" {trivial_words(measurement.facts)}" if trivial(measurement) else "")
 
 
 def _finite(value: float) -> float | None:

@@ -1,0 +1,103 @@
+"""What makes a verdict doubtful, in sentences: for the terminal, the record, the page and the figure."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.special import ndtri
+
+from intdim.ledger.results import RunResult
+from intdim.measurement.program import Measurement
+from intdim.spec import Facts
+
+SPREAD = 0.1  # of the gain over chance: seeds of the baseline that differ by more leave the threshold uncertain
+FOUND_WITHIN = 4.0  # an interval (high / low) that is narrow enough to be called found, as in the search
+
+
+def nothing_learnt(measurement: Measurement) -> bool:
+    """True where runs were made in subspaces and none of them beat always answering the majority class.
+
+    Of many runs that learn nothing one may score high by luck, so that the best of them has to be further above chance
+    (Bonferroni, 5 % for all of them).
+    """
+    inside = [result.score for result in measurement.results.values() if result.method != "full"]
+    lucky = measurement.facts.chance + float(ndtri(1 - 0.05 / max(1, len(inside)))) * measurement.facts.chance_se
+    return bool(inside) and not any(score > lucky for score in inside)
+
+
+def warnings_of(measurement: Measurement) -> list[str]:
+    """Return what a reader should know before believing the verdict of a measurement that has ended."""
+    found = [*measurement.facts.data.warnings, *_about_the_baseline(measurement), *_about_the_runs(measurement)]
+    if trivial(measurement):
+        found.append(trivial_words(measurement.facts))
+    return found
+
+
+def trivial(measurement: Measurement) -> bool:
+    """True where chance alone meets the threshold."""
+    facts = measurement.facts
+    return measurement.threshold(measurement.spec.search.threshold) <= facts.chance + facts.chance_se
+
+
+def trivial_words(facts: Facts) -> str:
+    """Say that chance meets the threshold."""
+    return (
+        f"This bar is trivially easy: always answering the majority class scores {facts.chance:.3f} "
+        f"± {facts.chance_se:.3f}; read the above_chance verdict instead."
+    )
+
+
+def _about_the_baseline(measurement: Measurement) -> list[str]:
+    baseline, facts = measurement.baseline, measurement.facts
+    assert baseline is not None
+    spread, gain = max(baseline.scores) - min(baseline.scores), baseline.mean - facts.chance
+    if gain <= 0 or spread <= SPREAD * gain:
+        return []
+    return [
+        f"The {len(baseline.scores)} seeds of full fine-tuning differ by {spread:.3f}, more than a tenth of its gain "
+        f"over chance ({gain:.3f}): the threshold is uncertain. Raise train.baseline_seeds."
+    ]
+
+
+def _about_the_runs(measurement: Measurement) -> list[str]:
+    found = []
+    failed = [result for result in measurement.observed if result.failed]
+    if failed:
+        found.append(f"{_counted(failed)} failed (a loss that is not finite) and say nothing about the score.")
+
+    collapsed = collapsed_runs(measurement)
+    if collapsed and not nothing_learnt(measurement):
+        places = ", ".join(f"d={result.d:,}" for result in collapsed[:4])
+        found.append(
+            f"{_counted(collapsed)} collapsed, it seems ({places}): at chance although another run at the same or a "
+            "smaller d is far above it. Lower or widen train.step_grid if there are many."
+        )
+    return found
+
+
+def collapsed_runs(measurement: Measurement) -> list[RunResult]:
+    """Return the observed runs that ended at chance although a run at the same or a smaller d came more than half of
+    the way from chance to the baseline."""
+    assert measurement.baseline is not None
+    half = (measurement.facts.chance + measurement.baseline.mean) / 2
+    good = [result.d for result in measurement.observed if result.score > half]
+    return [
+        result
+        for result in measurement.observed
+        if result.score <= measurement.chance_level and any(d <= result.d for d in good)
+    ]
+
+
+def runs_to_go(low: float | None, high: float | None, runs: int) -> int | None:
+    """Return about how many more runs make an interval narrow enough, None where an end of it is not known.
+
+    The width of log d90 shrinks with the root of the number of runs.
+    """
+    if low is None or high is None or runs < 1:
+        return None
+    width = math.log(high / low) / math.log(FOUND_WITHIN)
+    return max(1, math.ceil(runs * (width**2 - 1)))
+
+
+def _counted(runs: list[RunResult]) -> str:
+    return f"{len(runs)} run{'s' * (len(runs) != 1)}"
