@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from intdim.durable import write_json
-from intdim.kernels.reference import DEFINITIONS
+from intdim.kernels.reference import DEFINITIONS, fwht
 from intdim.projections import PROJECTIONS, make_projection
 
 RESULTS = Path(__file__).parent / "results" / "projections.json"
@@ -66,25 +66,17 @@ class Butterfly:
         """Write P z to ``out``."""
         padded = z.new_zeros(self.size)
         padded[: self.d] = z * self.scale
-        moved = self._transform(padded * self.signs.to(z.dtype))[self.order] * self.gaussians.to(z.dtype)
-        out.copy_(self._transform(moved)[: self.D])
+        moved = fwht(padded * self.signs.to(z.dtype))[self.order] * self.gaussians.to(z.dtype)
+        out.copy_(fwht(moved)[: self.D])
 
     def rmatvec(self, g: Tensor) -> Tensor:
         """Return P^T g."""
         padded = g.new_zeros(self.size)
         padded[: self.D] = g
-        moved = self._transform(padded) * self.gaussians.to(g.dtype)
+        moved = fwht(padded) * self.gaussians.to(g.dtype)
         back = torch.empty_like(moved)
         back[self.order] = moved
-        return (self._transform(back) * self.signs.to(g.dtype))[: self.d] * self.scale
-
-    def _transform(self, values: Tensor) -> Tensor:
-        half = 1
-        while half < self.size:
-            pairs = values.view(-1, 2, half)
-            values = torch.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], dim=1).view(-1)
-            half *= 2
-        return values
+        return (fwht(back) * self.signs.to(g.dtype))[: self.d] * self.scale
 
 
 def make(name: str, D: int, d: int, device: torch.device) -> Any:

@@ -14,7 +14,6 @@ Runs that ended are found in ``--folder`` and not repeated. Writes scripts/resul
 from __future__ import annotations
 
 import argparse
-import functools
 import math
 import os
 import platform
@@ -40,7 +39,7 @@ VARIANTS = ("whole", "dealt")
 
 
 def limits(variant: str, coordinates: int) -> dict[str, dict[str, int]]:
-    """Return the limits of each kind in a variant, as arguments of its class."""
+    """Return the limits of each kind in a variant, as attributes of its class."""
     if variant == "whole":
         stacked, factors = {"largest_block": 1 << 40}, {"side": 1 << 20, "columns": 1 << 20}
     else:
@@ -50,10 +49,9 @@ def limits(variant: str, coordinates: int) -> dict[str, dict[str, int]]:
 
 def train(variant: str, options: argparse.Namespace) -> None:
     """Make all runs of one variant in this process, with its classes in the place of ours, and write the scores."""
-    for kind, options_of_kind in limits(variant, options.coordinates).items():
+    for kind, limits_of_kind in limits(variant, options.coordinates).items():
         base = find_projection(kind)
-        limited = functools.partialmethod(base.__init__, **options_of_kind)
-        globals()[base.__name__] = type(base.__name__, (base,), {"__init__": limited})
+        globals()[base.__name__] = type(base.__name__, (base,), limits_of_kind)
         PROJECTIONS[kind] = f"{__name__}:{base.__name__}"
 
     folder = Path(options.folder) / variant

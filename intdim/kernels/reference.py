@@ -29,8 +29,8 @@ def hadamard(size: int) -> Tensor:
 
 
 def fwht(values: Tensor) -> Tensor:
-    """Return H x by butterflies, not normalised, shape ``(n,)``, n a power of two."""
-    values, half = values.clone(), 1
+    """Return H x by butterflies over the whole vector, not normalised, shape ``(n,)``, n a power of two."""
+    half = 1
     while half < values.numel():
         pairs = values.view(-1, 2, half)
         values = torch.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], dim=1).view(-1)

@@ -19,9 +19,10 @@ ELEMENTS_AT_ONCE = 1 << 18  # a chunk of this many float32 (1 MiB) and its scrat
 class Projection:
     """P in R^{D x d}, regenerated from ``(name, D, d, seed)`` and immutable.
 
-    A subclass has a ``name``, the product ``_matvec`` and the adjoint ``_rmatvec`` (or ``_write`` and ``_read``, which
-    can save a pass over memory), and makes what it stores in its constructor. This class does shapes, dtypes and
-    errors. All random numbers come from ``intdim.kernels.streams``.
+    A subclass has a ``name``, makes what it stores in ``_build``, and has the product ``_matvec`` and the adjoint
+    ``_rmatvec`` (or ``_write`` and ``_read``, which can save a pass over memory). This class does shapes, dtypes and
+    errors. All random numbers come from ``intdim.kernels.streams``. Limits that decide how P is made are attributes of
+    the class, so that a subclass can have others.
 
     Products run in float32 or float64, whichever the input has; bfloat16 and half inputs are computed in float32 and
     rounded at the end. NaN and infinities in the input reach every output that depends on them, and possibly others
@@ -56,6 +57,7 @@ class Projection:
         self.seed = seed
         self.device = torch.device(device)
         self.elements_at_once = elements_at_once
+        self._build()
 
     def matvec(self, z: Tensor, out: Tensor | None = None) -> Tensor:
         """Return P z, shape ``(D,)``, in the dtype of ``z``, shape ``(d,)``.
@@ -164,6 +166,9 @@ class Projection:
     def state_bytes(self) -> int:
         """Bytes held between products."""
         return _held_bytes(vars(self))
+
+    def _build(self) -> None:
+        """Make what is stored, from ``D``, ``d``, ``seed`` and ``device``; nothing by default."""
 
     def _write(self, z: Tensor, to: Destination) -> None:
         """Write P z to ``to``; ``z`` is contiguous. Subclasses have this and ``_read``, or ``_matvec`` and

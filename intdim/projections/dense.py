@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from intdim.kernels import gpu, streams
 from intdim.kernels.flow import Destination, Gradient
-from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
-
-LARGEST_STORED = 1 << 24  # entries: 64 MiB
+from intdim.projections.base import Projection
 
 
 class Dense(Projection):
@@ -25,21 +24,14 @@ class Dense(Projection):
     """
 
     name = "dense"
+    largest_stored: ClassVar[int] = 1 << 24  # entries: 64 MiB
 
-    def __init__(
-        self,
-        D: int,
-        d: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        elements_at_once: int = ELEMENTS_AT_ONCE,
-        stored: bool | None = None,
-    ) -> None:
-        super().__init__(D, d, seed, device, elements_at_once)
+    def _build(self) -> None:
+        D, d, seed = self.D, self.d, self.seed
         self._key = streams.stream_key(seed, self.name)
-        step = max(1, elements_at_once // d)
+        step = max(1, self.elements_at_once // d)
         self.tiles = [(start, min(start + step, D)) for start in range(0, D, step)]
-        self.stored = D * d <= LARGEST_STORED if stored is None else stored
+        self.stored = D * d <= self.largest_stored
         self._stored_tiles = [self._make(*tile) for tile in self.tiles] if self.stored else []
 
     @cached_property

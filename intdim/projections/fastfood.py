@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from intdim.kernels import streams
 from intdim.kernels.flow import Destination, Gradient
-from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
+from intdim.projections.base import Projection
 from intdim.projections.blocks import SignedBlocks
 from intdim.projections.sections import LARGEST_BLOCK, split
 
@@ -31,18 +32,11 @@ class Fastfood(Projection):
     name = "fastfood"
     compiled = True
     triton = True
+    largest_block: ClassVar[int] = LARGEST_BLOCK
 
-    def __init__(
-        self,
-        D: int,
-        d: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        elements_at_once: int = ELEMENTS_AT_ONCE,
-        largest_block: int = LARGEST_BLOCK,
-    ) -> None:
-        super().__init__(D, d, seed, device, elements_at_once)
-        self.sections = split(D, d, largest_block)
+    def _build(self) -> None:
+        D, d, seed = self.D, self.d, self.seed
+        self.sections = split(D, d, self.largest_block)
         size = self.sections.size
         self._scales = torch.tensor(
             [1 / math.sqrt(size * rows) for rows in self.sections.rows(D)], device=self.device, dtype=torch.float64
@@ -54,7 +48,7 @@ class Fastfood(Projection):
 
         order = streams.permutation(permutation_key, size, self.device).int()
         keys = sign_key, gaussian_key
-        self._blocks = SignedBlocks(D, self.sections, *keys, order, self.device, elements_at_once)
+        self._blocks = SignedBlocks(D, self.sections, *keys, order, self.device, self.elements_at_once)
 
     def _write(self, z: Tensor, to: Destination) -> None:
         self._blocks.matvec(self.sections.spread(z, self._scales), to)

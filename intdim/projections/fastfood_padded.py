@@ -11,7 +11,7 @@ from intdim.kernels import streams
 from intdim.kernels.hadamard import transform
 from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
-from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
+from intdim.projections.base import Projection
 
 
 class FastfoodPadded(Projection):
@@ -26,15 +26,8 @@ class FastfoodPadded(Projection):
 
     name = "fastfood_padded"
 
-    def __init__(
-        self,
-        D: int,
-        d: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        elements_at_once: int = ELEMENTS_AT_ONCE,
-    ) -> None:
-        super().__init__(D, d, seed, device, elements_at_once)
+    def _build(self) -> None:
+        D, d, seed = self.D, self.d, self.seed
         log2_padded = (max(D, d) - 1).bit_length()
         self.padded = 1 << log2_padded
         self.size = 1 << (d - 1).bit_length()

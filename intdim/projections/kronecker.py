@@ -4,6 +4,7 @@ bounds so tight that they can explain generalization")."""
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch.nn import functional
 from intdim.kernels import native, streams
 from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.reference import LARGEST_SIDE, MOST_COLUMNS
-from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
+from intdim.projections.base import Projection
 
 TILE = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in the cache
 RUN, ROWS_AT_ONCE, STRIP = 1024, 5, 512  # as in kernels/c/tiles.c
@@ -44,18 +45,11 @@ class Kronecker(Projection):
 
     name = "kronecker"
     compiled = True
+    side: ClassVar[int] = LARGEST_SIDE
+    columns: ClassVar[int] = MOST_COLUMNS
 
-    def __init__(
-        self,
-        D: int,
-        d: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        elements_at_once: int = ELEMENTS_AT_ONCE,
-        side: int = LARGEST_SIDE,
-        columns: int = MOST_COLUMNS,
-    ) -> None:
-        super().__init__(D, d, seed, device, elements_at_once)
+    def _build(self) -> None:
+        D, d = self.D, self.d
         self.D2 = math.isqrt(D) if d <= D else math.isqrt(d - 1) + 1
         self.D1 = D // self.D2 if d <= D else self.D2
         core = self.D1 * self.D2
@@ -64,10 +58,10 @@ class Kronecker(Projection):
         self.twins = missing - self.extra
 
         inner = d - self.extra
-        self.d2 = max(min(side, self.D2, math.isqrt(inner - 1) + 1), -(-inner // self.D1))
+        self.d2 = max(min(self.side, self.D2, math.isqrt(inner - 1) + 1), -(-inner // self.D1))
         self.d1 = -(-inner // self.d2)
 
-        self.parts, used, q1 = -(-self.d1 // columns), 0, []
+        self.parts, used, q1 = -(-self.d1 // self.columns), 0, []
         for part in range(self.parts):
             shape = len(range(part, self.D1, self.parts)), len(range(part, self.d1, self.parts))
             q1.append(self._orthonormal("Q1", *shape, used))

@@ -11,7 +11,7 @@ from intdim.kernels import gpu, native, streams
 from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.signs import flip, pack_signs
 from intdim.kernels.streams import MASK64
-from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
+from intdim.projections.base import Projection
 
 SHORTEST_STRETCH = 1024
 LONG_STRETCH = 1 << 15  # from here on an adjoint has a single lane, shared by threads: more would cost d numbers each
@@ -38,22 +38,15 @@ class OneHot(Projection):
     compiled = True
     triton = True
 
-    def __init__(
-        self,
-        D: int,
-        d: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        elements_at_once: int = ELEMENTS_AT_ONCE,
-    ) -> None:
-        super().__init__(D, d, seed, device, elements_at_once)
+    def _build(self) -> None:
+        D, d, seed = self.D, self.d, self.seed
         self.stretch = d * -(-SHORTEST_STRETCH // d)
         self.full = D // self.stretch
         self._shift_key = streams.stream_key(seed, self.name, "shifts")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
         stretches = -(-D // self.stretch)
         self._lanes = lanes(stretches, self.stretch) if self.stretch < LONG_STRETCH else 1
-        self.chunks = chunks(stretches, self._lanes, elements_at_once // self.stretch)
+        self.chunks = chunks(stretches, self._lanes, self.elements_at_once // self.stretch)
         self._packed: dict[int, tuple[Tensor, Tensor]] = {}
 
         rest = D - self.full * self.stretch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from intdim.kernels import streams
 from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.hadamard import hartley
 from intdim.kernels.signs import flip, pack_signs
-from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
+from intdim.projections.base import Projection
 from intdim.projections.blocks import SignedBlocks
 from intdim.projections.sections import LARGEST_BLOCK, split
 
@@ -36,18 +37,11 @@ class Orthogonal(Projection):
     name = "orthogonal"
     compiled = True
     triton = True
+    largest_block: ClassVar[int] = LARGEST_BLOCK
 
-    def __init__(
-        self,
-        D: int,
-        d: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        elements_at_once: int = ELEMENTS_AT_ONCE,
-        largest_block: int = LARGEST_BLOCK,
-    ) -> None:
-        super().__init__(D, d, seed, device, elements_at_once)
-        self.sections = split(D, d, largest_block)
+    def _build(self) -> None:
+        D, d, seed = self.D, self.d, self.seed
+        self.sections = split(D, d, self.largest_block)
         size, count = self.sections.size, self.sections.count
         if d > D or D % size == 0:
             self.tail = 0
@@ -62,9 +56,10 @@ class Orthogonal(Projection):
 
         first_key = streams.stream_key(seed, self.name, "first signs")
         second_key = streams.stream_key(seed, self.name, "second signs")
-        self._blocks = SignedBlocks(body, self.sections, first_key, second_key, None, self.device, elements_at_once)
+        keys = first_key, second_key
+        self._blocks = SignedBlocks(body, self.sections, *keys, None, self.device, self.elements_at_once)
         self._tail_first, self._tail_second = (
-            pack_signs(streams.sign_bits(key, body, self.tail, self.device)) for key in (first_key, second_key)
+            pack_signs(streams.sign_bits(key, body, self.tail, self.device)) for key in keys
         )
 
         self._scales = torch.tensor(

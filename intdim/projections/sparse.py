@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,9 +14,7 @@ from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
 from intdim.kernels.streams import MASK64
-from intdim.projections.base import ELEMENTS_AT_ONCE, Projection
-
-LARGEST_STORED = 1 << 28  # entries, 1.1 GB of state; more are generated again in every product, at ten times the cost
+from intdim.projections.base import Projection
 
 
 class Sparse(Projection):
@@ -36,23 +35,16 @@ class Sparse(Projection):
 
     name = "sparse"
     compiled = True
+    largest_stored: ClassVar[int] = 1 << 28  # entries, 1.1 GB; generating more in every product costs ten times as much
 
-    def __init__(
-        self,
-        D: int,
-        d: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        elements_at_once: int = ELEMENTS_AT_ONCE,
-        stored: bool | None = None,
-    ) -> None:
-        super().__init__(D, d, seed, device, elements_at_once)
+    def _build(self) -> None:
+        D, d, seed = self.D, self.d, self.seed
         self.strata = max(1, round(math.sqrt(D)))
         self._row_key = streams.stream_key(seed, self.name, "rows")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
-        self.stored = self.strata * d <= LARGEST_STORED if stored is None else stored
+        self.stored = self.strata * d <= self.largest_stored
         self._lanes = lanes(self.strata, d)
-        self.chunks = chunks(self.strata, self._lanes, elements_at_once // d)
+        self.chunks = chunks(self.strata, self._lanes, self.elements_at_once // d)
         self._packed: dict[int, tuple[Tensor, Tensor]] = {}
 
     @cached_property

@@ -12,6 +12,7 @@ from intdim.errors import UserError
 from intdim.kernels import gpu, native, reference, streams
 from intdim.kernels.flow import Destination, Gradient, Scaling
 from intdim.projections import find_projection, make_projection, make_stacked
+from tests.projections.contract import limited
 
 from .test_native import normal, products
 
@@ -104,7 +105,7 @@ def test_same_lanes_same_bits(kind, monkeypatch, request):
 @pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
 @pytest.mark.parametrize(("D", "d"), [(512, 65), (1281, 320), (5000, 300)])
 def test_several_sections(kind, D, d, by_triton):
-    P = find_projection(kind)(D, d, 5, DEVICE, largest_block=64)  # type: ignore[call-arg]
+    P = limited(find_projection(kind), largest_block=64)(D, d, 5, DEVICE)
     definition = reference.DEFINITIONS[kind](D, d, 5, 64)  # type: ignore[call-arg]
     z, g = normal(d, "z"), normal(D, "g")
     assert closeness(P.matvec(z.to(DEVICE)).cpu(), definition @ z.double()) < 1e-6
@@ -153,7 +154,7 @@ def test_weights_in_bfloat16(kind, by_triton):
 def test_dense_is_made_in_tiles(by_triton):
     D, d = 301, 70
     P = make_projection("dense", D, d, 3, DEVICE)
-    tiled = type(P)(D, d, 3, DEVICE, stored=False)  # type: ignore[call-arg]
+    tiled = limited(type(P), largest_stored=0)(D, d, 3, DEVICE)
     assert (tiled._lengths / P._lengths - 1).abs().max().item() < 3e-7  # type: ignore[attr-defined]
     for one, other in zip(products(tiled), products(P), strict=True):
         assert closeness(one, other) < 1e-6

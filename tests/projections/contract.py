@@ -20,6 +20,11 @@ SIZES = [
 ]  # fmt: skip
 
 
+def limited(kind: type[Projection], **limits: int) -> type[Projection]:
+    """Return the projection with other limits, so that sizes at which P can be written out meet them."""
+    return type(kind.__name__, (kind,), limits)
+
+
 @lru_cache(maxsize=len(SIZES))
 def dense_twin(kind: type[Projection], D: int, d: int) -> torch.Tensor:
     """P of seed 5, which two tests use."""

@@ -16,7 +16,7 @@ from intdim.projections.one_hot import OneHot
 from intdim.projections.orthogonal import Orthogonal
 from intdim.projections.sparse import Sparse
 
-from .contract import SIZES, ProjectionContract, dot_error, random_vector, relative
+from .contract import SIZES, ProjectionContract, dot_error, limited, random_vector, relative
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
@@ -34,7 +34,7 @@ class TestDense(ProjectionContract):
     def test_regenerated_tiles_are_the_stored_ones(self):
         for elements in (100, 1000, 1 << 18):
             stored = Dense(500, 11, 2)
-            made = Dense(500, 11, 2, elements_at_once=elements, stored=False)
+            made = limited(Dense, largest_stored=0)(500, 11, 2, elements_at_once=elements)
             assert stored.stored
             assert not made.stored
             assert relative(made.to_dense(), stored.to_dense()) < 1e-14
@@ -58,7 +58,7 @@ class TestSparse(ProjectionContract):
         assert P.movable_share == pytest.approx(1 - math.exp(-50 / 100), abs=0.03)
 
     def test_regenerated_entries_are_the_stored_ones(self):
-        stored, made = Sparse(5000, 37, 2), Sparse(5000, 37, 2, stored=False)
+        stored, made = Sparse(5000, 37, 2), limited(Sparse, largest_stored=0)(5000, 37, 2)
         assert stored.stored
         assert not made.stored
         assert torch.equal(made.to_dense(), stored.to_dense())

@@ -15,7 +15,6 @@ from intdim.errors import UserError
 from intdim.kernels import streams
 from intdim.kernels.ordered import add_at
 from intdim.projections import PROJECTIONS, Projection, make_projection, make_stacked
-from intdim.projections.base import ELEMENTS_AT_ONCE
 
 from .contract import ProjectionContract, relative
 
@@ -25,8 +24,8 @@ class Stripes(Projection):
 
     name = "stripes"
 
-    def __init__(self, D, d, seed=0, device="cpu", elements_at_once=ELEMENTS_AT_ONCE):
-        super().__init__(D, d, seed, device, elements_at_once)
+    def _build(self) -> None:
+        D, d, seed = self.D, self.d, self.seed
         shift = streams.integers(streams.stream_key(seed, self.name, "shift"), 0, 1, d, self.device)
         self._coordinate = (torch.arange(D, device=self.device) + shift) % d
         signs = streams.signs(streams.stream_key(seed, self.name, "signs"), 0, D, self.device, torch.float64)

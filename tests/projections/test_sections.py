@@ -13,7 +13,7 @@ from intdim.projections.kronecker import Kronecker
 from intdim.projections.orthogonal import Orthogonal
 from intdim.projections.sections import split
 
-from .contract import dot_error, random_vector, relative
+from .contract import dot_error, limited, random_vector, relative
 
 LIMITS = {
     Fastfood: {"largest_block": 64},
@@ -39,7 +39,7 @@ at_sizes = pytest.mark.parametrize(("D", "d"), SIZES)
 @on_each
 @at_sizes
 def test_equals_its_definition(kind, D, d):
-    P = kind(D, d, 5, **LIMITS[kind])
+    P = limited(kind, **LIMITS[kind])(D, d, 5)
     dense = P.to_dense()
     assert relative(dense, DEFINITIONS[kind.name](D, d, 5, **LIMITS[kind])) < 1e-12
     assert dot_error(P, random_vector(d, "z"), random_vector(D, "g")) < 1e-12
@@ -56,7 +56,8 @@ def test_equals_its_definition(kind, D, d):
 def test_same_matrix_whatever_the_chunk_and_in_float32(kind, elements, monkeypatch):
     D, d = 40_001, 1000
     z, g = random_vector(d, "z"), random_vector(D, "g")
-    one, other = kind(D, d, 9, **LIMITS[kind]), kind(D, d, 9, elements_at_once=elements, **LIMITS[kind])
+    small = limited(kind, **LIMITS[kind])
+    one, other = small(D, d, 9), small(D, d, 9, elements_at_once=elements)
     assert relative(other.matvec(z), one.matvec(z)) < 1e-13
     assert relative(other.rmatvec(g), one.rmatvec(g)) < 1e-13
     compiled = one.matvec(z.float()), one.rmatvec(g.float())
@@ -69,7 +70,7 @@ def test_same_matrix_whatever_the_chunk_and_in_float32(kind, elements, monkeypat
 
 @pytest.mark.parametrize("kind", [Fastfood, Orthogonal])
 def test_columns_of_different_sections_have_no_row_in_common(kind):
-    P = kind(3001, 200, 1, largest_block=64)
+    P = limited(kind, largest_block=64)(3001, 200, 1)
     moved = P.to_dense() != 0
     assert P.sections.count == 4
     for section in range(4):
