@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from intdim.ledger.store import Ledger
 from intdim.pretrain.checkpoints import save_folder, saved_part, stored_weights
 from intdim.pretrain.objectives import check_window, losses, make_bert, make_other
 from intdim.pretrain.packed import Packed
-from intdim.pretrain.record import keep_metrics, make_record, resumes, write_record
+from intdim.pretrain.record import State, keep_metrics, make_record, resumes, write_record
 from intdim.pretrain.texts import Corpus
 from intdim.pretrain.tokenizer import make_tokenizer, read_tokenizer
 from intdim.pretrain.windows import Windows
@@ -44,24 +43,6 @@ REPORT_EVERY = 100  # steps between lines of metrics.jsonl
 STATE_EVERY = 60.0  # seconds between states to resume from
 CLIP = 1.0  # largest norm of the gradient
 BETAS = (0.9, 0.98)
-
-
-@dataclass
-class State:
-    """How far a pre-training is: steps taken, time spent, sums of losses over the ``counted`` steps since the last
-    report, tokens seen, and places of batches, which hold a token or padding."""
-
-    step: int = 0
-    seconds: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
-    counted: int = 0
-    tokens: int = 0
-    places: int = 0
-
-    @property
-    def padding(self) -> float:
-        """The share of places that held no token."""
-        return round(1 - self.tokens / self.places, 4) if self.places else 0.0
 
 
 def run(

@@ -1,10 +1,11 @@
-"""What ``out`` holds of a pre-training: is it this one, another, or none?"""
+"""What ``out`` holds of a pre-training: is it this one, another, or none, and how far has it come?"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,24 @@ from intdim.request import PretrainConfig, Start
 FILE = "pretrain.json"
 HOW = ("device", "threads")  # of the configuration: how it runs, not what it is
 OURS = ("tokenizer", "final", "metrics.jsonl", "state.safetensors")  # and step-*
+
+
+@dataclass
+class State:
+    """How far a pre-training is: steps taken, time spent, sums of losses over the ``counted`` steps since the last
+    report, tokens seen, and places of batches, which hold a token or padding."""
+
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+    counted: int = 0
+    tokens: int = 0
+    places: int = 0
+
+    @property
+    def padding(self) -> float:
+        """The share of places that held no token."""
+        return round(1 - self.tokens / self.places, 4) if self.places else 0.0
 
 
 def make_record(corpus: Corpus, config: PretrainConfig, start: Start | None) -> dict[str, Any]:
