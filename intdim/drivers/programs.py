@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -68,3 +68,28 @@ class UnderWay(Generic[T]):
             self.outcome.append(ended.value)
             return []
         return self.waiting
+
+
+def advance(
+    under_way: Sequence[UnderWay[T]],
+    results: Mapping[str, RunResult],
+    broken: Mapping[str, IntdimError],
+    want: Callable[[RunSpec, Prepared], None],
+) -> bool:
+    """Hand complete batches back to their programs until each waits for a run; return whether all have ended.
+
+    Args:
+        under_way: the programs.
+        results: results by run id; ``want`` may add to them.
+        broken: by run id, why a run cannot be made; ``want`` may take a run out, which is then tried again.
+        want: sees that a run is made.
+    """
+    moved = True
+    while moved:
+        moved = False
+        for one in under_way:
+            while one.can_step(results, broken):
+                moved = True
+                for run in one.step(results, broken):
+                    want(run, one.prepared)
+    return all(one.outcome for one in under_way)

@@ -8,15 +8,15 @@ first, nor on how many slots there are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from intdim.drivers.programs import Failure, Program, UnderWay
+from intdim.drivers.programs import Failure, Program, UnderWay, advance
+from intdim.drivers.submitted import Submitted, named
 from intdim.drivers.view import Silent, View
-from intdim.errors import IntdimError, Interrupted, RunFailed, UserError
-from intdim.launch.base import Event, Launcher, Report, error_of
+from intdim.errors import IntdimError, Interrupted, RunFailed
+from intdim.launch.base import Event, Launcher, error_of
 from intdim.launch.jobs import Asked, Device, DeviceJob, RunJob, RunProgress
 from intdim.launch.pool import Pool
 from intdim.ledger.results import RunResult
@@ -29,20 +29,6 @@ POLL_SECONDS = 0.5
 
 T = TypeVar("T")
 A = TypeVar("A")
-
-
-@dataclass
-class _Submitted:
-    """A job under way: what was asked, what it is called in messages, what its events lead to, and how often its
-    worker died."""
-
-    asked: Asked
-    label: str
-    started: Callable[[], None]
-    progress: Report
-    done: Report
-    failed: Callable[[IntdimError], None]
-    lost: int = 0
 
 
 class Session:
@@ -72,7 +58,7 @@ class Session:
         self.pool = Pool(request, launcher)
         self._results: dict[str, RunResult] = {}
         self._broken: dict[str, IntdimError] = {}  # by run id
-        self._submitted: dict[str, _Submitted] = {}  # by key
+        self._submitted: dict[str, Submitted] = {}  # by key
         self._asked = 0  # jobs other than runs, numbered for their keys
 
     def __enter__(self) -> Session:
@@ -115,20 +101,8 @@ class Session:
             what each program returned, or why it was stopped, in the order of ``programs``.
         """
         under_way = [UnderWay(program, prepared) for program, prepared in programs]
-        self._wait(lambda: self._advance(under_way))
+        self._wait(lambda: advance(under_way, self._results, self._broken, self._want))
         return [one.outcome[0] for one in under_way]
-
-    def _advance(self, under_way: list[UnderWay[T]]) -> bool:
-        """Hand complete batches back to their programs until each waits for a run; return whether all have ended."""
-        moved = True
-        while moved:
-            moved = False
-            for one in under_way:
-                while one.can_step(self._results, self._broken):
-                    moved = True
-                    for run in one.step(self._results, self._broken):
-                        self._want(run, one.prepared)
-        return all(one.outcome for one in under_way)
 
     def _want(self, run: RunSpec, prepared: Prepared) -> None:
         """Find a run in the ledger, or submit it unless it is already under way."""
@@ -157,7 +131,7 @@ class Session:
 
         self._submit(
             run_id,
-            _Submitted(
+            Submitted(
                 asked=RunJob(run, self.pool.runtime_for(prepared)),
                 label=f"run {run_id}",
                 started=lambda: self.view.run_started(run),
@@ -214,7 +188,7 @@ class Session:
             self._asked += 1
             self._submit(
                 f"{asked.job}-{self._asked}",
-                _Submitted(
+                Submitted(
                     asked=asked,
                     label=names[number] if names else f"job {asked.job}",
                     started=lambda: None,
@@ -236,7 +210,7 @@ class Session:
             for event in self.pool.launcher.poll(POLL_SECONDS):
                 self._take(event)
 
-    def _submit(self, key: str, job: _Submitted) -> None:
+    def _submit(self, key: str, job: Submitted) -> None:
         self._submitted[key] = job
         self.pool.launcher.submit(key, job.asked.job, to_dict(job.asked))
 
@@ -258,7 +232,7 @@ class Session:
             else:
                 job.failed(error_of(event))
 
-    def _resubmit(self, event: Event, job: _Submitted) -> None:
+    def _resubmit(self, event: Event, job: Submitted) -> None:
         """Submit a job again whose worker died, unless that happened too often."""
         how = event.data["message"]
         job.lost += 1
@@ -268,12 +242,3 @@ class Session:
         else:
             del self._submitted[event.key]
             job.failed(RunFailed(f"the worker of {job.label} died {LOST_LIMIT} times ({how})"))
-
-
-def named(error: IntdimError, name: str) -> IntdimError:
-    """Return an error that says what it comes from."""
-    if name in str(error):
-        return error
-    if isinstance(error, UserError):
-        return UserError(f"{name}: {error.parts[0]}", *error.parts[1:])
-    return RunFailed(f"{name} failed: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intdim.drivers.programs import Failure, Program, UnderWay
+from intdim.drivers.programs import Failure, Program, UnderWay, advance
 from intdim.errors import RunFailed
 from intdim.measurement.program import Measurement
 from tests import cells
@@ -50,3 +50,19 @@ def test_a_program_may_return_nothing() -> None:
     one.step({}, {})
     assert one.outcome == [None]
     assert not one.can_step({}, {}), "it has ended, with nothing to say"
+
+
+def test_programs_advance_as_far_as_results_carry_them() -> None:
+    """Results that a program's next batch needs may be known already; the others are wanted, each by who needs it."""
+    known, wanted = {RUNS[0].run_id: RESULTS[RUNS[0].run_id]}, []
+
+    def one_after_another() -> Program[int]:
+        first = yield RUNS[:1]
+        second = yield RUNS[1:]
+        return first[0].d + second[0].d
+
+    both = [UnderWay(one_after_another(), cells.prepared()) for _ in range(2)]
+    assert not advance(both, known, {}, lambda run, prepared: wanted.append(run.d))
+    assert wanted == [16, 64, 16, 64]
+    assert advance(both, RESULTS, {}, lambda run, prepared: wanted.append(run.d))
+    assert [one.outcome for one in both] == [[80], [80]]
