@@ -16,6 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from intdim.errors import UserError, suggest
+from intdim.launch.pool import uses_cuda
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import (
     GROUPS,
@@ -239,15 +240,6 @@ def _runtime(cfg: DictConfig) -> RuntimeRequest:
     )
     check.done()
     return made
-
-
-def uses_cuda(device: str) -> bool:
-    """Tell whether a device asked for is CUDA; for ``auto`` by what this machine shows, since torch is far too slow to
-    ask."""
-    if device != "auto":
-        return device == "cuda"
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
-    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def precision(asked: str, device: str) -> str:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from intdim import config
 from intdim.cli.overrides import GROUPS, conf_folder, dotted, known_keys
 from intdim.errors import UserError
+from intdim.launch.pool import uses_cuda
 from intdim.projections import PROJECTIONS
 from intdim.request import CellRequest, RuntimeRequest
 from intdim.search import SEARCHES
@@ -261,7 +262,7 @@ def test_precision_follows_the_device(monkeypatch) -> None:
     monkeypatch.setattr(config.Path, "read_text", lambda self: "flags\t\t: fpu avx512_bf16\n")
     assert config.precision("auto", "cpu") == "bf16"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert not config.uses_cuda("auto")
+    assert not uses_cuda("auto")
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------

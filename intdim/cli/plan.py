@@ -12,9 +12,10 @@ from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.trajectory import along_trajectory
 from intdim.cli.view import make_view
-from intdim.cli.words import duration
+from intdim.cli.words import data_lines, duration
 from intdim.config import cell_request, refuse_full, runtime_request
 from intdim.report.words import count
+from intdim.spec import TaskSpec
 
 if TYPE_CHECKING:
     from intdim.drivers.plan import Plan  # brings scipy, for which an error message need not wait
@@ -39,10 +40,17 @@ def show(made: list[DictConfig]) -> int:
 
     for plan in plans:
         Console(highlight=False).print(plan_table(plan))
+        for line in data_lines(plan.spec.task.name, plan.facts):
+            print(line)
     left = [plan for plan in plans if not plan.known]
     about = duration(sum(plan.seconds for plan in left))
     print(f"{len(left)} of {len(plans)} cells to measure, about {about} (less where cells share a baseline)")
     return 0
+
+
+def floor_word(task: TaskSpec) -> str:
+    """Name the answer that does not look at the text."""
+    return "majority class" if task.label_names else "constant answer"
 
 
 def plan_table(plan: Plan) -> Table:
@@ -57,7 +65,7 @@ def plan_table(plan: Plan) -> Table:
         + ", ".join(f"{number} {kind}" for kind, number in facts.groups.items()),
         "search": f"d from {spec.search.d_min:,} to {spec.search.d_max:,}" + (f", m={m} scales in d" if m else ""),
         "data": f"{facts.train_examples:,} training, {facts.eval_examples:,} evaluation examples, "
-        f"majority class {facts.chance:.3f}",
+        f"{floor_word(spec.task)} {facts.chance:.3f}",
         "runs": f"{runs.baseline} baseline + {runs.locating} locating step lengths + at most {runs.search}",
         "a run": f"{full.total_steps:,} steps; full {duration(run_seconds(full))}, "
         f"inside {duration(run_seconds(inside))}",

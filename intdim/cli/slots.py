@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from intdim.config import LAUNCHERS, Checked, uses_cuda
+from intdim.config import LAUNCHERS, Checked
 from intdim.errors import UserError
 from intdim.launch import Launcher
+from intdim.launch.pool import uses_cuda
 from intdim.request import RuntimeRequest
 
 

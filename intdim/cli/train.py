@@ -10,6 +10,7 @@ from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.view import make_view
 from intdim.config import Checked, cell_request, runtime_request
+from intdim.errors import UserError
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import Ledger
 
@@ -24,9 +25,16 @@ def make(made: list[DictConfig]) -> int:
     wanted = []
     for cfg in made:
         check = Checked(cfg)
-        d = check.whole("d", 1)
+        d = check.whole("d", 1, none=0)
         check.done()
-        wanted.append((cell_request(cfg), d))
+        cell = cell_request(cfg)
+        if not d and cell.subspace.method != "full":
+            raise UserError(
+                "intdim train without d=",
+                "d=N, the number of trained dimensions; or subspace=full",
+                "For example: intdim train d=1000",
+            )
+        wanted.append((cell, d))
     runtime = runtime_request(made)
     from intdim.drivers.train import train_one
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from intdim.cli.words import (
     answer,
     cell_label,
+    data_lines,
     duration,
     outcome,
     run_label,
@@ -27,7 +28,7 @@ from intdim.cli.words import (
 from intdim.launch.jobs import RunProgress
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
-from intdim.spec import RunSpec, SweepSpec
+from intdim.spec import Prepared, RunSpec, SweepSpec
 
 if TYPE_CHECKING:
     from intdim.measurement.program import Measurement  # brings scipy, for which an error message need not wait
@@ -63,6 +64,11 @@ class Lines:
             verdict = known.get(spec.sweep_id)
             self.note(f"{cell_label(spec)}: " + (f"known, {verdict_answer(verdict)}" if verdict else "to measure"))
 
+    def prepared(self, cells: Sequence[Prepared]) -> None:
+        """Print what was read of each task, once."""
+        for line in dict.fromkeys(line for one in cells for line in data_lines(one.task.name, one.facts)):
+            self.note(line)
+
     def cell_progress(self, cell: SweepSpec, measurement: Measurement) -> None:
         """Print nothing: its runs have lines."""
 
@@ -91,7 +97,10 @@ class Lines:
         """Print the table of verdicts and where the files are."""
         self.console.print(verdict_table(verdicts))
         for one in verdicts:
-            print(one.message)
+            named = f"{one.model} on {one.task}: " if len(verdicts) > 1 else ""
+            print(named + one.message)
+            for warning in one.warnings:
+                print(f"  warning: {warning}")
             shown = answer(one.other, (one.d_min, one.d_max))
             print(f"  by the {one.other.threshold_kind} bar ({one.other.threshold:.3f}): {shown}")
             print(f"  written to {Path(self.out) / 'sweeps' / one.sweep_id}")

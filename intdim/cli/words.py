@@ -11,7 +11,7 @@ from rich.table import Table
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
 from intdim.report.words import HasAnswer, HasInterval, d90_cell, interval, whole
-from intdim.spec import RunSpec, SweepSpec
+from intdim.spec import Facts, RunSpec, SweepSpec
 
 if TYPE_CHECKING:
     from intdim.measurement.program import Measurement  # brings scipy, for which an error message need not wait
@@ -64,6 +64,20 @@ def outcome(result: RunResult) -> str:
     if result.failed:
         return f"failed, {result.reason}"
     return f"eval {result.eval_score:.4f}, train {result.train_score:.4f} in {result.seconds:.1f} s"
+
+
+def data_lines(name: str, facts: Facts) -> list[str]:
+    """Say what was read of a task: columns, classes, how much was cut, what was decided; then what is doubtful."""
+    data = facts.data
+    columns = " and ".join(data.text) or "?"
+    labels = f"{len(data.classes)} classes" if data.classes else "real numbers"
+    positive = f", {data.positive!r} is the positive class" if data.positive else ""
+    lines = [
+        f"{name}: text from {columns}, labels from {data.label or '?'} ({labels}{positive})",
+        f"{name}: median {data.median_tokens} tokens, {100 * data.truncated:.1f} % of the texts are cut",
+    ]
+    lines += [f"{name}: {note}" for note in data.notes]
+    return [*lines, *(f"warning: {name}: {warning}" for warning in data.warnings)]
 
 
 def stage(measurement: Measurement | None) -> str:

@@ -162,7 +162,7 @@ class Search:
     def spec(self, d: int, step_length: float, seeds_on: int = 0) -> RunSpec:
         """Return a run of the cell, of its seed or of one so many further on."""
         cell = dataclasses.replace(self.cell, seed=self.cell.seed + seeds_on)
-        return single_run(cell, self.prepared, d, step_length, 1.0)
+        return single_run(cell, self.prepared, d, step_length, 1.0, self.session.pool.run_threads)
 
     def best_runs(self, rows: list[list[RunSpec]]) -> list[RunSpec]:
         """Make all runs side by side; return of each row the one with the best training score, if any ended well."""

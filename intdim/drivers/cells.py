@@ -27,7 +27,7 @@ def prepare_cells(session: Session, cells: list[CellRequest]) -> list[Prepared]:
     found: dict[str, Prepared] = {}
     missing: dict[str, CellRequest] = {}
     for key, cell in zip(keys, cells, strict=True):
-        known = remembered.lookup(cell)
+        known = remembered.lookup(cell, session.view.note)
         if known is not None:
             found[key] = known
         else:
@@ -49,8 +49,11 @@ def prepare_cell(session: Session, cell: CellRequest) -> Prepared:
     return prepared
 
 
-def sweep_spec(cell: CellRequest, prepared: Prepared) -> SweepSpec:
-    """Return the typed, complete sweep of a cell; ends of the range that the user left open are chosen here."""
+def sweep_spec(cell: CellRequest, prepared: Prepared, threads: int = 1) -> SweepSpec:
+    """Return the typed, complete sweep of a cell; ends of the range that the user left open are chosen here.
+
+    ``threads`` are those of each run (0 on a GPU): they decide how sums round.
+    """
     search, facts = cell.search, prepared.facts
     low, high = AUTO_RANGES[facts.D > LARGE]
     m = facts.scales(cell.subspace)
@@ -66,6 +69,7 @@ def sweep_spec(cell: CellRequest, prepared: Prepared) -> SweepSpec:
         learning_rates=cell.learning_rates,
         baseline_seeds=cell.baseline_seeds,
         seed=cell.seed,
+        threads=threads,
     )
 
 
@@ -76,7 +80,8 @@ def prepare_sweeps(session: Session, cells: list[CellRequest]) -> list[tuple[Swe
         UserError: a model or a task cannot be had; or dimensions cannot be measured, one error for all cells.
     """
     prepared = prepare_cells(session, cells)
-    sweeps = [(sweep_spec(cell, one), one) for cell, one in zip(cells, prepared, strict=True)]
+    threads = session.pool.run_threads
+    sweeps = [(sweep_spec(cell, one, threads), one) for cell, one in zip(cells, prepared, strict=True)]
 
     wrong: list[str] = []
     for spec, one in sweeps:
@@ -107,7 +112,9 @@ def fit_memory(session: Session, sweeps: list[tuple[SweepSpec, Prepared]]) -> No
         session.view.note(f"a run takes up to {peak / 2**30:.1f} GiB: {pool.slots} at a time in place of {before}")
 
 
-def single_run(cell: CellRequest, prepared: Prepared, d: int, step_length: float, learning_rate: float) -> RunSpec:
+def single_run(
+    cell: CellRequest, prepared: Prepared, d: int, step_length: float, learning_rate: float, threads: int = 1
+) -> RunSpec:
     """Return the typed run of a cell at one ``d``, or of full fine-tuning, where ``d`` and ``step_length`` are ignored.
 
     Raises:
@@ -135,4 +142,5 @@ def single_run(cell: CellRequest, prepared: Prepared, d: int, step_length: float
         step_length=step_length,
         learning_rate=learning_rate,
         seed=derive_seed(cell.seed, "train", d),
+        threads=threads,
     )

@@ -6,13 +6,14 @@ ledger, and a run that was under way continues from its checkpoint.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from intdim.drivers.cells import fit_memory, prepare_sweeps
 from intdim.drivers.programs import Failure, Program
 from intdim.drivers.session import Session
 from intdim.drivers.view import View
 from intdim.errors import RunFailed
 from intdim.launch import Launcher
-from intdim.ledger.results import Answers
 from intdim.ledger.verdict import Verdict
 from intdim.measurement.program import Measurement
 from intdim.measurement.record import make_points, make_verdict
@@ -43,6 +44,7 @@ def run_cells(
             fit_memory(session, list(missing.values()))
 
         session.view.cells([spec for spec, _ in sweeps], known)
+        session.view.prepared([prepared for _, prepared in missing.values()])
         programs = [(measure(session, spec, prepared.facts), prepared) for spec, prepared in missing.values()]
         outcomes = session.drive(programs)
 
@@ -51,17 +53,14 @@ def run_cells(
             said = sorted({f"run {one.run.run_id} failed: {one.error}" for one in failures})
             raise RunFailed(f"{'; '.join(said)}. Kept: {ledger.out}")
     verdicts = known | {one.sweep_id: one for one in outcomes if isinstance(one, Verdict)}
-    return [verdicts[spec.sweep_id] for spec, _ in sweeps]
+    # a model or task that has another name now is the same measurement, under the name that was typed
+    return [replace(verdicts[spec.sweep_id], model=spec.model.name, task=spec.task.name) for spec, _ in sweeps]
 
 
 def measure(session: Session, spec: SweepSpec, facts: Facts) -> Program[Verdict]:
     """The program of one cell: measure d90, report progress, write the verdict and return it."""
     ledger, view = session.ledger, session.view
-
-    def answers(run_id: str) -> Answers | None:
-        return Answers.read(ledger.run_folder(run_id))
-
-    measurement = Measurement(spec, facts, answers=answers)
+    measurement = Measurement(spec, facts, answers=ledger.answers)
     program, results = measurement.program(), None
     while True:
         try:

@@ -31,5 +31,7 @@ def train_one(
     with Session(runtime, view, launcher, kept=KEPT) as session:
         session.ledger.check()
         (prepared,) = prepare_cells(session, [cell])
-        (result,) = session.run([single_run(cell, prepared, d, step_length, learning_rate)], prepared)
+        session.view.prepared([prepared])
+        spec = single_run(cell, prepared, d, step_length, learning_rate, session.pool.run_threads)
+        (result,) = session.run([spec], prepared)
     return result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from intdim.launch.jobs import RunProgress
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
-from intdim.spec import RunSpec, SweepSpec
+from intdim.spec import Prepared, RunSpec, SweepSpec
 
 if TYPE_CHECKING:
     from intdim.measurement.program import Measurement  # brings scipy, which not every command needs
@@ -23,6 +23,10 @@ class View(Protocol):
 
     def cells(self, specs: Sequence[SweepSpec], known: Mapping[str, Verdict]) -> None:
         """The cells of a command, in order, and by sweep id the verdicts that exist already."""
+        ...
+
+    def prepared(self, cells: Sequence[Prepared]) -> None:
+        """The models and tasks of cells that are to be measured, as they were found."""
         ...
 
     def cell_progress(self, cell: SweepSpec, measurement: Measurement) -> None:
@@ -60,6 +64,8 @@ class Silent:
     def note(self, text: str) -> None: ...
 
     def cells(self, specs: Sequence[SweepSpec], known: Mapping[str, Verdict]) -> None: ...
+
+    def prepared(self, cells: Sequence[Prepared]) -> None: ...
 
     def cell_progress(self, cell: SweepSpec, measurement: Measurement) -> None: ...
 

@@ -25,6 +25,15 @@ PROGRAM = 1 << 30  # Python, torch, transformers and the data, with room to spar
 SHARE = 0.8  # of the free memory is given to runs
 
 
+def uses_cuda(device: str) -> bool:
+    """Tell whether a device asked for is CUDA; for ``auto`` by what this machine shows, since torch is far too slow to
+    ask."""
+    if device != "auto":
+        return device == "cuda"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
+    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
 class Pool:
     """Slots that start when the first job needs them.
 
@@ -35,7 +44,8 @@ class Pool:
     Attributes:
         device: ``cpu`` or ``cuda``; what was asked for (perhaps ``auto``) until ``use`` is told what there is.
         slots: how many jobs run at once.
-        threads: threads of each slot.
+        threads: threads of each slot. Their number decides how sums round on a CPU, so that it is part of what a run
+            is: it depends on the request and the number of cores, never on what memory holds.
     """
 
     def __init__(self, request: RuntimeRequest, launcher: Launcher | None = None) -> None:
@@ -55,6 +65,11 @@ class Pool:
                 remove_old_logs(log.parent)
             self._launcher = LocalSlots(self.slots, self.threads, environment=environment, log=log)
         return self._launcher
+
+    @property
+    def run_threads(self) -> int:
+        """The threads that runs are named after: those of a slot, 0 where runs are on a GPU."""
+        return 0 if uses_cuda(self.request.device) else self.threads
 
     @property
     def knows_device(self) -> bool:
@@ -87,9 +102,8 @@ class Pool:
         slots = max(1, min(self.slots, int(SHARE * self._memory / max(peak, 1))))
         if slots < self.slots:
             self.slots = slots
-            self.threads = self.request.threads or max(1, self.cores // slots)
             if isinstance(self._launcher, LocalSlots):
-                self._launcher.place(slots, self._launcher.devices, self.threads)
+                self._launcher.place(slots, self._launcher.devices)
         return self.slots
 
     def runtime_for(self, prepared: Prepared) -> Runtime:

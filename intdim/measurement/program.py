@@ -60,6 +60,7 @@ class Measurement:
             learning_rate=rate,
             seed=seed,
             stop_at=stop_at,
+            threads=spec.threads,
             stream_version=spec.stream_version,
             training_version=spec.training_version,
         )

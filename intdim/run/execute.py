@@ -21,15 +21,17 @@ import torch
 from intdim import durable
 from intdim.errors import RunFailed, UserError
 from intdim.launch.base import Report
-from intdim.launch.jobs import RunCost, RunJob, TimeJob
-from intdim.ledger.results import RunResult
-from intdim.ledger.store import FULL, Ledger
+from intdim.launch.jobs import Note, RunCost, RunJob, TimeJob
+from intdim.ledger.layout import FULL
+from intdim.ledger.results import ANSWERS_FILE, Answers, RunResult
+from intdim.ledger.store import Ledger
 from intdim.run.build import build
 from intdim.run.machine import PeakMemory, environment, use_threads
 from intdim.run.schedule import micro_batches
 from intdim.run.seeding import seed_world
 from intdim.run.trainable import FullTrainable, SubspaceTrainable
 from intdim.run.training import Outcome, Run, train
+from intdim.seals import Damaged
 from intdim.spec import RunSpec, Runtime, derive_seed, from_dict, to_dict
 from intdim.tasks.stored import load_task
 
@@ -42,15 +44,15 @@ def run_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
         UserError: the request cannot be carried out (say, d larger than D).
     """
     job = from_dict(RunJob, payload)
-    spec, ledger = job.spec, Ledger(Path(job.runtime.out))
+    spec, ledger = job.spec, Ledger(Path(job.runtime.out), lambda text: report(to_dict(Note(text))))
     folder = ledger.run_folder(spec.run_id)
     with ledger.claim(folder):
-        known = ledger.result(spec.run_id)
+        known = ledger.begin(spec)
         if known is not None:
             return to_dict(known)
         (folder / "error.txt").unlink(missing_ok=True)
         try:
-            return to_dict(_run(spec, job.runtime, ledger, folder, report))
+            return to_dict(_run_whole(spec, job.runtime, ledger, folder, report))
         except UserError:
             raise
         except Exception as error:
@@ -60,7 +62,7 @@ def run_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
 def time_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
     """The job ``time``: payload a ``TimeJob``, answer a ``RunCost``. Nothing is recorded."""
     job = from_dict(TimeJob, payload)
-    use_threads(job.runtime)
+    use_threads(job.runtime, job.spec.threads)
     device = torch.device(job.runtime.device)
     peak, begun = PeakMemory(device), time.monotonic()
 
@@ -103,8 +105,19 @@ def time_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
     return to_dict(cost)
 
 
+def _run_whole(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: Report) -> RunResult:
+    """Make a run; where what it left on disk before turns out to be damaged, set that aside and begin anew, once."""
+    try:
+        return _run(spec, runtime, ledger, folder, report)
+    except Damaged as error:
+        if error.file.parent != folder:
+            raise
+        ledger.restart(spec.run_id, error)
+    return _run(spec, runtime, ledger, folder, report)
+
+
 def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: Report) -> RunResult:
-    use_threads(runtime)
+    use_threads(runtime, spec.threads)
     device = torch.device(runtime.device)
     peak = PeakMemory(device)
 
@@ -122,16 +135,30 @@ def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: 
         reseed=lambda step: seed_world(derive_seed(dropout, step)),
         report=report,
         checkpoint_seconds=runtime.checkpoint_seconds,
+        damaged=lambda error: ledger.set_aside([error.file], f"{error.parts[0]}: the run starts again"),
     )
     outcome = train(run)
 
     result = result_of(spec, run, outcome, peak.read())
+    _check_answers(run, result)
     durable.write_text(folder / "log.txt", log_text(spec, run, result, warnings))
     ledger.write_result(result)
     run.checkpoint.drop()
     if spec.subspace.method == "full":
         run.best_file.unlink(missing_ok=True)
     return result
+
+
+def _check_answers(run: Run, result: RunResult) -> None:
+    """Raise ``Damaged`` unless the answers on disk are those behind the score."""
+    if result.failed or result.eval_score is None:
+        return
+    answers, split, scored = Answers.read(run.folder), run.data.evaluation, run.data.score_half
+    if answers is not None and answers.step == result.best_step:
+        same_labels = numpy.array_equal(answers.labels, split.labels[scored].numpy())
+        if same_labels and run.score(split, scored, torch.from_numpy(answers.predictions)) == result.eval_score:
+            return
+    raise Damaged(run.folder / ANSWERS_FILE, "it does not hold the answers behind the score")
 
 
 def result_of(spec: RunSpec, run: Run, outcome: Outcome, peak_bytes: int) -> RunResult:

@@ -69,10 +69,11 @@ class PeakMemory:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def use_threads(runtime: Runtime) -> None:
-    """Give torch the slot's share of the cores."""
-    if torch.get_num_threads() != runtime.threads:
-        torch.set_num_threads(runtime.threads)
+def use_threads(runtime: Runtime, wanted: int = 0) -> None:
+    """Give torch as many threads as a run is named after (``wanted``), or else the slot's share of the cores."""
+    threads = wanted or runtime.threads
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
 
 
 def device_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_memory_is_roomy_where_twice_what_runs_take_is_free(monkeypatch: pytest.
 
 
 def test_slots_are_lowered_to_what_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    for memory, slots, threads in ((100, 8, 2), (50, 4, 4), (1, 1, 16)):
+    for memory, slots, threads in ((100, 8, 2), (50, 4, 2), (1, 1, 2)):  # threads are part of what a run is
         made = pool(monkeypatch)
         made.use(Device("cpu", 0, memory))
         assert made.fit(peak=10) == made.slots == slots
@@ -100,3 +100,8 @@ def test_a_runtime_says_how_a_cells_runs_run_here(monkeypatch: pytest.MonkeyPatc
     assert (runtime.device, runtime.slots, runtime.threads) == ("cpu", 2, 3)
     assert runtime.out == str(Path("out").resolve())
     assert runtime.task_folder == cells.prepared().facts.task_folder
+
+
+def test_runs_are_named_after_the_threads_of_a_slot_but_not_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pool(monkeypatch, slots=2, threads=3, device="cpu").run_threads == 3
+    assert pool(monkeypatch, slots=2, threads=3, device="cuda").run_threads == 0
