@@ -1,8 +1,9 @@
-"""A task from files of the user's own: csv, tsv, jsonl or parquet, named train, validation or test.
+"""One file of rows in csv, tsv, jsonl or parquet, and how its columns are called.
 
 Every reader returns the wanted columns as they stand in the file (a missing value is None) and says of a damaged file
 which line is wrong. csv is quoted; tsv is not, as in the files that GLUE was published in, where a quotation mark is
 a character like any other. An empty cell of a csv or tsv is a missing value: the format cannot tell them apart.
+Blanks around the names of columns are no part of them. Only regular files are opened: a pipe would be waited for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import codecs
 import csv
 import io
 import json
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,33 +20,12 @@ from typing import Any
 import pandas as pd
 
 from intdim.errors import UserError
+from intdim.tasks.echo import listed, plain, quoted
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 NAMES = "csv, tsv, jsonl or parquet"
 LONGEST_FIELD = 1 << 24  # characters in one csv cell; Python's own limit of 131,072 is too small for long documents
-
-
-def read_folder(
-    path: str, columns: tuple[str, ...], train_split: str, eval_split: str
-) -> tuple[pd.DataFrame, pd.DataFrame, str, str]:
-    """Return (train, evaluation, name of the train split, name of the evaluation split) from a folder.
-
-    ``columns`` are the wanted ones (``a | b``: the first of these that is there); none means all.
-
-    Of a split ``validation_matched | validation`` the first is taken that there are files for, ``train_r1+train_r2``
-    being two of them.
-
-    Raises:
-        UserError: no such folder, no such file, two formats of one split, a damaged file, a missing column.
-    """
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        allowed = f"a folder with train.* and validation.* ({NAMES})"
-        raise UserError(f"task.path={path} {what}", allowed, "Check the path.")
-    train, train_files = _split_files(folder, train_split)
-    evaluation, eval_files = _split_files(folder, eval_split)
-    return _read_all(train_files, columns), _read_all(eval_files, columns), train, evaluation
+LARGEST_NOTE = 1 << 24  # bytes of a file that describes others
 
 
 def read_file(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -61,7 +42,7 @@ def read_file(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         rows = _csv_rows(file) if file.suffix == ".csv" else _tsv_rows(file)
         frame = _table(file, rows, columns)
     if not len(frame):
-        raise _empty(file)
+        raise empty(file)
     return frame
 
 
@@ -73,14 +54,14 @@ def choose_columns(there: list[str], wanted: tuple[str, ...], where: str) -> tup
     """
     chosen = [next((name for name in spellings(one) if name in there), "") for one in wanted]
     missing = [
-        " or ".join(map(repr, spellings(one)[1:] or [one]))
+        " or ".join(map(quoted, spellings(one)[1:] or [one]))
         for one, name in zip(wanted, chosen, strict=True)
         if not name
     ]
     if missing:
         raise UserError(
             f"{where} has no column {', '.join(missing)}",
-            f"Columns there are: {', '.join(there) or 'none'}",
+            f"Columns there are: {listed(there, 12) or 'none'}",
             "Name the columns with task.text=[...] (or [] to find them) and task.label=...",
         )
     return tuple(chosen)
@@ -97,38 +78,35 @@ def spellings(name: str) -> list[str]:
     return [name, *parts] if len(parts) > 1 else [name]
 
 
-def _split_files(folder: Path, split: str) -> tuple[str, list[Path]]:
-    wanted = spellings(split)[1:] or [split]
-    for name in wanted:
-        files = [_one_file(folder, part) for part in name.split("+")]
-        if all(files):
-            return name, [file for file in files if file is not None]
-    there = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    names, stem = " or ".join(wanted), wanted[-1].partition("+")[0]
-    advice = f"Put {stem}.csv (or .tsv, .jsonl, .parquet) into it."
-    if stem == "validation" and _one_file(folder, "test") is not None:
-        advice = f"{advice[:-1]}, or write task.eval_split=test to score on the test file."
-    listed = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
-    raise UserError(f"task.path={folder} has no {names} file ({NAMES})", f"Files there are: {listed or 'none'}", advice)
+def regular(file: Path) -> bool:
+    """Tell whether there is a file; raise ``UserError`` for what is there but cannot be read like one (a pipe)."""
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        if file.is_symlink():
+            raise UserError(f"{file} is a link to nothing", "a file", "Repair the link or remove it.") from None
+        return False
+    except OSError as error:
+        raise UserError(f"{file} cannot be opened: {error.strerror}", "a file that can be read", "Repair it.") from None
+    if stat.S_ISDIR(mode):
+        return False
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{file} is no regular file but a pipe, a socket or a device", "a file", "Write the rows out.")
+    return True
 
 
-def _one_file(folder: Path, stem: str) -> Path | None:
-    there = [folder / f"{stem}{suffix}" for suffix in FORMATS if (folder / f"{stem}{suffix}").is_file()]
-    if len(there) > 1:
-        raise UserError(
-            f"{folder} has {len(there)} files for {stem}: {', '.join(file.name for file in there)}",
-            "one file for each split",
-            "Keep one of them.",
-        )
-    return there[0] if there else None
-
-
-def _read_all(files: list[Path], columns: tuple[str, ...]) -> pd.DataFrame:
-    return pd.concat([read_file(file, columns) for file in files], ignore_index=True)
+def small_text(file: Path) -> str:
+    """Return a file that describes others; raise ``UserError`` where it is far too large for one."""
+    if file.stat().st_size > LARGEST_NOTE:
+        raise damaged(file, f"it has {file.stat().st_size:,} bytes")
+    return _text(file)
 
 
 def _text(file: Path) -> str:
-    data = file.read_bytes()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}", "a file that can be read", "Repair it.") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -150,7 +128,7 @@ def _csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
             if row:
                 yield reader.line_num, row
     except csv.Error as error:
-        raise _damaged(file, f"line {reader.line_num}: {error}") from None
+        raise damaged(file, f"line {reader.line_num}: {error}") from None
 
 
 def _tsv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -163,16 +141,17 @@ def _tsv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
 def _table(file: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...]) -> pd.DataFrame:
     _, header = next(rows, (0, []))
     if not header:
-        raise _empty(file)
+        raise empty(file)
+    header = [bare(name) for name in header]
     columns = choose_columns(header, columns, str(file)) or tuple(header)
     for name in columns:
         if header.count(name) > 1:
-            raise _damaged(file, f"the header has the column {name!r} {header.count(name)} times")
+            raise damaged(file, f"the header has the column {quoted(name)} {header.count(name)} times")
     places = [header.index(name) for name in columns]
     values: list[list[str | None]] = [[] for _ in columns]
     for line, row in rows:
         if len(row) != len(header):
-            raise _damaged(file, f"line {line} has {len(row)} fields, the header has {len(header)}")
+            raise damaged(file, f"line {line} has {len(row)} fields, the header has {len(header)}")
         for column, place in zip(values, places, strict=True):
             column.append(row[place] or None)
     return pd.DataFrame(dict(zip(columns, values, strict=True)), dtype=object)
@@ -187,17 +166,18 @@ def _jsonl(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise _damaged(file, f"line {number} is not JSON: {error.msg} at character {error.pos + 1}") from None
+            raise damaged(file, f"line {number} is not JSON: {error.msg} at character {error.pos + 1}") from None
         except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
-            raise _damaged(file, f"line {number} cannot be read: {str(error).partition(';')[0]}") from None
+            raise damaged(file, f"line {number} cannot be read: {str(error).partition(';')[0]}") from None
         if not isinstance(row, dict):
-            raise _damaged(file, f'line {number} is not an object such as {{"text": "...", "label": 0}}')
+            raise damaged(file, f'line {number} is not an object such as {{"text": "...", "label": 0}}')
         there.update(dict.fromkeys(row))
         rows.append(row)
     if not rows:
-        raise _empty(file)
-    names = choose_columns(list(there), columns, str(file)) or tuple(there)
-    return pd.DataFrame({name: [row.get(name) for row in rows] for name in names}, dtype=object)
+        raise empty(file)
+    written = bare_names(list(there), file, columns)
+    names = choose_columns(list(written), columns, str(file)) or tuple(written)
+    return pd.DataFrame({name: [row.get(written[name]) for row in rows] for name in names}, dtype=object)
 
 
 def _parquet(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -205,21 +185,50 @@ def _parquet(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     import pyarrow.parquet
 
     if not file.stat().st_size:
-        raise _empty(file)
+        raise empty(file)
     try:
         opened = pyarrow.parquet.ParquetFile(file)
-        names = choose_columns(list(opened.schema_arrow.names), columns, str(file))
-        table = opened.read(columns=list(names) or None)
-        values = {name: table.column(name).to_pylist() for name in table.column_names}
+        written = bare_names(list(opened.schema_arrow.names), file, columns)
+        names = choose_columns(list(written), columns, str(file)) or tuple(written)
+        table = opened.read(columns=[written[name] for name in names])
+        frame = frame_of(table, tuple(written[name] for name in names))
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _damaged(file, str(error).split("\n")[0][:200]) from None
-    return pd.DataFrame(values, dtype=object)
+        raise damaged(file, plain(str(error).split("\n")[0], 200)) from None
+    return frame.set_axis(list(names), axis=1)
 
 
-def _empty(file: Path) -> UserError:
+def frame_of(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return columns of an Arrow table as plain Python values (dtype object); categories as what they stand for."""
+    return pd.DataFrame({name: table.column(name).to_pylist() for name in columns}, dtype=object)
+
+
+def empty(file: Path) -> UserError:
+    """Return the error for a file without rows."""
     return UserError(f"{file} has no rows", "a file with at least a few examples", "Check how it was written.")
 
 
-def _damaged(file: Path, what: str) -> UserError:
-    kind = file.suffix[1:]
+def damaged(file: Path, what: str) -> UserError:
+    """Return the error for a file that cannot be read."""
+    kind = file.suffix[1:] or "data"
     return UserError(f"{file} is damaged: {what}", f"a well-formed {kind} file in UTF-8", "Repair or write it again.")
+
+
+def bare(name: str) -> str:
+    """Return a column's name without blanks and byte order marks around it."""
+    return name.strip().strip("\ufeff\u200b").strip()
+
+
+def bare_names(there: list[str], file: Path, wanted: tuple[str, ...]) -> dict[str, str]:
+    """Return the columns' names as they stand in a file by their bare names.
+
+    Raises:
+        UserError: two of them differ in blanks alone, and one of them is wanted (or none is named).
+    """
+    made: dict[str, str] = {}
+    for name in there:
+        short = bare(name)
+        if short in made and (not wanted or short in wanted):
+            count = [bare(one) for one in there].count(short)
+            raise damaged(file, f"the header has the column {quoted(short)} {count} times")
+        made.setdefault(short, name)
+    return made

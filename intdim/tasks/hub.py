@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,13 @@ from typing import Any
 import pandas as pd
 
 from intdim.errors import UserError
-from intdim.tasks.files import choose_columns
+from intdim.tasks.files import bare, choose_columns, regular, small_text, spellings
+from intdim.tasks.folders import Rows
+from intdim.tasks.splits import HELD_OUT
+
+MOST_FILES = 100_000  # below a folder in the hub's layout
+MOST_ALIASES = 20  # in the head of its README.md; ten that refer to ten others each are already ten thousand million
+ALIAS = re.compile(r"(?<=[\s\[,:-])\*\w+")
 
 # What the exceptions of datasets, huggingface_hub and httpx are called when the hub could not be reached. By name,
 # because which library raises them has changed from version to version.
@@ -34,38 +41,93 @@ UNREACHABLE = {
 
 
 def read_hub(
-    reference: str, config: str, columns: tuple[str, ...], label: str, train_split: str, eval_split: str
-) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
-    """Return (train, evaluation, class names if the set gives any) with the wanted columns, values untouched.
+    reference: str,
+    config: str,
+    columns: tuple[str, ...],
+    label: str,
+    train_split: str,
+    eval_split: str,
+    holdout: float = 0.0,
+) -> Rows:
+    """Return the rows of a set with the wanted columns (all where none is named), values untouched, and the names of
+    its classes if it gives any.
 
-    No column named means all. ``reference`` is a hub id (or a folder in the hub's own layout), ``config`` the subset's
-    name or "".
+    ``reference`` is a hub id (or a folder in the hub's own layout), ``config`` the subset's name or "". With
+    ``holdout`` there must be no evaluation split.
 
     Raises:
-        UserError: no network and nothing cached, a misspelt or gated id, an unknown subset, split or column.
+        UserError: no network and nothing cached, a misspelt or gated id, an unknown subset, split or column, or an
+            evaluation split beside ``holdout``.
     """
-    import datasets
-
     if not reference:
         raise UserError(
             "task.reference is empty", "the id of a hub data set, such as nyu-mll/glue", "Set task.reference."
         )
-    train: Any
-    evaluation: Any
+    if Path(reference).is_dir():
+        _check_folder(Path(reference))
+    what = _full(reference, config)
+    if holdout and _has_split(reference, config, eval_split):
+        raise UserError(
+            f"task.holdout is given, and {what} has the split {eval_split}",
+            "task.holdout where there is no evaluation split",
+            "Drop task.holdout to score on that split, or name one that is not there with task.eval_split.",
+        )
+
+    wanted = [train_split] if holdout else [train_split, eval_split]
+    splits = _load(reference, config, wanted)
+    train = splits[0]
+    there = {bare(name): name for name in train.column_names}
+    chosen = choose_columns(list(there), columns, f"split {train_split} of {what}") or tuple(there)
+    frames = []
+    for split, name in zip(splits, wanted, strict=True):
+        written = {bare(column): column for column in split.column_names}
+        choose_columns(list(written), chosen, f"split {name} of {what}")
+        values = split.select_columns([written[column] for column in chosen]).to_dict()
+        frames.append(pd.DataFrame({column: values[written[column]] for column in chosen}, dtype=object))
+    column = next((there[name] for name in spellings(label) if name in there), label)
+    names = tuple(getattr(train.features.get(column), "names", None) or ())
+    return Rows(frames[0], None if holdout else frames[1], names, train_split, HELD_OUT if holdout else eval_split)
+
+
+def _load(reference: str, config: str, splits: list[str]) -> list[Any]:
+    import datasets
+
     try:
         with _quiet(), _cached_only(not Path(reference).exists() and not _reachable()):
-            train, evaluation = datasets.load_dataset(reference, config or None, split=[train_split, eval_split])
+            loaded: Any = datasets.load_dataset(reference, config or None, split=splits)
     except Exception as error:
         explained = _explain(error, reference, config)
         if explained is None:
             raise
         raise explained from error
-    columns = choose_columns(train.column_names, columns, f"split {train_split} of {_full(reference, config)}")
-    names = tuple(getattr(train.features.get(label), "names", None) or ())
-    kept = list(columns) or list(train.column_names)
-    choose_columns(evaluation.column_names, tuple(kept), f"split {eval_split} of {_full(reference, config)}")
-    frames = [pd.DataFrame(split.select_columns(kept).to_dict(), dtype=object) for split in (train, evaluation)]
-    return frames[0], frames[1], names
+    return loaded
+
+
+def _has_split(reference: str, config: str, split: str) -> bool:
+    try:
+        _load(reference, config, [split])
+    except UserError as error:
+        if not isinstance(error.__cause__, ValueError) or "Unknown split" not in str(error.__cause__):
+            raise
+        return False
+    return True
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise ``UserError`` for what a reader of the hub's layout would wait for, or fill the memory with: pipes and
+    devices, and a README.md whose YAML refers to itself over and over."""
+    for at, entry in enumerate(folder.rglob("*")):
+        if at >= MOST_FILES:
+            raise UserError(f"{folder} holds more than {MOST_FILES:,} files", "the files of one data set", "Check it.")
+        regular(entry)
+    card = folder / "README.md"
+    text = small_text(card) if regular(card) else ""
+    if text.startswith("---") and len(ALIAS.findall(text.partition("\n---")[0])) > MOST_ALIASES:
+        raise UserError(
+            f"the head of {card} has more than {MOST_ALIASES} aliases (*name)",
+            "plain YAML",
+            "Remove the head: the rows do not need it.",
+        )
 
 
 @contextlib.contextmanager
@@ -146,7 +208,7 @@ def _explain(error: Exception, reference: str, config: str) -> UserError | None:
         return UserError(
             f"the data set {what} has no such split: {_line(message)}",
             "splits of the set, joined by + where several belong together",
-            "Set task.train_split and task.eval_split.",
+            "Set task.train_split and task.eval_split; without an evaluation split, task.holdout=0.1.",
         )
     if "BuilderConfig" in message or "Config name is missing" in message:
         return UserError(f"the data set {reference} has no subset {config!r}: {_line(message)}", do="Set task.config.")

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,39 +18,74 @@ import pandas as pd
 from intdim.errors import UserError, suggest
 from intdim.request import TaskRequest as TaskRequest
 from intdim.spec import derive_seed
-from intdim.tasks import docstrings
-from intdim.tasks.files import choose_columns, read_folder, spellings, usual
+from intdim.tasks import columns, docstrings, splits
+from intdim.tasks.echo import listed, plain
+from intdim.tasks.encode import absent, encode
+from intdim.tasks.files import choose_columns, usual
+from intdim.tasks.folders import Rows, read_folder
 from intdim.tasks.hub import read_hub
-from intdim.tasks.labels import REAL, LabelRule
-from intdim.tasks.metrics import METRICS, find_metric
+from intdim.tasks.labels import LabelRule
+from intdim.tasks.metrics import find_metric
+from intdim.tasks.positive import check_enough
+from intdim.tasks.texts import check_text
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A task's rows. ``train`` and ``evaluation`` hold the text columns (str) and the label column (int64 class
-    numbers, or float64 scores); ``label_names`` is empty for regression; ``fingerprint`` is 16 hex digits over all
-    rows (before ``max_train`` and ``max_eval`` cut them); ``text`` are the text columns that were asked for or found;
-    the splits are those that were really read."""
+    """A task's rows, read and checked.
+
+    Attributes:
+        train: the text columns (str) and the label column (int64 class numbers, or float64 scores), N rows.
+        evaluation: the same of the evaluation split.
+        train_rows: the number that each row of ``train`` has in its source, from 1 (int64, (N,)).
+        eval_rows: the same of the evaluation split; where it was held out, numbers of the training split.
+        label_names: empty for regression.
+        fingerprint: 16 hex digits over all rows (before ``max_train`` and ``max_eval`` cut them).
+        text: the text columns that were asked for or found.
+        label: the label column.
+        source: ``builtin``, ``hub`` or ``local``.
+        train_split: the split that was really read.
+        eval_split: that of the evaluation rows, or ``splits.HELD_OUT``.
+        positive: the class that the metric counts as found, which is number 1; empty where it counts all alike.
+        overlap: share of the evaluation rows whose text stands in the training rows.
+        notes: what was decided here, in sentences.
+        warnings: what makes a number doubtful, in sentences.
+    """
 
     train: pd.DataFrame
     evaluation: pd.DataFrame
+    train_rows: np.ndarray
+    eval_rows: np.ndarray
     label_names: tuple[str, ...]
     fingerprint: str
     text: tuple[str, ...]
+    label: str
     source: str
     train_split: str
     eval_split: str
+    positive: str
+    overlap: float
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Raw:
-    """Rows as they stand in the source, with the class names that the source itself gives."""
+class _Side:
+    """N rows of one split: texts and labels, the texts without differences of form (``splits.keys``), and the number
+    that each row has in its source, from 1."""
 
-    train: pd.DataFrame
-    evaluation: pd.DataFrame
-    label_names: tuple[str, ...]
-    train_split: str
-    eval_split: str
+    table: pd.DataFrame
+    keys: list[str]
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, text: tuple[str, ...], label: str, labels: np.ndarray) -> _Side:
+        table = pd.DataFrame({**{name: frame[name].tolist() for name in text}, label: labels})
+        return cls(table, splits.keys(table, text), np.arange(1, len(table) + 1))
+
+    def take(self, at: np.ndarray) -> _Side:
+        """Return the rows at the places ``at``."""
+        return _Side(self.table.iloc[at].reset_index(drop=True), [self.keys[row] for row in at], self.rows[at])
 
 
 def read(request: TaskRequest, objective: LabelRule) -> Tables:
@@ -63,37 +97,57 @@ def read(request: TaskRequest, objective: LabelRule) -> Tables:
     _check_request(request)
     source = "local" if request.path else request.source
     raw = {"builtin": _builtin, "local": _local, "hub": _hub}[source](request)
+    splits.check_names(raw.train_split, raw.eval_split)
     there = [str(name) for name in raw.train.columns]
-    *text, _ = choose_columns(there, (*request.text, request.label), raw.train_split)
-    text = tuple(text) or _find_text(raw.train, request.label)
-    _check_apart(text, request.label)
-    for frame, split in ((raw.train, raw.train_split), (raw.evaluation, raw.eval_split)):
-        choose_columns([str(name) for name in frame.columns], (*text, request.label), split)
-        _check_text(frame, text, split)
-    labels = [frame[request.label].tolist() for frame in (raw.train, raw.evaluation)]
-    where = (raw.train_split, raw.eval_split)
-    names = tuple(usual(name) for name in request.label_names) or raw.label_names
-    if len(set(names)) < len(names):
-        raise UserError(
-            f"task.label_names={list(names)} names a class twice", "a name for each class", "Set task.label_names."
-        )
-    labels = [_usual(side, request.label_names) for side in labels]
-    counted = bool(raw.label_names)  # a source that names its classes numbers its labels by them
-    train_labels, eval_labels, names = objective.encode(labels[0], labels[1], names, where, counted)
-    if METRICS[request.metric].binary and len(names) != 2:
-        raise UserError(
-            f"the metric {request.metric} is for 2 classes, the data has {len(names)}",
-            "accuracy, macro_f1 or matthews for several classes",
-            "Set task.metric=accuracy.",
-        )
+    *asked, label = choose_columns(there, (*request.text, request.label), raw.train_split)
+    text = tuple(asked) or columns.find_text(raw.train, label)
+    columns.check_names((*text, label))
+    _check_apart(text, label)
+    for frame, split in _both(raw):
+        choose_columns([str(name) for name in frame.columns], (*text, label), split)
+        check_text(frame, text, split)
 
-    train = _table(raw.train, text, request.label, train_labels)
-    evaluation = _table(raw.evaluation, text, request.label, eval_labels)
-    fingerprint = _fingerprint((train, evaluation), text, request.label)
-    train = _subset(train, request.max_train, "train")
-    evaluation = _subset(evaluation, request.max_eval, "evaluation")
-    _check_sizes(request, train, evaluation, where)
-    return Tables(train, evaluation, names, fingerprint, text, source, raw.train_split, raw.eval_split)
+    chosen, notes, warnings = encode(request, raw, label, objective)
+    if not request.text:
+        notes.append(f"The text was found in: {listed(text)}.")
+    if source != "builtin":
+        warnings += columns.giving_away(raw.train, asked, label)
+    where = (raw.train_split, raw.eval_split)
+    train = _Side.of(raw.train, text, label, chosen.train)
+    if raw.evaluation is None:
+        held = splits.hold_out(train.keys, chosen.train, request.holdout, bool(chosen.names))
+        notes.append(splits.said_of(held, len(train.keys), raw.train_split))
+        evaluation, train = train.take(held), train.take(np.setdiff1d(np.arange(len(train.keys)), held))
+    else:
+        evaluation = _Side.of(raw.evaluation, text, label, chosen.evaluation)
+    splits.check_apart(train.keys, evaluation.keys, where)
+    fingerprint = _fingerprint((train.table, evaluation.table), text, label)
+
+    train = train.take(_subset(len(train.keys), request.max_train, "train"))
+    evaluation = evaluation.take(_subset(len(evaluation.keys), request.max_eval, "evaluation"))
+    _check_sizes(request, train.table, evaluation.table, where, label)
+    labels = train.table[label].to_numpy(), evaluation.table[label].to_numpy()
+    share, said = splits.overlap(train.keys, labels[0], evaluation.keys, labels[1])
+    warnings += said + absent(chosen.names, labels, where)
+    if chosen.positive:
+        warnings += check_enough(labels[1], chosen.positive, request.selection, raw.eval_split)
+    return Tables(
+        train=train.table,
+        evaluation=evaluation.table,
+        train_rows=train.rows,
+        eval_rows=evaluation.rows,
+        label_names=chosen.names,
+        fingerprint=fingerprint,
+        text=text,
+        label=label,
+        source=source,
+        train_split=raw.train_split,
+        eval_split=raw.eval_split,
+        positive=chosen.positive,
+        overlap=share,
+        notes=tuple(notes),
+        warnings=tuple(warnings),
+    )
 
 
 def _check_request(request: TaskRequest) -> None:
@@ -112,128 +166,56 @@ def _check_request(request: TaskRequest) -> None:
 
 def _check_apart(text: tuple[str, ...], label: str) -> None:
     if label in text:
-        raise UserError(f"task.label={label} is also a text column", "another column", "Set task.label.")
+        raise UserError(f"task.label={plain(label)} is also a text column", "another column", "Set task.label.")
 
 
-def _builtin(request: TaskRequest) -> _Raw:
+def _builtin(request: TaskRequest) -> Rows:
     name = request.reference or request.name
     if name not in docstrings.NAMES:
         raise UserError(f"unknown built-in task {name!r}", suggest(name, docstrings.NAMES), "Set task.reference.")
-    splits = docstrings.load(name)
+    there = docstrings.load(name)
     for split in (request.train_split, request.eval_split):
-        if split not in splits:
+        if split not in there:
             raise UserError(
                 f"the task {name} has no split {split!r}",
-                suggest(split, splits),
+                suggest(split, there),
                 "Set task.train_split and task.eval_split.",
             )
-    train, evaluation = splits[request.train_split], splits[request.eval_split]
-    return _Raw(train, evaluation, docstrings.label_names(name), request.train_split, request.eval_split)
+    if request.holdout:
+        fact = f"task.holdout is given, and {name} has the split {request.eval_split}"
+        raise UserError(fact, "task.holdout where there is no evaluation split", "Drop task.holdout.")
+    train, evaluation = there[request.train_split], there[request.eval_split]
+    return Rows(train, evaluation, docstrings.label_names(name), request.train_split, request.eval_split)
 
 
-def _local(request: TaskRequest) -> _Raw:
+def _local(request: TaskRequest) -> Rows:
     if not request.path:
         raise UserError("task.path is empty", "a folder with train.* and validation.*", "Give task.path=DIR.")
-    train, evaluation, train_split, eval_split = read_folder(
-        request.path, _wanted(request), request.train_split, request.eval_split
+    return read_folder(
+        request.path, _wanted(request), request.label, request.train_split, request.eval_split, request.holdout
     )
-    return _Raw(train, evaluation, (), train_split, eval_split)
 
 
-def _hub(request: TaskRequest) -> _Raw:
-    splits = usual(request.train_split), usual(request.eval_split)
-    train, evaluation, names = read_hub(request.reference, request.config, _wanted(request), request.label, *splits)
-    return _Raw(train, evaluation, names, *splits)
+def _hub(request: TaskRequest) -> Rows:
+    return read_hub(
+        request.reference,
+        request.config,
+        _wanted(request),
+        request.label,
+        usual(request.train_split),
+        usual(request.eval_split),
+        request.holdout,
+    )
 
 
-def _usual(labels: list[Any], names: tuple[str, ...]) -> list[Any]:
-    """Return the labels with each other spelling of a class (``entailment | e``) replaced by its usual one."""
-    other = {word: usual(name) for name in names for word in spellings(name)[2:]}
-    return [other.get(label, label) if isinstance(label, str) else label for label in labels]
+def _both(raw: Rows) -> list[tuple[pd.DataFrame, str]]:
+    """Return the tables that were read with the names of their splits."""
+    evaluation = [] if raw.evaluation is None else [(raw.evaluation, raw.eval_split)]
+    return [(raw.train, raw.train_split), *evaluation]
 
 
 def _wanted(request: TaskRequest) -> tuple[str, ...]:
     return (*request.text, request.label) if request.text else ()
-
-
-def _find_text(frame: pd.DataFrame, label: str) -> tuple[str, ...]:
-    """Return the columns other than the label that hold words: every value a string and not all of them numbers."""
-    found, empty = [], []
-    for name in frame.columns:
-        values = [value for value in frame[name] if value is not None]
-        empty += [str(name)] if not values else []
-        words = bool(values) and all(isinstance(value, str) for value in values)
-        if name != label and words and not all(REAL.fullmatch(value) for value in values):
-            found.append(str(name))
-    if len(found) not in (1, 2):
-        listed = ", ".join(str(name) for name in frame.columns)
-        blank = f" ({', '.join(empty)}: nothing in all {len(frame)} rows)" if empty else ""
-        raise UserError(
-            f"{len(found)} columns hold text{': ' if found else ''}{', '.join(found)}{blank}; which are meant?",
-            f"one or two text columns. Columns there are: {listed}",
-            "Name them with task.text=[...] and the label with task.label=...",
-        )
-    return tuple(found)
-
-
-def _check_text(frame: pd.DataFrame, text: tuple[str, ...], split: str) -> None:
-    count = len(frame)
-    if not count:
-        raise UserError(f"the split {split} has no rows", "at least a few examples", "Check the data.")
-    blank = np.ones(count, dtype=bool)
-    for name in text:
-        values = frame[name].tolist()
-        absent = [row for row, value in enumerate(values, start=1) if _is_null(value)]
-        if len(absent) == count:
-            raise UserError(
-                f"the text column {name!r} of {split} is empty in all {count} rows",
-                "text",
-                "Name another with task.text=[...].",
-            )
-        if absent:
-            raise UserError(
-                f"the text column {name!r} of {split} is empty in {len(absent)} of {count} rows "
-                f"(first: row {absent[0]})",
-                "a text in every row",
-                "Remove those rows, or fill them.",
-            )
-        for row, value in enumerate(values, start=1):
-            if not isinstance(value, str):
-                raise UserError(
-                    f"the column {name!r} of {split} holds a {type(value).__name__} in row {row}: {str(value)[:40]}",
-                    "text",
-                    "Name the text columns with task.text=[...].",
-                )
-            if not _is_unicode(value):
-                raise UserError(
-                    f"the text of row {row} of {split} (column {name!r}) holds half of a surrogate pair",
-                    "valid Unicode",
-                    "Repair that row.",
-                )
-        blank &= np.array([not value.strip() for value in values])
-    if blank.any():
-        first = int(np.flatnonzero(blank)[0]) + 1
-        raise UserError(
-            f"{int(blank.sum())} of {count} rows of {split} have only blank text (first: row {first})",
-            "a text in every row",
-            "Remove those rows, or fill them.",
-        )
-
-
-def _is_null(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _table(frame: pd.DataFrame, text: tuple[str, ...], label: str, labels: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({**{name: frame[name].tolist() for name in text}, label: labels})
 
 
 def _fingerprint(tables: Sequence[pd.DataFrame], text: tuple[str, ...], label: str) -> str:
@@ -250,15 +232,17 @@ def _fingerprint(tables: Sequence[pd.DataFrame], text: tuple[str, ...], label: s
     return digest.hexdigest()[:16]
 
 
-def _subset(table: pd.DataFrame, most: int, side: str) -> pd.DataFrame:
-    """Return at most ``most`` rows (0: all) in their order. A smaller subset is contained in a larger one."""
-    if not most or most >= len(table):
-        return table
-    keys = np.random.default_rng(derive_seed("subset", side, len(table))).random(len(table))
-    return table.iloc[np.sort(np.argsort(keys, kind="stable")[:most])].reset_index(drop=True)
+def _subset(count: int, most: int, side: str) -> np.ndarray:
+    """Return at most ``most`` of ``count`` rows (0: all), ascending. A smaller subset is contained in a larger one."""
+    if not most or most >= count:
+        return np.arange(count)
+    keys = np.random.default_rng(derive_seed("subset", side, count)).random(count)
+    return np.sort(np.argsort(keys, kind="stable")[:most])
 
 
-def _check_sizes(request: TaskRequest, train: pd.DataFrame, evaluation: pd.DataFrame, where: tuple[str, str]) -> None:
+def _check_sizes(
+    request: TaskRequest, train: pd.DataFrame, evaluation: pd.DataFrame, where: tuple[str, str], label: str
+) -> None:
     least = 4 if request.selection == "half" else 2
     for table, split, needed in ((train, where[0], 2), (evaluation, where[1], least)):
         if len(table) < needed:
@@ -266,10 +250,10 @@ def _check_sizes(request: TaskRequest, train: pd.DataFrame, evaluation: pd.DataF
             raise UserError(
                 f"the split {split} has {len(table)} example{'s' * (len(table) != 1)}",
                 f"at least {needed}{halves}",
-                "Give more data, or raise task.max_train and task.max_eval.",
+                "Give more data, or raise task.max_train, task.max_eval and task.holdout.",
             )
     for table, split, key in ((train, where[0], "max_train"), (evaluation, where[1], "max_eval")):
-        if len(set(table[request.label].tolist())) < 2:
+        if len(set(table[label].tolist())) < 2:
             raise UserError(
                 f"the {len(table)} examples of {split} that task.{key} leaves have one label",
                 "at least two labels",

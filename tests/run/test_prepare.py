@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, processors
 
 from intdim.errors import UserError
 from intdim.request import CellRequest, ModelRequest
@@ -13,6 +15,16 @@ from intdim.run import prepare as preparation
 from intdim.run.prepare import prepare
 from tests import cells, tiny
 from tests.tasks import made
+
+
+def end_with(folder: Path, end: str) -> None:
+    """Let a tokenizer put the end token behind every text, as those of BART and T5 do."""
+    teller = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    number = teller.token_to_id(end)
+    teller.post_processor = processors.TemplateProcessing(
+        single=f"$A {end}", pair=f"$A {end} $B {end}", special_tokens=[(end, number)]
+    )
+    teller.save(str(folder / "tokenizer.json"))
 
 
 @pytest.fixture
@@ -23,12 +35,14 @@ def cell(tmp_path, monkeypatch):
     def build(name: str, words: int = tiny.VOCABULARY, **settings: int) -> CellRequest:
         folder = tiny.save(name, tmp_path / name)
         tiny.save_tokenizer(folder, pad_token="<pad>")
+        if name in ("t5", "bart"):
+            end_with(folder, "</s>")
         config = json.loads((folder / "config.json").read_text()) | settings
         (folder / "config.json").write_text(json.dumps(config))
         tables = [made.rows(count) for count in (20, 10)]
-        for table in tables:
+        for first, table in enumerate(tables):  # even numbers first in training, odd ones in evaluation
             table["text"] = [
-                " ".join(f"w{4 + (2 * n + k) % (words - 4)}" for k in range(14)) for n in range(len(table))
+                " ".join(f"w{4 + (2 * n + k + first) % (words - 4)}" for k in range(14)) for n in range(len(table))
             ]
         model = ModelRequest(name, "local", "", "main", str(folder), True, 0, {}, False, False)
         task = made.request(made.folder(tmp_path / "data", *tables))

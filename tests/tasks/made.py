@@ -101,10 +101,22 @@ def write(folder: Path, name: str, table: pd.DataFrame) -> Path:
 def folder(
     path: Path, train: pd.DataFrame | None = None, validation: pd.DataFrame | None = None, kind: str = "csv"
 ) -> Path:
-    """A folder with both splits: 20 and 10 examples of two classes, unless given."""
+    """A folder with both splits: 20 and 10 examples of two classes, unless given. One table given for both becomes
+    two with the same labels and other texts, since a split that was trained on is refused."""
+    if validation is not None and validation is train:
+        validation = apart(train)
     write(path, f"train.{kind}", rows(20) if train is None else train)
     write(path, f"validation.{kind}", rows(10, start=100) if validation is None else validation)
     return path
+
+
+def apart(table: pd.DataFrame, label: str = "label") -> pd.DataFrame:
+    """The same rows with another last word in every text that is not blank."""
+
+    def other(value: Any) -> Any:
+        return f"{value} apart" if isinstance(value, str) and value.strip() else value
+
+    return table.assign(**{name: table[name].map(other).astype(object) for name in table.columns if name != label})
 
 
 def tokenizer(kind: str = "bert") -> PreTrainedTokenizerFast:

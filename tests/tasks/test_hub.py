@@ -32,7 +32,8 @@ def local_hub(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["1", "2"])})
     for split in ("train", "validation", "test"):
-        made = rows(20 if split == "train" else 8).assign(label=lambda t: -1 if split == "test" else t["label"])  # noqa: B023
+        table = rows(20) if split == "train" else rows(8, start=100)
+        made = table.assign(label=lambda t: -1 if split == "test" else t["label"])  # noqa: B023
         (tmp_path / "set").mkdir(exist_ok=True)
         datasets.Dataset.from_pandas(made, features=features).to_parquet(str(tmp_path / "set" / f"{split}.parquet"))
     return str(tmp_path / "set")
@@ -45,8 +46,9 @@ def test_hub_layout(local_hub):
     assert tables.train["text"].tolist() == rows(20)["text"].tolist()
     assert made.read(request(source="hub", reference=local_hub, text=())).text == ("text",)
     assert made.read(request(source="hub", reference=local_hub, text=("sentence | text",))).text == ("text",)
-    pooled = made.read(request(source="hub", reference=local_hub, train_split="train+validation"))
-    assert len(pooled.train) == 28
+    parts = {"train_split": "train+validation[4:]", "eval_split": "validation[:4]"}
+    pooled = made.read(request(source="hub", reference=local_hub, **parts))
+    assert (len(pooled.train), len(pooled.evaluation)) == (24, 4)
     other = made.read(request(source="hub", reference=local_hub, eval_split="validation | nothing"))
     assert other.eval_split == "validation"
 

@@ -14,7 +14,8 @@ from .made import folder, refused, request, rows, write
 
 def labelled(tmp_path, train, validation=None, kind="jsonl", **changes):
     tables = [
-        rows(len(values)).assign(label=pd.Series(values, dtype=object)) for values in (train, validation or train)
+        rows(len(values), start=start).assign(label=pd.Series(values, dtype=object))
+        for values, start in ((train, 0), (validation or train, 500))
     ]
     return request(folder(tmp_path, *tables, kind), **changes)
 
@@ -78,7 +79,7 @@ def test_spelling_of_numbers_does_not_make_classes(tmp_path):
 
 
 def test_a_subset_of_one_class_says_which_key(tmp_path):
-    rare = rows(400).assign(label=[1] + [0] * 399)
+    rare = rows(400, start=500).assign(label=[1] + [0] * 399)
     message = refused(request(folder(tmp_path, rare), max_train=2))
     assert "task.max_train" in message
 

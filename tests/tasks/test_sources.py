@@ -12,7 +12,7 @@ from intdim.tasks import docstrings, sources
 from tests.conf_files import whole
 
 from . import made
-from .made import folder, pairs, refused, request, rows, write
+from .made import apart, folder, pairs, refused, request, rows, write
 
 CONF = Path(__file__).parents[2] / "conf" / "task"
 
@@ -37,7 +37,7 @@ def test_the_fingerprint_sees_texts_labels_order_and_columns(tmp_path):
     other.loc[3, "label"] = 0
     seen.add(made.read(request(folder(tmp_path / "c", other))).fingerprint)
     seen.add(made.read(request(folder(tmp_path / "d", rows(20).iloc[::-1]))).fingerprint)
-    seen.add(made.read(request(folder(tmp_path / "e", validation=rows(10)))).fingerprint)
+    seen.add(made.read(request(folder(tmp_path / "e", validation=rows(10, start=50)))).fingerprint)
     assert len(seen) == 5
 
 
@@ -98,8 +98,8 @@ def test_numbers_that_are_no_class_numbers_become_some(tmp_path):
 
 def test_labels_as_words_and_as_numbers_with_names_are_one_identity(tmp_path):
     words = rows(20).assign(label=lambda t: t["label"].map({0: "no", 1: "yes"}))
-    plain = made.read(request(folder(tmp_path / "a"), label_names=("no", "yes"), eval_split="train"))
-    named = made.read(request(folder(tmp_path / "b", words), label_names=("no", "yes"), eval_split="train"))
+    plain = made.read(request(folder(tmp_path / "a", rows(20), apart(rows(20))), label_names=("no", "yes")))
+    named = made.read(request(folder(tmp_path / "b", words, words), label_names=("no", "yes")))
     assert plain.fingerprint == named.fingerprint
 
 
@@ -172,7 +172,7 @@ def test_names():
 
 
 def test_builtin_rows_come_with_their_class_names(monkeypatch):
-    monkeypatch.setattr(docstrings, "load", lambda name: {"train": rows(12, 3), "validation": rows(6, 3)})
+    monkeypatch.setattr(docstrings, "load", lambda name: {"train": rows(12, 3), "validation": rows(6, 3, 50)})
     monkeypatch.setattr(docstrings, "label_names", lambda name: ("2", "0", "1"))  # names, not numbers
     wanted = request(source="builtin", reference="docstrings-package")
     tables = made.read(wanted)
