@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 from intdim import durable
 from intdim.errors import UserError, suggest
+from intdim.models.limits import check_overrides, read_config
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
 PADS_LEFT = ("xlnet",)  # its head reads the last place of the sequence; every other head finds its token by itself
@@ -71,6 +72,8 @@ def load_config(folder: Path, overrides: Mapping[str, Any], trust_remote_code: b
         UserError: the file cannot be read; an override is no option of the configuration, has a value of the wrong
             kind, or would be ignored because the task decides it.
     """
+    read_config(folder)  # sizes are looked at first: transformers would make a table of a billion labels
+    check_overrides(overrides)
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)

@@ -6,23 +6,23 @@ only logs it, here it is an error. The head is always drawn anew, so that every 
 
 from __future__ import annotations
 
-import logging
-import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
 from intdim.errors import UserError
+from intdim.models.account import account, find_body
 from intdim.models.files import first_line, load_config, quiet
+from intdim.models.limits import check_memory, read_config, unallocated
+from intdim.models.pooling import pool_by_mask
+from intdim.models.weights import DAMAGE, check_unread, note_other_files, read_stored
 
-LOG = logging.getLogger(__name__)
-WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+Loaded = tuple[nn.Module, set[str]]  # a model, and the weights outside its head that the checkpoint lacks
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ def load_model(
     config = load_config(folder, overrides, trust_remote_code)
     config.num_labels = head.outputs
     config.problem_type = head.problem_type
-    config.pad_token_id = pad_token_id
     config.use_cache = False
+    check_memory(config, trust_remote_code)
     seed_world(init_seed)
     if random_init:
         model, anew = _from_config(folder, config, trust_remote_code), set[str]()
     else:
-        model, anew = _from_checkpoint(folder, config, trust_remote_code)
+        model, anew = _from_checkpoint(folder, config, overrides, trust_remote_code)
     if not head_names(model):
         raise UserError(
             f"the head of {type(model).__name__} cannot be told from its body, so it cannot be drawn anew",
@@ -72,14 +72,25 @@ def load_model(
         )
     seed_world(head_seed)
     draw_head(model, anew)
+    _name_padding(model, pad_token_id)
+    pool_by_mask(model, find_body(model))
     if gradient_checkpointing:
         _checkpoint_activations(model)
     return model
 
 
+def _name_padding(model: nn.Module, pad_token_id: int) -> None:
+    """Give a configuration without a padding token the tokenizer's, for a head that looks for it. Only now: a body that
+    is made with one leaves its embedding untrained, which transformers alone would not do."""
+    config: Any = model.config
+    for table in (config, config.get_text_config()):
+        if getattr(table, "pad_token_id", None) is None:
+            table.pad_token_id = pad_token_id
+
+
 def head_names(model: nn.Module) -> list[str]:
     """Return the names of the weights outside the base model: the classification head."""
-    body = {id(weight) for weight in _body(model).parameters()}
+    body = {id(weight) for weight in find_body(model).parameters()}
     return [name for name, weight in model.named_parameters() if id(weight) not in body]
 
 
@@ -106,11 +117,6 @@ def _initialise(model: nn.Module, module: nn.Module) -> None:
             weight.zero_()
 
 
-def _body(model: nn.Module) -> nn.Module:
-    body = getattr(model, "base_model", model)
-    return body if body is not model else getattr(model, "transformer", model)
-
-
 def _from_config(folder: Path, config: Any, trust_remote_code: bool) -> nn.Module:
     try:
         with quiet():
@@ -125,14 +131,10 @@ def _from_config(folder: Path, config: Any, trust_remote_code: bool) -> nn.Modul
         ) from error
 
 
-def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tuple[nn.Module, set[str]]:
-    if not any(next(folder.glob(pattern), None) for pattern in WEIGHT_FILES):
-        raise UserError(
-            f"{folder} holds no weights",
-            " or ".join(WEIGHT_FILES) + " beside config.json",
-            "Run `intdim fetch` for a model of the hub, or set model.random_init=true to start from random weights.",
-        )
+def _from_checkpoint(folder: Path, config: Any, overrides: Mapping[str, Any], trust_remote_code: bool) -> Loaded:
+    check_unread(folder, read_config(folder))
     try:
+        stored = read_stored(folder)
         with quiet():
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 folder,
@@ -142,49 +144,27 @@ def _from_checkpoint(folder: Path, config: Any, trust_remote_code: bool) -> tupl
                 trust_remote_code=trust_remote_code,
                 ignore_mismatched_sizes=True,  # reported below, with names
             )
-    except (SafetensorError, pickle.UnpicklingError, EOFError) as error:
+    except UserError:
+        raise
+    except DAMAGE as error:
         raise UserError(
             f"the weights in {folder} are damaged ({first_line(error)})",
             "whole safetensors files",
             "Fetch them again.",
         ) from error
-    except Exception as error:  # a missing shard, an option out of range, an architecture without a classifier
+    except Exception as error:  # an option out of range, an architecture without a classifier
         raise UserError(
             f"the weights in {folder} cannot be loaded as a classifier ({first_line(error)})",
             "weights and config.json of one architecture that has a sequence classification head",
             "Check the folder and model.overrides.",
         ) from error
-    return model, _accept(model, report, folder)
 
+    note_other_files(folder, stored.files)
 
-def _accept(model: nn.Module, report: Mapping[str, Any], folder: Path) -> set[str]:
-    """Return the pooler's weights if the checkpoint lacks one of them: masked-LM checkpoints of BERT's family do.
+    def whole() -> nn.Module | None:
+        return unallocated(load_config(folder, {}, trust_remote_code), trust_remote_code) if overrides else None
 
-    Raises:
-        UserError: another weight of the body is missing, has another shape, or is not finite.
-    """
-    heads = set(head_names(model))
-    named = dict(model.named_parameters())  # a tied weight under its first name
-    mismatched = {item[0] if isinstance(item, tuple) else item for item in report["mismatched_keys"]}
-    absent = ((set(report["missing_keys"]) | mismatched) & set(named)) - heads
-    poolers = {name.rpartition(".")[0] for name in absent if "pooler" in name}
-    lacking = sorted(name for name in absent if name.rpartition(".")[0] not in poolers)
-    if lacking:
-        raise UserError(
-            f"the checkpoint in {folder} lacks {len(lacking)} of the body's weights "
-            f"or has them in another shape: {_few(lacking)}",
-            "a checkpoint with every weight of the body (only a head may be missing)",
-            "Use the right checkpoint, or undo the model.overrides that changed a shape.",
-        )
-    anew = {name for name in named if name.rpartition(".")[0] in poolers}
-    broken = [name for name, weight in named.items() if name not in heads | anew and not weight.sum().isfinite()]
-    if broken:
-        raise UserError(
-            f"the checkpoint in {folder} holds NaN or infinity: {_few(broken)}", "finite weights", "Fetch it again."
-        )
-    if anew:
-        LOG.warning("%s has no weights for %s: drawn from the head's seed", folder, _few(sorted(anew)))
-    return anew
+    return model, account(model, stored, report, folder, set(head_names(model)), whole)
 
 
 def _checkpoint_activations(model: Any) -> None:
@@ -193,7 +173,3 @@ def _checkpoint_activations(model: Any) -> None:
         model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
     else:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -32,6 +32,7 @@ NETWORK_ERRORS: tuple[type[BaseException], ...] = tuple(
     base for base in HfHubHTTPError.__bases__ if base is not OSError
 )
 SHOWN = 12  # revisions in a message
+ADAPTER_FILES = ("adapter_config.json", "adapter_model*", "pytorch_adapter.bin", "adapters.safetensors")
 FOLDER_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.py", "*.safetensors", "pytorch_model*.bin")
 
 
@@ -72,12 +73,26 @@ def locate(source: str, reference: str, revision: str = "main", path: str = "") 
 def check_folder(folder: Path) -> None:
     """Raise ``UserError`` unless the folder holds a configuration (weights are checked when they are loaded)."""
     if not (folder / "config.json").is_file():
+        refuse_adapters(folder)
         held = ", ".join(sorted(entry.name for entry in folder.iterdir())[:6]) or "nothing"
         raise UserError(
             f"{folder} holds no config.json (it holds {held})",
             "a folder written by save_pretrained: config.json, weights, tokenizer files",
             "Check model.path.",
         )
+
+
+def refuse_adapters(folder: Path) -> None:
+    """Raise ``UserError`` where an adapter lies in a folder: its weights would be left out."""
+    for pattern in ADAPTER_FILES:
+        found = next(folder.glob(pattern), None)
+        if found is not None:
+            raise UserError(
+                f"{folder} holds an adapter ({found.name}), which would be left out",
+                "the weights of a whole model",
+                "Merge the adapter first (peft: model.merge_and_unload().save_pretrained(DIR)), or move its files away "
+                "to start without it.",
+            )
 
 
 def download(reference: str, revision: str) -> Path:
