@@ -9,8 +9,9 @@ import json
 import os
 from pathlib import Path
 
-from intdim import durable
+from intdim import durable, seals
 from intdim.errors import UserError
+from intdim.seals import Damaged
 
 
 def cache_folder() -> Path:
@@ -39,26 +40,32 @@ def fingerprint_folder(path: Path | str, patterns: tuple[str, ...] = ("*",)) -> 
     digest = hashlib.sha256()
     for file in found:
         if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns):
-            digest.update(f"{file.name}\0{_file_hash(file)}\n".encode())
+            digest.update(os.fsencode(file.name) + f"\0{file_hash(file)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _file_hash(file: Path) -> str:
+def file_hash(file: Path) -> str:
+    """Return the SHA-256 of a file; that of a large one is remembered until its size or one of its times changes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     state = file.stat()
     if state.st_size < 1 << 20:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hashlib.sha256(durable.read_bytes(file)).hexdigest()
 
-    mark = json.dumps([str(file.resolve()), state.st_size, state.st_mtime_ns])
+    mark = json.dumps([str(file.resolve()), state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns])
     cached = cache_folder() / "hashes" / f"{hashlib.sha256(mark.encode()).hexdigest()[:32]}.json"
     try:
-        known = durable.read_json(cached)
-        if isinstance(known, dict) and known.get("mark") == mark:
-            return str(known["sha256"])
-    except (OSError, ValueError):
-        pass
+        known = seals.read_sealed(cached, mark)
+        if isinstance(known, str):
+            return known
+    except Damaged as error:
+        with contextlib.suppress(OSError):
+            seals.set_aside([cached], cache_folder(), f"{error.parts[0]}: the file is read again")
 
-    with file.open("rb") as opened:
-        value = hashlib.file_digest(opened, "sha256").hexdigest()
+    value = seals.sha256(file)
     with contextlib.suppress(OSError):  # a read-only cache only costs time
-        durable.write_json(cached, {"mark": mark, "sha256": value})
+        seals.room_for(cached, cache_folder())
+        seals.write_sealed(cached, mark, value)
     return value

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from intdim.durable import read_json, write_json
-from intdim.ledger.store import Ledger, read_metrics
+from intdim.ledger.records import read_metrics
+from intdim.ledger.store import Ledger
 from intdim.ledger.verdict import Verdict
 from intdim.run.stopping import FLAT, Evaluation, stop_reason
 from intdim.search import estimate

@@ -10,7 +10,7 @@ import numpy as np
 
 from intdim.launch import InProcess
 from intdim.launch.jobs import Device, PrepareJob, RunCost, RunJob, TimeJob
-from intdim.ledger.results import Answers
+from intdim.ledger.results import Answers, RunResult
 from intdim.ledger.store import Ledger
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import (
@@ -105,7 +105,8 @@ class Simulated:
         self.stop_after: int | None = None  # runs after which the driver is interrupted
         self.memory = 0  # bytes that are free; 0: not known
         self.probed: list[RunSpec] = []
-        self.examples = 0  # evaluation examples whose answers are kept; 0: none are
+        self.examples = 0  # evaluation examples that a score is read on; 0: it is not read on any
+        self.kept = True  # the answers on them are kept
         self.cost = RunCost(1.0, 1.0, 1, 1.0, 60, 5 << 30)  # of every run: a second a step, 5 GiB
 
     def launcher(self) -> InProcess:
@@ -137,13 +138,18 @@ class Simulated:
         return self.chance + gap / (1 + math.exp(-(math.log(spec.d) - self.middle) / 0.7)) + noise
 
     def run(self, payload: dict[str, Any], report: Any) -> dict[str, Any]:
-        """Make a run: write its result as a worker would."""
+        """Make a run as a worker would, or find it."""
         if self.stop_after is not None and len(self.made) >= self.stop_after:
             raise KeyboardInterrupt
         job = from_dict(RunJob, payload)
-        spec, ledger = job.spec, Ledger(Path(job.runtime.out))
+        spec, ledger = job.spec, Ledger(Path(job.runtime.out), lambda text: report({"note": text}))
         if spec.subspace.method in self.fail or spec.run_id in self.fail:
             raise RuntimeError("out of memory, say")
+        with ledger.claim(ledger.run_folder(spec.run_id)):
+            return to_dict(ledger.begin(spec) or self.make(spec, ledger))
+
+    def make(self, spec: RunSpec, ledger: Ledger) -> RunResult:
+        """Make a run whose folder is ready."""
         self.made.append(spec)
         score, stopped = self.score(spec), ""
         if spec.stop_at is not None and score >= spec.stop_at:
@@ -154,14 +160,15 @@ class Simulated:
         scores = {"train_score": found, "eval_score": found, "select_score": found}
         result = result_of(spec, d=spec.d or WEIGHTS, D=WEIGHTS, stopped=stopped, **scores)
         ledger.write_result(result)
-        return to_dict(result)
+        return result
 
     def answer(self, spec: RunSpec, score: float, ledger: Ledger) -> float:
-        """Keep answers of about this score; return the score that they have."""
+        """Give, and keep, answers of about this score; return the score that they have."""
         right = round(score * self.examples)
         hard = np.random.default_rng(0).random(self.examples)  # the same examples are hard for every run
         hard += 0.5 * np.random.default_rng(spec.seed).random(self.examples)
         labels = np.arange(self.examples) % 2
         predictions = np.where(np.argsort(np.argsort(hard)) < right, labels, 1 - labels)
-        Answers(predictions, labels).write(ledger.run_folder(spec.run_id), step=60)
+        if self.kept:
+            Answers(predictions, labels).write(ledger.run_folder(spec.run_id), step=60)
         return right / self.examples

@@ -32,7 +32,7 @@ def run(payload: dict[str, Any], report: Any) -> dict[str, Any]:
     ledger, run_id = Ledger(Path(job.runtime.out)), job.spec.run_id
     folder = ledger.run_folder(run_id)
     with ledger.claim(folder):
-        known = ledger.result(run_id)
+        known = ledger.begin(job.spec)
         if known is not None:
             return to_dict(known)
         begun = durable.read_json(folder / "checkpoint.json") or {"step": 0}
@@ -42,7 +42,7 @@ def run(payload: dict[str, Any], report: Any) -> dict[str, Any]:
                 file.write(json.dumps({"step": step}) + "\n")
             durable.write_json(folder / "checkpoint.json", {"step": step + 1})
             report({"step": step, "steps": STEPS})
-        return WORLD.run(payload, report)
+        return to_dict(WORLD.make(job.spec, ledger))
 
 
 def drive(out: Path) -> int:

@@ -56,6 +56,9 @@ def certify(session: Session, out: Path, runs: list[FinishedRun], asked: BoundRe
     missing = {folder: run for folder, run in zip(folders, runs, strict=True) if found[folder] is None}
     if missing:
         session.find_device()
+        with session.ledger.disk():
+            for folder in missing:
+                Certificate.make_room(folder, out, session.view.note)
         session.view.note(f"quantising and coding {len(missing)} run{'s' if len(missing) > 1 else ''}")
         jobs = [
             CertifyJob(str(run.folder), _runtime(session, run), asked, str(folder)) for folder, run in missing.items()

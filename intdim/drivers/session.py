@@ -54,7 +54,7 @@ class Session:
         kept: str = "what is finished is kept",
     ) -> None:
         self.request, self.view, self.kept = request, view or Silent(), kept
-        self.ledger = Ledger(Path(request.out))
+        self.ledger = Ledger(Path(request.out), self.view.note)
         self.pool = Pool(request, launcher)
         self._results: dict[str, RunResult] = {}
         self._broken: dict[str, IntdimError] = {}  # by run id
@@ -110,7 +110,7 @@ class Session:
         if run_id in self._results or run_id in self._submitted:
             return
 
-        known = self.ledger.result(run_id)
+        known = self.ledger.finished(run_id)
         if known is not None:
             self._results[run_id] = known
             self.view.run_known(run, known)
@@ -222,7 +222,10 @@ class Session:
         if event.kind == "started":
             job.started()
         elif event.kind == "progress":
-            job.progress(event.data)
+            if "note" in event.data:
+                self.view.note(f"{job.label}: {event.data['note']}")
+            else:
+                job.progress(event.data)
         elif event.kind == "lost":
             self._resubmit(event, job)
         else:

@@ -134,6 +134,13 @@ class PretrainSummary:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A line for the user, from any job: what was damaged and set aside, what is waited for."""
+
+    note: str
+
+
+@dataclass(frozen=True)
 class RunProgress:
     """How far a run is: ``step`` of ``steps``; training loss and selection score there, where they are known."""
 

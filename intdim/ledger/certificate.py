@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from intdim import durable
-from intdim.ledger.store import Damaged, read_record
-from intdim.spec import to_dict
+from intdim import seals
+from intdim.ledger.records import read_record
+from intdim.seals import Damaged
+from intdim.spec import LAYOUT_VERSION, to_dict
 
 CERTIFICATE_FILE = "certificate.json"
+OTHERS = ("message.bin", "model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,32 @@ class Certificate:
     beats_majority: bool
 
     def write(self, folder: Path) -> None:
-        """Put the certificate into its folder."""
-        durable.write_json(folder / CERTIFICATE_FILE, to_dict(self))
+        """Put the certificate into its folder, beside what it speaks of."""
+        seals.complete(folder, CERTIFICATE_FILE, to_dict(self), OTHERS, LAYOUT_VERSION)
 
     @classmethod
     def read(cls, folder: Path) -> Certificate | None:
         """Return the certificate in a folder; None where there is none or a damaged one, which can be made again."""
         try:
-            return read_record(cls, folder / CERTIFICATE_FILE)
+            return cls._whole(folder)
         except Damaged:
             return None
+
+    @classmethod
+    def make_room(cls, folder: Path, out: Path, tell: seals.Tell) -> None:
+        """Make the folder ready for a certificate; a damaged one there is set aside under ``out``."""
+        seals.make_folder(folder, out, tell)
+        try:
+            cls._whole(folder)
+        except Damaged as error:
+            seals.set_aside(list(folder.iterdir()), out, f"{error.parts[0]}: made again", tell)
+        for name in (*OTHERS, seals.HASHES, CERTIFICATE_FILE):
+            seals.room_for(folder / name, out, tell)
+
+    @classmethod
+    def _whole(cls, folder: Path) -> Certificate | None:
+        """Return the certificate of a folder that is whole, None where it is not complete, else raise ``Damaged``."""
+        found = read_record(cls, folder / CERTIFICATE_FILE)
+        if found is not None:
+            seals.check(folder, version=LAYOUT_VERSION)
+        return found

@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from intdim import durable
+from intdim import durable, seals
 from intdim.errors import UserError
+from intdim.ledger.records import folders, read_record
 from intdim.ledger.results import RunResult
-from intdim.ledger.store import Damaged, read_record
-from intdim.spec import STREAM_VERSION, RunSpec, Runtime, from_dict
+from intdim.ledger.store import EVIDENCE, RESULT
+from intdim.seals import Damaged, shown
+from intdim.spec import LAYOUT_VERSION, STREAM_VERSION, RunSpec, Runtime, from_dict
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ def find_run(name: str, out: str) -> FinishedRun:
 
     if not (folder / "z.safetensors").is_file():
         raise UserError(f"{folder} holds no z.safetensors", "a whole run's folder", "Make the run again.")
-    return FinishedRun(folder, spec, result, _runtime(folder))
+    runtime = _runtime(folder)
+    _check_hashes(folder)
+    return FinishedRun(folder, spec, result, runtime)
 
 
 def _folder(name: str, out: Path) -> Path:
@@ -82,7 +86,7 @@ def _folder(name: str, out: Path) -> Path:
         if folder.is_dir() and (folder / "spec.json").exists():
             return folder.resolve()
 
-    known = sorted(entry.name for entry in runs.iterdir() if entry.is_dir()) if runs.is_dir() else []
+    known = [shown(entry.name) for entry in folders(runs)]
     alike = [one for one in known if len(name) >= 4 and one.startswith(name)]
     if len(alike) == 1:
         return (runs / alike[0]).resolve()
@@ -127,6 +131,14 @@ def _result(folder: Path, spec: RunSpec) -> RunResult:
     if result.run_id != spec.run_id:
         raise UserError(foreign, "", "Make the run again.")
     return result
+
+
+def _check_hashes(folder: Path) -> None:
+    try:
+        seals.check(folder, (RESULT, *EVIDENCE), version=LAYOUT_VERSION)
+    except Damaged as error:
+        allowed, do = "a run's folder as the run left it", "Make the run again: its own command sets the file aside."
+        raise UserError(error.parts[0], allowed, do) from None
 
 
 def _cause(error: Exception) -> BaseException:

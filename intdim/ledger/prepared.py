@@ -6,16 +6,18 @@ versions that decide it. A hub reference is resolved once; ``intdim fetch`` reso
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from intdim import durable
-from intdim.fingerprint import cache_folder, fingerprint_folder
+from intdim import seals
+from intdim.fingerprint import cache_folder, file_hash, fingerprint_folder
 from intdim.request import CellRequest
+from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
 
-PREPARED_VERSION = 2  # raised by hand when preparation would find something else for the same request
+PREPARED_VERSION = 3  # raised by hand when preparation would find something else for the same request
 PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
 
 
@@ -35,9 +37,17 @@ def key(cell: CellRequest) -> str:
     return digest(request)
 
 
-def lookup(cell: CellRequest) -> Prepared | None:
-    """Return what is known about a cell, or None where it was never prepared or its files are gone."""
-    data = durable.read_json(_file(cell))
+def lookup(cell: CellRequest, tell: Tell = seals.warn) -> Prepared | None:
+    """Return what is known about a cell, or None where it was never prepared or its files are gone.
+
+    A record, or a prepared task, that is damaged counts as gone and is set aside, which ``tell`` is told.
+    """
+    file = _file(cell)
+    try:
+        data = seals.read_sealed(file, file.stem)
+    except Damaged as error:
+        _set_aside(file, error, tell)
+        return None
     if data is None:
         return None
     try:
@@ -48,17 +58,32 @@ def lookup(cell: CellRequest) -> Prepared | None:
         folder = str(Path(cell.model.path).resolve())
         data["facts"]["model_folder"] = folder
         prepared = from_dict(Prepared, data)
-    there = Path(prepared.facts.model_folder).is_dir() and Path(prepared.facts.task_folder).is_dir()
-    return prepared if there else None
+    task = Path(prepared.facts.task_folder)
+    if not Path(prepared.facts.model_folder).is_dir() or not task.is_dir():
+        return None
+    if task.parent == (cache_folder() / "tasks").resolve():
+        try:
+            seals.check(task, digest=file_hash)
+        except Damaged as error:
+            _set_aside(cache_folder() / "tasks" / task.name, error, tell)
+            return None
+    return prepared
 
 
 def store(cell: CellRequest, prepared: Prepared) -> None:
     """Remember what preparation found."""
-    durable.write_json(_file(cell), to_dict(prepared))
+    file = _file(cell)
+    seals.room_for(file, cache_folder())
+    seals.write_sealed(file, file.stem, to_dict(prepared))
 
 
 def _file(cell: CellRequest) -> Path:
     return cache_folder() / "prepared" / f"{key(cell)}.json"
+
+
+def _set_aside(path: Path, error: Damaged, tell: Tell) -> None:
+    with contextlib.suppress(OSError):  # a cache that cannot be written: it is prepared again each time
+        seals.set_aside([path], cache_folder(), f"{error.parts[0]}: prepared again", tell)
 
 
 def _content(path: str) -> str:

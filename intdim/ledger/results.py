@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from intdim import durable
 from intdim.spec import CROSSED
@@ -87,21 +89,42 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a run answered on the examples that its score is read on: ``predictions`` (N,) and ``labels`` (N,)."""
+    """What a run answered on the examples that its score is read on: ``predictions`` (N,) and ``labels`` (N,), by the
+    weights at ``step``."""
 
     predictions: np.ndarray
     labels: np.ndarray
+    step: int = 0
 
     def write(self, folder: Path, step: int) -> None:
         """Put the answers of the weights at ``step`` into a run's folder."""
-        tensors = {"predictions": self.predictions, "labels": self.labels}
-        durable.write_bytes(folder / ANSWERS_FILE, save(tensors, metadata={"step": str(step)}))
+        facts = {"step": str(step), "sha256": self._hash(step)}
+        data = save({"predictions": self.predictions, "labels": self.labels}, metadata=facts)
+        durable.write_bytes(folder / ANSWERS_FILE, data)
 
     @classmethod
     def read(cls, folder: Path) -> Answers | None:
         """Return the answers in a run's folder; None where they were not kept or cannot be read."""
         try:
-            kept = load_file(folder / ANSWERS_FILE)
-            return cls(kept["predictions"], kept["labels"])
-        except (OSError, KeyError, SafetensorError):
+            return cls.of(durable.read_bytes(folder / ANSWERS_FILE))
+        except OSError:
             return None
+
+    @classmethod
+    def of(cls, data: bytes) -> Answers | None:
+        """Return the answers in the bytes of a file; None where there are none, or they were changed."""
+        try:
+            kept = load(data)
+            facts = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+            found = cls(kept["predictions"], kept["labels"], int(facts["step"]))
+        except (KeyError, ValueError, TypeError, RecursionError, SafetensorError):
+            return None
+        alike = found.predictions.shape == found.labels.shape and found.labels.ndim == 1
+        return found if alike and facts.get("sha256") == found._hash(found.step) else None
+
+    def _hash(self, step: int) -> str:
+        """Return the SHA-256 of the answers, their types and the step."""
+        made = hashlib.sha256(f"{step} {self.predictions.dtype} {self.labels.dtype} {self.labels.shape}\n".encode())
+        for values in (self.predictions, self.labels):
+            made.update(np.ascontiguousarray(values).tobytes())
+        return made.hexdigest()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from intdim import durable
-from intdim.ledger.store import read_metrics
+from intdim.ledger.records import read_metrics
 from intdim.report.style import BAR, CURVE, INK, STYLE, csv_text, render
 
 NAMES = {"masked_loss": ("masked tokens", CURVE, "-"), "next_loss": ("replaced segments", BAR, "--")}

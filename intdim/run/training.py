@@ -22,16 +22,18 @@ from torch import Tensor
 
 from intdim import durable
 from intdim.launch.base import Report
-from intdim.ledger.results import Answers
+from intdim.ledger.results import ANSWERS_FILE, Answers
+from intdim.models.weights import few
 from intdim.run import evaluation
 from intdim.run.build import Built
-from intdim.run.checkpoint import Checkpoint, load_tensors, save_tensors
+from intdim.run.checkpoint import Checkpoint, load_sealed, misfit, save_sealed
 from intdim.run.evaluation import autocast
 from intdim.run.objective import find_objective
 from intdim.run.optimiser import Optimiser
 from intdim.run.schedule import evaluation_steps, learning_rate, micro_batches, total_steps
 from intdim.run.stopping import Evaluation, stop_reason
-from intdim.spec import RunSpec
+from intdim.seals import Damaged
+from intdim.spec import RunSpec, from_dict
 from intdim.tasks import batches
 from intdim.tasks.stored import Split
 
@@ -48,6 +50,19 @@ class Best:
     select_score: float = -math.inf
     eval_score: float = math.nan
     eval_loss: float = math.nan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a checkpoint says beside its tensors: the step, the time spent, the best evaluation and all so far, and the
+    sum of the training losses since the last one, over how many steps."""
+
+    step: int
+    seconds: float
+    best: Best
+    evaluations: list[Evaluation]
+    recent_losses: float
+    recent_steps: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,7 @@ class Run:
         reseed: seeds the global generators for dropout; called with each step's number.
         report: takes progress.
         checkpoint_seconds: least time between checkpoints.
+        damaged: takes a checkpoint that cannot be used out of the way; by default it is removed.
     """
 
     def __init__(
@@ -89,8 +105,10 @@ class Run:
         reseed: Callable[[int], None],
         report: Report,
         checkpoint_seconds: float,
+        damaged: Callable[[Damaged], None] | None = None,
     ) -> None:
         self.model, self.trainable, self.data, self.spec = built.model, built.trainable, built.data, spec
+        self.still = built.still
         self.device, self.folder, self.reseed, self.report = device, folder, reseed, report
         self.objective = find_objective(spec.task.objective)
 
@@ -106,7 +124,8 @@ class Run:
             betas=(train.beta1, train.beta2),
             eps=train.epsilon,
         )
-        self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", checkpoint_seconds)
+        self.damaged = damaged or (lambda error: error.file.unlink(missing_ok=True))
+        self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", checkpoint_seconds, spec.run_id)
 
         self.step, self.seconds, self.best = 0, 0.0, Best()
         self.losses, self.counted = torch.zeros((), device=device), 0  # since the last line of the log
@@ -118,7 +137,7 @@ class Run:
     def advance(self, rows: list[Tensor]) -> None:
         """Make one optimiser step over the given micro-batches."""
         self.reseed(self.step)
-        self.model.train()
+        self.still.train()
         examples = sum(len(part) for part in rows)
         for part in rows:
             inputs = batches.collate(self.data.train, part, self.data.pad_id, self.device)
@@ -157,7 +176,7 @@ class Run:
         if select > self.best.select_score:
             self.best = Best(self.step, select, score, loss)
             kept = {name: tensor.contiguous() for name, tensor in self.trainable.tensors().items()}
-            save_tensors(self.best_file, kept, {"best": json.dumps(dataclasses.asdict(self.best))})
+            save_sealed(self.best_file, kept, dataclasses.asdict(self.best), self.spec.run_id)
             answers = predictions[data.score_half].numpy(), split.labels[data.score_half].numpy()
             Answers(*answers).write(self.folder, self.step)
         self.report_progress(select)
@@ -180,8 +199,14 @@ class Run:
         return evaluation.score(self.spec.task.metric, split, index, predictions)
 
     def train_score(self) -> float:
-        """Score the best step's weights on a fixed sample of the training examples."""
-        stored, _ = load_tensors(self.best_file)
+        """Score the best step's weights on a fixed sample of the training examples.
+
+        Raises:
+            Damaged: what the best step left is not what was written.
+        """
+        stored, step = self.stored_best()
+        if step != self.best.step:
+            raise Damaged(self.best_file, f"it is of step {step} in place of {self.best.step}")
         for name, tensor in self.trainable.tensors().items():
             tensor.copy_(stored[name])
         self.trainable.write()
@@ -198,6 +223,31 @@ class Run:
     def best_file(self) -> Path:
         """z.safetensors in a subspace (kept for good); for full fine-tuning a large file, dropped at the end."""
         return self.folder / ("best.safetensors" if self.spec.subspace.method == "full" else "z.safetensors")
+
+    def stored_best(self) -> tuple[dict[str, Tensor], int]:
+        """Return what the best step so far left on disk, and its number; its answers are there too.
+
+        Raises:
+            Damaged: one of the two files is missing or not what was written, or they are of an earlier step or of
+                another evaluation than ``best``.
+        """
+        try:
+            stored, facts = load_sealed(self.best_file, self.spec.run_id)
+            found = from_dict(Best, facts)
+        except (FileNotFoundError, ValueError) as error:
+            raise error if isinstance(error, Damaged) else Damaged(self.best_file, error) from error
+
+        why = misfit(stored, self.trainable.tensors())
+        same = json.dumps(dataclasses.asdict(found)) == json.dumps(dataclasses.asdict(self.best))
+        if found.step < self.best.step or (found.step == self.best.step and not same):
+            why = why or f"it is of step {found.step} in place of {self.best.step}"
+        if why:
+            raise Damaged(self.best_file, why)
+
+        answers = Answers.read(self.folder)
+        if answers is None or answers.step < self.best.step:
+            raise Damaged(self.folder / ANSWERS_FILE, f"it has no answers of step {self.best.step}")
+        return stored, found.step
 
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl and flush it."""
@@ -224,32 +274,41 @@ class Run:
 
     def save(self, seconds: float) -> None:
         """Write the checkpoint: what is trained, the moments, the step, the best evaluation, the time spent."""
-        facts = {
-            "step": self.step,
-            "seconds": seconds,
-            "best": dataclasses.asdict(self.best),
-            "evaluations": [dataclasses.asdict(one) for one in self.evaluations],
-            "recent": [float(self.recent_losses), self.recent_steps],
-        }
-        self.checkpoint.save(self.trainable.tensors(), self.optimiser.inner, facts)
+        now = Progress(
+            self.step, seconds, self.best, self.evaluations, float(self.recent_losses), recent_steps=self.recent_steps
+        )
+        self.checkpoint.save(self.trainable.tensors(), self.optimiser.inner, dataclasses.asdict(now))
 
     def restore(self) -> None:
-        """Go on from the checkpoint, if there is one: the same numbers as if the run had never stopped."""
-        facts = self.checkpoint.restore(self.trainable.tensors(), self.optimiser.inner)
+        """Go on from the checkpoint, if there is one: the same numbers as if the run had never stopped.
+
+        Raises:
+            Damaged: what the best step before the checkpoint left is not what was written.
+        """
+        try:
+            facts = self.checkpoint.restore(self.trainable.tensors(), self.optimiser.inner)
+        except Damaged as error:
+            self.damaged(error)
+            facts = None
+        metrics_file = self.folder / "metrics.jsonl"
         if facts is None:
-            (self.folder / "metrics.jsonl").unlink(missing_ok=True)
+            metrics_file.unlink(missing_ok=True)
             return
 
-        self.step, self.seconds = facts["step"], facts["seconds"]
-        self.best = Best(**facts["best"])
-        self.evaluations = [Evaluation(**one) for one in facts["evaluations"]]
-        recent, self.recent_steps = facts["recent"]
-        self.recent_losses.fill_(recent)
+        try:
+            found = from_dict(Progress, facts)
+        except ValueError as error:
+            raise Damaged(self.checkpoint.path, error) from error
+        self.step, self.seconds, self.best = found.step, found.seconds, found.best
+        self.evaluations = found.evaluations
+        self.recent_losses.fill_(found.recent_losses)
+        self.recent_steps = found.recent_steps
+        if self.best.step >= 0:
+            self.stored_best()
 
-        metrics_file = self.folder / "metrics.jsonl"
         if metrics_file.exists():  # lines written after the checkpoint will be written again
-            kept = [line for line in metrics_file.read_text().splitlines() if _step_of(line) <= self.step]
-            durable.write_text(metrics_file, "".join(line + "\n" for line in kept))
+            lines = metrics_file.read_text(encoding="utf-8", errors="replace").splitlines()
+            durable.write_text(metrics_file, "".join(f"{line}\n" for line in lines if _step_of(line) <= self.step))
 
 
 def train(run: Run) -> Outcome:
@@ -276,6 +335,10 @@ def train(run: Run) -> Outcome:
             run.log_loss()
         if run.step in run.evaluate_at:
             run.evaluate()
+            moved = run.still.moved()
+            if moved:
+                reason = f"training moved {few(moved)}, which are no weights: theta alone does not give the answers"
+                break
             stopped = stop_reason(run.evaluations, run.spec.train.patience, run.spec.stop_at)
             if stopped and run.step < run.total:
                 break
@@ -302,6 +365,6 @@ def train(run: Run) -> Outcome:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError):
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return math.inf  # a torn last line

@@ -105,14 +105,9 @@ def test_the_interval_holds_the_error_of_the_evaluation_examples(tmp_path):
     """The same runs, with answers kept and without: the same questions, and a wider interval from paired draws."""
     verdicts = []
     for kept in (True, False):
-        out, world = tmp_path / str(kept), cells.Simulated()
-        world.examples = 600
-        (verdict,) = sweep(out, world)
-        if not kept:
-            for file in [*out.glob("runs/*/eval.safetensors"), out / "sweeps" / verdict.sweep_id / "verdict.json"]:
-                file.unlink()
-            (verdict,) = sweep(out, cells.Simulated())
-        verdicts.append(verdict)
+        world = cells.Simulated()
+        world.examples, world.kept = 600, kept
+        verdicts += sweep(tmp_path / str(kept), world)
     blurred, sharp = verdicts
     assert blurred.run_ids == sharp.run_ids
     assert (blurred.status, blurred.d90) == (sharp.status, sharp.d90) == ("found", sharp.d90)

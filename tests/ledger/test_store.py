@@ -18,8 +18,11 @@ import pytest
 
 from intdim import durable
 from intdim.errors import RunFailed, UserError
-from intdim.ledger.store import Busy, Damaged, Ledger, read_metrics, read_record
+from intdim.ledger.locks import Busy
+from intdim.ledger.records import read_metrics, read_record
+from intdim.ledger.store import Ledger
 from intdim.ledger.verdict import Curve, Point
+from intdim.seals import Damaged
 from intdim.spec import (
     LAYOUT_VERSION,
     ModelSpec,
@@ -178,11 +181,18 @@ def test_a_spec_is_written_once(ledger: Ledger) -> None:
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_folder_with_another_runs_spec_is_refused(ledger: Ledger) -> None:
-    spec = run_spec()
-    durable.write_json(ledger.run_folder(spec.run_id) / "spec.json", {"another": "run"})
-    with pytest.raises(RunFailed, match=rf"{spec.run_id}/spec\.json is not the spec"):
-        ledger.write_spec(spec.run_id, spec)
+def test_the_spec_of_another_run_is_set_aside_and_named(ledger: Ledger) -> None:
+    spec, told = run_spec(), []
+    ledger.tell = told.append
+    file = ledger.run_folder(spec.run_id) / "spec.json"
+    durable.write_json(file, {"another": "run"})
+    ledger.write_spec(spec.run_id, spec)
+    assert from_dict(RunSpec, json.loads(file.read_text())) == spec
+    (line,) = told
+    assert f"{file} is not the spec of run {spec.run_id}" in line
+    kept = ledger.out / "damaged" / f"runs-{spec.run_id}" / "spec.json"
+    assert json.loads(kept.read_text()) == {"another": "run"}
+    assert str(kept.parent) in line
 
 
 def test_a_damaged_spec_is_written_anew(ledger: Ledger) -> None:
@@ -253,7 +263,8 @@ def test_a_sweep_without_its_verdict_has_not_ended(ledger: Ledger, monkeypatch: 
     monkeypatch.setattr(durable, "write_json", killed)
     with pytest.raises(KeyboardInterrupt):
         ledger.write_sweep(spec, verdict(sweep_id=spec.sweep_id), [])
-    assert sorted(file.name for file in ledger.sweep_folder(spec.sweep_id).iterdir()) == ["points.csv", "spec.json"]
+    left = sorted(file.name for file in ledger.sweep_folder(spec.sweep_id).iterdir())
+    assert left == ["hashes.json", "points.csv", "spec.json"]
     assert ledger.verdict(spec.sweep_id) is None
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from intdim.errors import UserError
-from intdim.ledger.store import Damaged
 from intdim.report import report
 from intdim.report.records import read_runs, read_sweep, read_sweeps
+from intdim.seals import Damaged
 
 from . import fake
 
