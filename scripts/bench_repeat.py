@@ -28,11 +28,11 @@ KEPT = ("status", "d90", "d90_low", "d90_high", "isotonic_d90", "runs", "baselin
 
 
 def sweep(seed: int, out: Path, words: list[str]) -> dict[str, Any]:
-    """Run the sweep of one master seed, or find it finished; return its verdict."""
+    """Run the sweep of one master seed, unless it is finished; return its verdict."""
     command = [sys.executable, "-m", "intdim", "sweep", f"seed={seed}", f"out={out}", *words]
     made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     for folder in finished(out):
-        if folder.name in made:  # the command ends by saying where it wrote
+        if folder.name in made:  # the command prints last where it wrote
             verdict: dict[str, Any] = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
             return verdict
     raise RuntimeError(f"seed {seed} left no verdict in {out}")

@@ -1,13 +1,12 @@
-"""Make ``intdim/assets/tiny`` again: pre-train, store, and compare with random weights.
+"""Make ``intdim/assets/tiny``: pre-train, store, and compare with random weights.
 
     python scripts/make_tiny.py
     python scripts/make_tiny.py --rehearse 20
 
-About 20 minutes on one free core. Interrupted, the same command goes on. The same package versions and machine give
-the same weights; the command line's way to the same folder is
-``intdim pretrain store=float16 device=cpu threads=1``, whose other values are those below. A rehearsal takes so many
-steps of pre-training and of each comparison, leaves the shipped folder as it is, and says whether all of it but the
-trained numbers comes out as shipped.
+Takes about 20 minutes on one free core. After an interrupt the same command resumes. The same package versions and
+machine give the same weights. ``intdim pretrain store=float16 device=cpu threads=1`` makes the same folder; its other
+values are those below. ``--rehearse`` makes that many steps of pre-training and of each comparison, does not change
+the shipped folder, and reports whether everything but the trained numbers equals what is shipped.
 """
 
 from __future__ import annotations
@@ -98,7 +97,9 @@ Python (PSF), numpy, pandas and torch (BSD), matplotlib (its own, PSF-like). Non
 def main() -> None:
     """Make the shipped folder, or rehearse that."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rehearse", type=int, metavar="STEPS", help="so many steps; changes nothing that is shipped")
+    parser.add_argument(
+        "--rehearse", type=int, metavar="STEPS", help="make this many steps; change nothing that is shipped"
+    )
     steps = parser.parse_args().rehearse
     if steps is None:
         make()
@@ -107,8 +108,10 @@ def main() -> None:
 
 
 def make() -> None:
-    """Pre-train (or go on), put the model into the package, compare it with random weights, and describe it."""
-    print(f"{CONFIG.steps} steps: about 20 minutes on one free core; goes on from {WORK} if interrupted", flush=True)
+    """Pre-train (or resume), put the model into the package, compare it with random weights, and write its README."""
+    print(
+        f"{CONFIG.steps} steps: about 20 minutes on one free core; resumes from {WORK} after an interrupt", flush=True
+    )
     facts = trained(WORK / "run", CONFIG)
     install(Path(facts.folder))
     fine_tune(WORK / "compare", FINE_STEPS, SEEDS)
@@ -121,7 +124,7 @@ def make() -> None:
 
 
 def rehearse(steps: int) -> None:
-    """Do all of it in ``steps`` steps beside the shipped folder, and exit with 1 where more than numbers differs."""
+    """Make everything with ``steps`` steps in another folder; exit with 1 if more than the trained numbers differs."""
     out, config = WORK / f"rehearsal-{steps}", dataclasses.replace(CONFIG, steps=steps)
     facts = trained(out / "run", config)
     made = Path(facts.folder)
@@ -135,7 +138,7 @@ def rehearse(steps: int) -> None:
 
 
 def trained(out: Path, config: pretrain.PretrainConfig) -> pretrain.PretrainSummary:
-    """Pre-train on the docstrings in ``out``, or go on; return the closing facts."""
+    """Pre-train on the docstrings in ``out``, or resume; return the summary."""
     return pretrain.run(docstring_corpus(), out, config, report=_show, dtype=STORE)
 
 
@@ -151,7 +154,7 @@ def differences(made: Path) -> list[str]:
 
 
 def install(made: Path) -> None:
-    """Put a finished folder in the place of the shipped one."""
+    """Replace the shipped folder by a finished one."""
     partial, old = ASSETS.with_name(".tiny.partial"), ASSETS.with_name(".tiny.old")
     for folder in (partial, old):
         shutil.rmtree(folder, ignore_errors=True)
@@ -224,7 +227,7 @@ def described(
 
 
 def configuration(config: pretrain.PretrainConfig) -> str:
-    """Return every value that a pre-training depends on, for a reader."""
+    """Return every value that the pre-training depends on, as text."""
     values = dataclasses.asdict(config) | {"store": str(STORE).removeprefix("torch.")}
     return ", ".join(f"`{name}={value}`" for name, value in values.items())
 
