@@ -25,8 +25,8 @@ def epoch(split: Split, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
     """
     lengths = split.lengths.numpy()
     count = len(lengths)
-    chooser = np.random.default_rng([seed, epoch])
-    order = chooser.permutation(count)
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(count)
     whole = -(-count // batch_size)
     pools = max(1, round(whole / POOL))
     made: list[Tensor] = []
@@ -36,9 +36,9 @@ def epoch(split: Split, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
         pool = pool[np.argsort(lengths[pool], kind="stable")]  # ties stay in shuffled order
         sizes = [batch_size] * (len(pool) // batch_size)
         if len(pool) % batch_size:  # the smaller batch may hold the short, the long or middling examples
-            sizes.insert(int(chooser.integers(len(sizes) + 1)), len(pool) % batch_size)
+            sizes.insert(int(rng.integers(len(sizes) + 1)), len(pool) % batch_size)
         made += [torch.from_numpy(part.copy()) for part in np.split(pool, np.cumsum(sizes)[:-1])]
-    return [made[at] for at in chooser.permutation(len(made))]
+    return [made[at] for at in rng.permutation(len(made))]
 
 
 def sequential(split: Split, batch_size: int, index: Tensor | None = None) -> list[Tensor]:
