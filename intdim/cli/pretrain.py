@@ -56,12 +56,12 @@ def work(made: list[DictConfig], typed: frozenset[str] = frozenset()) -> int:
         )
         summary = pretrain(job, slot, show_progress, Lines(job.out))
 
-        from intdim.report.losses import write_losses  # brings matplotlib
+        from intdim.report import try_losses
 
-        curve = write_losses(Path(job.out))[1]
+        undrawn = try_losses(Path(job.out))
         print(
             f"{summary.weights:,} weights, {summary.windows:,} windows, {summary.padding:.1%} of the places padding; "
-            f"written to {summary.folder}, the loss curve to {curve}"
+            f"written to {summary.folder}, " + (undrawn or f"the loss curve to {Path(job.out) / 'loss.png'}")
         )
     return 0
 

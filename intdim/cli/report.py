@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
@@ -17,11 +19,14 @@ def write(made: list[DictConfig]) -> int:
     """Write the report and print where its files are."""
     from intdim.report import report
 
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr)
+
     for cfg in made:
         check = Checked(cfg)
         out, chosen = check.out(), list(check.texts("sweeps"))
         check.done()
-        folder = report(out, check.text("name") or "latest", chosen or None)
+        folder = report(out, check.text("name") or "latest", chosen or None, tell)
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 print(file)

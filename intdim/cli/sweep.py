@@ -30,9 +30,11 @@ def measure(made: list[DictConfig]) -> int:
         requests = along_trajectory(made, requests, runtime, view, train=True)
         verdicts = run_cells(requests, runtime, view, make_launcher(made, runtime))
 
-    from intdim.report import write_curve
+    from intdim.report import try_curve
 
     for verdict in verdicts:
-        write_curve(Path(runtime.out), verdict.sweep_id)
+        undrawn = try_curve(Path(runtime.out), verdict.sweep_id)
+        if undrawn:
+            view.note(undrawn)
     view.close(verdicts)
     return 0

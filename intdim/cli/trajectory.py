@@ -42,7 +42,7 @@ def along_trajectory(
     request = made.pop()
     assert request is not None
     if train:
-        draw_losses(pretrain_models(request, recipe(), cells, runtime, view))
+        draw_losses(pretrain_models(request, recipe(), cells, runtime, view), view)
     else:
         missing = [model.name for model in made_models(request, Path(runtime.out)) if not model.complete]
         if missing:
@@ -63,13 +63,15 @@ def recipe() -> PretrainJob:
     return pretrain_job(cfg)
 
 
-def draw_losses(folders: list[Path]) -> None:
-    """Draw the loss curves of pre-trainings that have none yet."""
+def draw_losses(folders: list[Path], view: View) -> None:
+    """Draw the loss curves of pre-trainings that have none yet; ``view`` is told what cannot be drawn."""
     for folder in folders:
         if (folder / "metrics.jsonl").exists() and not (folder / "loss.pdf").exists():
-            from intdim.report.losses import write_losses
+            from intdim.report import try_losses
 
-            write_losses(folder)
+            undrawn = try_losses(folder)
+            if undrawn:
+                view.note(undrawn)
 
 
 def trajectory_request(cfg: DictConfig) -> TrajectoryRequest | None:

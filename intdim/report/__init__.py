@@ -7,18 +7,25 @@ sweep. Everything here can be removed and made again.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from intdim.durable import write_bytes
-from intdim.errors import UserError
+from intdim.errors import UserError, echo
 from intdim.ledger.store import Ledger
+from intdim.report.pictures import import_matplotlib, why
 from intdim.report.records import read_runs, read_sweep, read_sweeps
 from intdim.report.swap import swapped_in
+from intdim.seals import warn
 
-__all__ = ["report", "write_curve"]
+__all__ = ["report", "try_curve", "try_losses", "write_curve"]
+
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
-def report(out: Path, name: str = "latest", sweeps: list[str] | None = None) -> Path:
+def report(
+    out: Path, name: str = "latest", sweeps: list[str] | None = None, tell: Callable[[str], None] = warn
+) -> Path:
     """Write ``out/reports/<name>/`` and return it: d90.csv, d90.tex, d90.parquet, points.csv, runs.csv, index.html,
     published.csv where a published d90 has a counterpart, correlations.csv where models are compared, and
     ``figures/``, where every figure (PDF and PNG at 6 inches, PDF at 3.3) is beside the CSV it was drawn from.
@@ -30,14 +37,19 @@ def report(out: Path, name: str = "latest", sweeps: list[str] | None = None) -> 
         name: of the report.
         sweeps: ids (or beginnings of ids) of the sweeps to report; None for all. Chosen sweeps bring their own runs
             only; a report of everything lists every run in ``out``.
+        tell: receives a line for each figure that could not be drawn: it is left out, and the page names it.
 
     Raises:
         UserError: no sweep has finished, a chosen sweep does not exist, ``name`` is no folder name, a file is damaged,
             or ``out`` is of another version or cannot be written.
         RunFailed: the disk is full.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
-        raise UserError(f"'{name}' cannot name a report", "Letters, digits, '-', '_' and '.'", "Choose another name.")
+    if not NAME.fullmatch(name):
+        raise UserError(
+            f"'{echo(name)}' cannot name a report",
+            "At most 100 letters, digits, '-', '_' and '.'",
+            "Choose another name.",
+        )
     ledger = Ledger(out)
     ledger.check()
     records, unfinished = read_sweeps(out, sweeps)
@@ -54,7 +66,9 @@ def report(out: Path, name: str = "latest", sweeps: list[str] | None = None) -> 
 
     place = out / "reports" / name
     with ledger.disk(), swapped_in(place) as folder:
-        write_content(folder, out, records, unfinished, runs)
+        left_out = write_content(folder, out, records, unfinished, runs)
+    for line in left_out:
+        tell(f"left out, since it could not be drawn: {line}")
     return place
 
 
@@ -67,6 +81,7 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
     Raises:
         UserError: a file of the sweep or of its runs is damaged.
         RunFailed: the disk is full.
+        Exception: whatever keeps matplotlib from drawing; ``try_curve`` says it in words.
     """
     folder = out / "sweeps" / sweep_id
     paths = [folder / "curve.png", folder / "curve.pdf"]
@@ -79,6 +94,7 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
 
     record = read_sweep(out, sweep_id)
     assert record is not None
+    import_matplotlib()
     from intdim.report.curve import curve_marks
     from intdim.report.figures import draw_curve
     from intdim.report.style import WIDE, render
@@ -88,3 +104,24 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
         for path in paths:
             write_bytes(path, render(lambda: draw_curve(record.verdict, marks, WIDE), path.suffix[1:]))
     return paths
+
+
+def try_curve(out: Path, sweep_id: str) -> str:
+    """Do as ``write_curve``; return "", or in one line why there is no curve. The verdict stands without it."""
+    try:
+        write_curve(out, sweep_id)
+    except Exception as error:  # whatever it is, nothing was measured here
+        return f"the curve of sweep {sweep_id} could not be drawn ({why(error)}); `intdim report` tries it again"
+    return ""
+
+
+def try_losses(out: Path) -> str:
+    """Write the loss curve of a pre-training; return "", or in one line why there is none."""
+    try:
+        import_matplotlib()
+        from intdim.report.losses import write_losses
+
+        write_losses(out)
+    except Exception as error:  # the model is there without it
+        return f"the loss curve in {out} could not be drawn ({why(error)})"
+    return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -16,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from intdim.ledger.verdict import Verdict
 from intdim.report.curve import Mark
 from intdim.report.legend import Label, labels, legend
-from intdim.report.style import BAR, BASELINE, CHANCE, CURVE, D90, INK, RUN, STYLE, letter_size
+from intdim.report.style import BAR, BASELINE, CHANCE, CURVE, D90, INK, RUN, drawing, letter_size
 from intdim.report.typeset import set_log_ticks, spread, text_width, wrap
 from intdim.report.words import metric_range, subspace_words, verdict_line, whole
 
@@ -35,7 +34,7 @@ def draw_curve(verdict: Verdict, marks: Sequence[Mark], width: float = 6.0) -> F
         marks: from ``curve_marks``.
         width: of the figure, in inches; letters are 8 points, 7 below 4.5 inches.
     """
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         return _draw(verdict, marks, width)
 
 

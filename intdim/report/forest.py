@@ -6,77 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from intdim.ledger.verdict import SecondVerdict, Verdict
+from intdim.report.forest_rows import ForestRow, shared_facts
 from intdim.report.records import SweepRecord
-from intdim.report.style import CHANCE, D90, INK, STYLE, letter_size
+from intdim.report.style import CHANCE, D90, INK, drawing, letter_size
 from intdim.report.typeset import set_log_ticks, text_width, wrap
 from intdim.report.words import d90_cell, interval, whole
 
-FACTS = ("model", "task", "method", "projection", "scope", "groups")
 OTHER = "#007A5A"
 TITLE = "Intrinsic dimension d90 of each sweep"
-
-
-@dataclass(frozen=True)
-class ForestRow:
-    """The answer of one sweep to one kind of threshold. ``label`` holds the facts in which the sweeps differ; sweeps
-    that differ in none of them carry their id."""
-
-    sweep_id: str
-    label: str
-    model: str
-    task: str
-    method: str
-    projection: str
-    scope: str
-    groups: str
-    threshold_kind: str
-    status: str
-    d90: float | None
-    d90_low: float | None
-    d90_high: float | None
-    d_min: int
-    d_max: int
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """d_min and d_max of the search."""
-        return self.d_min, self.d_max
-
-
-def forest_rows(records: list[SweepRecord]) -> list[ForestRow]:
-    """Return what the figure shows: two rows per sweep, its own threshold first, the second one after it."""
-    labels, _ = _labels(records)
-    rows = []
-    for record, label in zip(records, labels, strict=True):
-        rows += [_row(record.verdict, label, answer) for answer in (record.verdict, record.verdict.other)]
-    return rows
-
-
-def _row(verdict: Verdict, label: str, answer: Verdict | SecondVerdict) -> ForestRow:
-    return ForestRow(
-        sweep_id=verdict.sweep_id,
-        label=label,
-        model=verdict.model,
-        task=verdict.task,
-        method=verdict.method,
-        projection=verdict.projection,
-        scope=verdict.scope,
-        groups=verdict.groups,
-        threshold_kind=answer.threshold_kind,
-        status=answer.status,
-        d90=answer.d90 if answer.status == "found" else None,
-        d90_low=answer.d90_low,
-        d90_high=answer.d90_high,
-        d_min=verdict.d_min,
-        d_max=verdict.d_max,
-    )
 
 
 def draw_forest(records: list[SweepRecord], rows: Sequence[ForestRow], width: float = 6.0) -> Figure:
@@ -87,8 +29,8 @@ def draw_forest(records: list[SweepRecord], rows: Sequence[ForestRow], width: fl
         rows: from ``forest_rows`` of the same sweeps.
         width: of the figure, in inches; letters are 8 points, 7 below 4.5 inches.
     """
-    with matplotlib.rc_context(STYLE):
-        return _draw(_labels(records)[1], rows, width)
+    with drawing():
+        return _draw(shared_facts(records), rows, width)
 
 
 @dataclass(frozen=True)
@@ -223,28 +165,3 @@ def _mark(kind: str, size: float) -> dict[str, Any]:
 def _key(kind: str, size: float) -> Line2D:
     words = {"absolute": "threshold a share of the score", "above_chance": "threshold a share of the gain over chance"}
     return Line2D([], [], **_mark(kind, size), linewidth=1.4, label=f"{words.get(kind, kind)}: d90 and interval")
-
-
-def _labels(records: list[SweepRecord]) -> tuple[list[str], str]:
-    """Return one label per sweep from the facts in which they differ, and the facts that they share."""
-    values = {fact: [str(getattr(record.verdict, fact)) for record in records] for fact in FACTS}
-    same = [fact for fact in FACTS if len(set(values[fact])) == 1]
-    differ = [fact for fact in FACTS if fact not in same]
-    if "method" in differ:  # groups are "none" for every other method, so they say nothing more than the method
-        said = {record.verdict.groups for record in records if record.verdict.method == "said"}
-        differ = [fact for fact in differ if fact != "groups" or len(said) > 1]
-
-    words = [" · ".join(_word(fact, values[fact][i]) for fact in differ) for i in range(len(records))]
-    labels = [
-        f"{word} {record.sweep_id[:8]}".strip() if words.count(word) > 1 or not word else word
-        for word, record in zip(words, records, strict=True)
-    ]
-
-    common = " · ".join(_word(fact, values[fact][0]) for fact in same if values[fact][0] != "none")
-    return labels, common
-
-
-def _word(fact: str, value: str) -> str:
-    if fact == "method":
-        return value.upper()
-    return f"{value} {fact}" if fact in ("scope", "groups") else value

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from intdim import durable
 from intdim.ledger.records import read_metrics
-from intdim.report.style import BAR, CURVE, INK, STYLE, csv_text, render
+from intdim.report.sheets import csv_text
+from intdim.report.style import BAR, CURVE, INK, drawing, render
 
 NAMES = {"masked_loss": ("masked tokens", CURVE, "-"), "next_loss": ("replaced segments", BAR, "--")}
 
@@ -37,7 +37,7 @@ def draw_losses(rows: Sequence[Mapping[str, float]], width: float = 6.0) -> Figu
     """
     names = [name for name in NAMES if name in rows[0]]
     steps = [row["step"] for row in rows]
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(width, 1.75 * len(names) + 0.35))
         for place, name in enumerate(names):
             title, colour, style = NAMES[name]

@@ -5,10 +5,13 @@ What it says is prepared here and in ``sections``; ``page.html.j2`` and the temp
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from intdim.ledger.verdict import SecondVerdict, Verdict
 from intdim.report.parts import Link, Picture, Table
@@ -40,6 +43,7 @@ def page(
     stems: Mapping[str, str],
     compared: Sequence[Comparison] = (),
     trends: Trends | None = None,
+    left_out: Sequence[str] = (),
 ) -> str:
     """Return the page as HTML.
 
@@ -50,19 +54,30 @@ def page(
         stems: file names under ``figures/`` by sweep id, without ending.
         compared: what ``published.comparisons`` made of the sweeps.
         trends: the part about updates, size, score and gap, None where there are no such figures.
+        left_out: a line for each figure that could not be drawn.
     """
     words = "d90 of every sweep with its interval; the table above has the numbers."
+    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     return _template().render(
+        style=Markup(style),  # ours, and no part of it comes from elsewhere
+        policy=policy(style),
         count=count(len(records), "sweep"),
         summary=Table.of("d90 of each sweep", SUMMARY, [_summary(record) for record in records]),
         trivial=any(record.verdict.trivial for record in records),
         unfinished=unfinished,
+        left_out=left_out,
         forest=Picture.of(pictures["d90"], words, "d90") if "d90" in pictures else None,
         published=Table.of("Beside published values", COMPARED, map(_published, compared)) if compared else None,
         trends=trends,
         sweeps=[sweep_section(one, pictures.get(one.sweep_id), stems[one.sweep_id]) for one in records],
         meanings=Table.of("What each status means", ("status", "meaning"), MEANINGS.items()),
     )
+
+
+def policy(style: str) -> str:
+    """Return the content security policy of a page with this style sheet: pictures inside it, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def _template() -> Template:

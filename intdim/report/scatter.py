@@ -10,25 +10,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Affine2D
 
-from intdim.report.series import SweepRow, by_group
-from intdim.report.style import CHANCE, INK, STYLE, letter_size
+from intdim.errors import echo
+from intdim.report.series import TITLES, SweepRow, by_group
+from intdim.report.style import CHANCE, INK, drawing, letter_size
 from intdim.report.typeset import set_log_ticks, wrap
 from intdim.report.words import interval
 
 # Okabe and Ito's colours with marks that differ as well.
 LOOKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#007A5A", "^"), ("#A3478A", "D"), ("#8A6D00", "v"), ("#333333", "P"))
-TITLES = {
-    "updates": "d90 along pre-training",
-    "size": "d90 against the size of the model",
-    "score": "Evaluation score of full fine-tuning against d90",
-    "gap": "Relative generalization gap against d90",
-}
 AXES = {
     "updates": "updates of pre-training",
     "size": "weights inside the subspace, D (log scale)",
@@ -47,7 +44,7 @@ def draw_scatter(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], widt
         lines: what stands under the title: the correlations in words.
         width: of the figure, in inches; letters are 8 points, 7 below 4.5 inches.
     """
-    with matplotlib.rc_context(STYLE):
+    with drawing():
         return _draw(kind, rows, lines, width)
 
 
@@ -202,7 +199,7 @@ def _words(row: SweepRow, rows: Sequence[SweepRow]) -> str:
     """Name a group by its task and by the other facts in which the groups differ."""
     facts = zip(*(one.group[1:5] for one in rows), strict=True)
     differ = [name for name, values in zip(row.group[1:5], facts, strict=True) if len(set(values)) > 1]
-    return " · ".join([row.task, *map(str, differ)])
+    return echo(" · ".join([row.task, *map(str, differ)]))
 
 
 def _key(label: str, number: int, size: float) -> Line2D:
@@ -213,7 +210,7 @@ def _key(label: str, number: int, size: float) -> Line2D:
 def _other_keys(rows: Sequence[SweepRow], upright: bool) -> list[Line2D]:
     """Return the keys of arrows and thin lines, where there are any; ``upright``: d90 stands on the vertical axis."""
     statuses = {row.status for row in rows}
-    beyond, below = ("$\\uparrow$", "$\\downarrow$") if upright else ("$\\rightarrow$", "$\\leftarrow$")
+    beyond, below = (_letter(one) for one in ("↑↓" if upright else "→←"))
     keys = []
     if "above_range" in statuses:
         keys.append(Line2D([], [], color=INK, marker=beyond, linestyle="", label="beyond the largest d of the search"))
@@ -223,3 +220,10 @@ def _other_keys(rows: Sequence[SweepRow], upright: bool) -> list[Line2D]:
     if "budget_spent" in statuses:
         keys.append(Line2D([], [], color=INK, linewidth=0.6, label="thin: interval only, the runs were used up"))
     return keys
+
+
+def _letter(one: str) -> Path:
+    """Return the outline of a letter, its middle at the origin, as a mark of a key."""
+    outline = TextPath((0, 0), one, size=10)
+    low, high = outline.vertices.min(axis=0), outline.vertices.max(axis=0)
+    return outline.transformed(Affine2D().translate(*(-(low + high) / 2)))

@@ -17,8 +17,14 @@ from intdim.report.words import CENSORED, baseline_spread, interval
 
 NEAR = 2.0  # the gap at d90 is that of the runs within this factor of d90
 FEWEST = 3  # points for which a figure is drawn
-KINDS = ("updates", "size", "score", "gap")
-_CHECKPOINT = re.compile(r"(?P<series>.+)@(?:steps?[-_]?)?(?P<number>\d+)(?P<thousand>k?)")
+TITLES = {
+    "updates": "d90 along pre-training",
+    "size": "d90 against the size of the model",
+    "score": "Evaluation score of full fine-tuning against d90",
+    "gap": "Relative generalization gap against d90",
+}
+KINDS = tuple(TITLES)
+_CHECKPOINT = re.compile(r"(?P<series>.+)@(?:steps?[-_]?)?(?P<number>\d{1,15})(?P<thousand>k?)")
 
 
 @dataclass(frozen=True)

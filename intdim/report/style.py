@@ -1,18 +1,16 @@
-"""How figures look, and how they and their numbers become files."""
+"""How figures look, and how they become the content of files."""
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import io
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
-from pathlib import Path
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-
-from intdim.durable import write_bytes, write_text
 
 NARROW = 3.3  # inches, one column of a journal
 WIDE = 6.0  # inches, the text width of a page
@@ -34,7 +32,11 @@ STYLE: dict[Any, Any] = {
     "ytick.major.width": 0.6,
     "savefig.bbox": None,
     "path.simplify": False,
+    "text.parse_math": False,  # names are no formulas, whatever stands between two dollars
 }
+_NO_LOOKS = ("backend", "date.epoch", "docstring", "figure.max_open", "figure.raise", "interactive",
+             "savefig.directory", "timezone", "tk.", "toolbar", "webagg")  # fmt: skip
+_BACKENDS = {"png": "agg", "pdf": "pdf"}  # whatever MPLBACKEND says
 # No dates and no versions: the same data gives the same bytes.
 _METADATA = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
 
@@ -44,44 +46,32 @@ def letter_size(width: float) -> float:
     return 8.0 if width >= 4.5 else 7.0
 
 
+@contextlib.contextmanager
+def drawing() -> Iterator[None]:
+    """Draw with these settings alone: what a user's matplotlibrc says does not count, and warnings are not raised."""
+    usual: dict[Any, Any] = dict(matplotlib.rcParamsDefault)
+    ours = {key: value for key, value in usual.items() if not key.startswith(_NO_LOOKS)}
+    with warnings.catch_warnings(), matplotlib.rc_context():
+        warnings.simplefilter("ignore")
+        matplotlib.rcParams.update(ours | STYLE)
+        yield
+
+
 def render(draw: Callable[[], Figure], kind: str) -> bytes:
     """Return a figure as PNG (200 dots per inch) or PDF; the same data gives the same bytes."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        draw().savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
+    with drawing():
+        draw().savefig(buffer, format=kind, backend=_BACKENDS[kind], dpi=200, metadata=_METADATA[kind])
     return buffer.getvalue()
 
 
-def write_figure(folder: Path, stem: str, numbers: str, draw: Callable[[float], Figure]) -> bytes:
-    """Write a figure in every width and kind of file, and beside them the CSV that it was drawn from.
+def render_all(draw: Callable[[float], Figure]) -> dict[str, bytes]:
+    """Return a figure in every width and kind of file.
 
     Args:
-        folder: that the files go into.
-        stem: of their names.
-        numbers: the text of the CSV.
         draw: makes the figure for a width in inches.
 
     Returns:
-        The PNG.
+        The content of each file, by the end of its name, as in ``FILES``.
     """
-    write_text(folder / f"{stem}.csv", numbers)
-    made = {}
-    for end, width in FILES.items():
-        made[end] = render(lambda: draw(width), end.rpartition(".")[2])  # noqa: B023
-        write_bytes(folder / f"{stem}{end}", made[end])
-    return made[".png"]
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as the text of a CSV with these columns; None is an empty cell, numbers keep every digit."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(rows)
-    return text.getvalue()
-
-
-def records_csv(kind: type, records: Iterable[Any]) -> str:
-    """Return instances of the dataclass ``kind`` as the text of a CSV with a column for each field."""
-    names = [field.name for field in fields(kind)]
-    return csv_text(names, [[getattr(record, name) for name in names] for record in records])
+    return {end: render(partial(draw, width), end.rpartition(".")[2]) for end, width in FILES.items()}

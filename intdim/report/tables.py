@@ -7,7 +7,9 @@ from typing import Any
 import pandas
 
 from intdim.ledger.verdict import POINT_COLUMNS, SecondVerdict, Verdict
+from intdim.report.latex import NOTE, has_named, latex_escape
 from intdim.report.records import RunRow, SweepRecord
+from intdim.report.sheets import cell_text
 from intdim.report.words import baseline_spread, interval, threshold_words
 
 D90_COLUMNS = (
@@ -62,6 +64,13 @@ def runs_table(runs: list[RunRow]) -> pandas.DataFrame:
     return _frame(rows, list(RUN_COLUMNS)).astype({"step_length": "Float64"})
 
 
+def table_csv(table: pandas.DataFrame) -> str:
+    """Return a table as the text of a CSV; no cell of it is a formula."""
+    texts = table.select_dtypes("string").columns
+    plain = table.assign(**{name: table[name].map(cell_text, na_action="ignore") for name in texts})
+    return plain.to_csv(index=False, lineterminator="\n")
+
+
 def latex_table(records: list[SweepRecord]) -> str:
     r"""Return a booktabs ``tabular`` for ``\input``; a censored verdict is a bound or a dash, never a number."""
     head = ("Model", "Task", "Method", "Projection", "Scope", "$D$", "$d_{90}$ [low, high]", "Threshold", "Baseline",
@@ -78,15 +87,9 @@ def latex_table(records: list[SweepRecord]) -> str:
     ]
     if any(record.verdict.trivial for record in records):
         lines.append(r"% * the majority class alone meets this threshold.")
+    if any(has_named(line) for line in lines):
+        lines.append(NOTE)
     return "\n".join(lines) + "\n"
-
-
-def latex_escape(text: str) -> str:
-    """Return text in which no character has a meaning for LaTeX."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-    special |= {character: "\\" + character for character in "&%$#_{}"}
-    return "".join(special.get(character, character) for character in text)
 
 
 def _latex_cells(verdict: Verdict) -> list[str]:

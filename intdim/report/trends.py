@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from intdim.durable import read_json, write_text
 from intdim.report.correlation import Correlation, correlation_rows
 from intdim.report.parts import Picture, Table
+from intdim.report.pictures import Figures
 from intdim.report.published import claims
 from intdim.report.records import SweepRecord
-from intdim.report.scatter import TITLES, draw_scatter
-from intdim.report.series import KINDS, NEAR, SweepRow, figure_rows, series_rows
-from intdim.report.style import records_csv, write_figure
+from intdim.report.series import KINDS, NEAR, TITLES, SweepRow, figure_rows, series_rows
+from intdim.report.sheets import records_csv
 from intdim.report.words import d90_cell, interval_words, status_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SENTENCES = {
     "agrees": "The measurement agrees.",
@@ -32,14 +36,15 @@ GAP_NOTE = (
 
 @dataclass(frozen=True)
 class TrendFigure:
-    """One figure on the page: the paper's claim and where it is, our correlation and what it says of the claim."""
+    """One figure on the page: the paper's claim and where it is, our correlation and what it says of the claim.
+    ``picture`` is None where it could not be drawn."""
 
     title: str
     claim: str
     place: str
     tau: str
     says: str
-    picture: Picture
+    picture: Picture | None
     note: str
     points: Table
 
@@ -54,13 +59,14 @@ class Trends:
     ended: int
 
 
-def write_trends(folder: Path, out: Path, records: Sequence[SweepRecord]) -> Trends | None:
+def write_trends(folder: Path, out: Path, records: Sequence[SweepRecord], figures: Figures) -> Trends | None:
     """Write ``figures/d90-<kind>`` and ``correlations.csv`` where there is something to draw.
 
     Args:
         folder: of the report.
         out: the results folder, which may say which cells a trajectory has.
         records: the sweeps.
+        figures: that the pictures are added to.
 
     Returns:
         The page's part about them; None where no figure is drawn.
@@ -72,12 +78,12 @@ def write_trends(folder: Path, out: Path, records: Sequence[SweepRecord]) -> Tre
     taus = correlation_rows(rows, claims())
     write_text(folder / "correlations.csv", records_csv(Correlation, taus))
 
-    figures = []
+    made = []
     for kind, part in shown.items():
         mine = [tau for tau in taus if tau.against == kind]
-        figures.append(_write_figure(folder / "figures", kind, part, mine))
+        made.append(_write_figure(figures, kind, part, mine))
     planned, ended = progress(out, records)
-    return Trends(figures, _correlations(taus), planned, ended)
+    return Trends(made, _correlations(taus), planned, ended)
 
 
 def tau_lines(taus: Sequence[Correlation]) -> list[str]:
@@ -105,17 +111,24 @@ def progress(out: Path, records: Sequence[SweepRecord]) -> tuple[int, int]:
     return len(planned), len(planned & ended)
 
 
-def _write_figure(folder: Path, kind: str, rows: Sequence[SweepRow], taus: Sequence[Correlation]) -> TrendFigure:
+def _write_figure(figures: Figures, kind: str, rows: Sequence[SweepRow], taus: Sequence[Correlation]) -> TrendFigure:
     stem, lines, whole = f"d90-{kind}", tau_lines(taus), taus[-1]
-    png = write_figure(folder, stem, records_csv(SweepRow, rows), lambda width: draw_scatter(kind, rows, lines, width))
+
+    def draw(width: float) -> Figure:
+        from intdim.report.scatter import draw_scatter
+
+        return draw_scatter(kind, rows, lines, width)
+
+    png = figures.add(stem, TITLES[kind], records_csv(SweepRow, rows), draw)
     says = SENTENCES[whole.says]
+    words = f"{TITLES[kind]}. The paper's claim: {whole.claim}. {says}"
     return TrendFigure(
         title=TITLES[kind],
         claim=whole.claim,
         place=whole.place,
         tau=tau_words(whole),
         says=says,
-        picture=Picture.of(png, f"{TITLES[kind]}. The paper's claim: {whole.claim}. {says}", stem),
+        picture=None if png is None else Picture.of(png, words, stem),
         note=_note(kind, rows),
         points=_points(kind, rows),
     )

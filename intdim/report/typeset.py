@@ -12,6 +12,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from intdim.errors import LONGEST_LINE, echo
+
 
 @cache
 def text_width(text: str, size: float, weight: str = "normal") -> float:
@@ -21,9 +23,10 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
-    """Break ``text`` into lines of at most ``width`` inches: at spaces, else after ``/ - _``, else anywhere."""
+    """Break ``text`` into lines of at most ``width`` inches: at spaces, else after ``/ - _``, else anywhere. What
+    cannot be seen is escaped, and what is longer than any of our lines loses its middle."""
     lines = [""]
-    for piece in _pieces(text, width, size, weight):
+    for piece in _pieces(echo(text, LONGEST_LINE), width, size, weight):
         if lines[-1] and text_width((lines[-1] + piece).strip(), size, weight) > width:
             lines.append(piece.lstrip())
         else:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from intdim.report.forest import draw_forest, forest_rows
+from intdim.report.forest import draw_forest
+from intdim.report.forest_rows import forest_rows
 from intdim.report.records import read_sweeps
 
 from . import fake

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -21,6 +23,7 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.ids: list[str] = []
         self.images: list[dict[str, str | None]] = []
+        self.policy: str | None = None
         self.feed(text)
         assert self.open == []
 
@@ -28,6 +31,8 @@ class Page(HTMLParser):
         values = dict(attrs)
         self.links += [str(values[key]) for key in ("href", "src") if key in values]
         self.ids += [str(values["id"])] if "id" in values else []
+        if (values.get("http-equiv") or "").lower() == "content-security-policy":
+            self.policy = values["content"]
         if tag == "img":
             self.images.append(values)
         if tag not in ("meta", "img"):
@@ -58,6 +63,12 @@ def test_the_page_stands_alone_and_is_accessible(out: Path) -> None:
             assert (folder / link).exists(), link
     assert "http" not in re.sub(r"data:image[^\"]*", "", text)
     assert '<html lang="en">' in text
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode()
+    assert page.policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    assert not re.search(r"\s(style|on\w+)=", text), "the policy would not let it through"
     assert "prefers-color-scheme: dark" in text
     assert len(page.ids) == len(set(page.ids))
     for sweep_id in ids:
