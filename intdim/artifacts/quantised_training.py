@@ -64,7 +64,10 @@ def finetune(scorer: Scorer, candidate: Candidate, steps: int, report: Report) -
         fused=None,  # as torch chooses: certificates were made so
     )
     dropout = derive_seed(spec.seed, "quantised")
-    scorer.model.train(spec.model.gradient_checkpointing)
+    if spec.model.gradient_checkpointing:
+        scorer.still.train()
+    else:
+        scorer.model.eval()
 
     for step, rows in enumerate(micro_batches(scorer.data, spec, 0)):
         if step >= steps:

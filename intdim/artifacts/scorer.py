@@ -31,6 +31,7 @@ class Scorer:
         model: on its device, with the numbers that were put into it last.
         subspace: the run's, through ``model``.
         data: the task as the model takes it; ``n`` are its training examples.
+        still: the model's buffers, held still in training mode too.
         state: the run's own z and, for SAID, scales.
         sample: row numbers of the training examples on which candidates are compared first.
     """
@@ -43,6 +44,7 @@ class Scorer:
         built = build(run.spec, runtime, load_task(Path(runtime.task_folder)))
         assert isinstance(built.trainable, SubspaceTrainable)
         self.model, self.subspace, self.data = built.model, built.trainable.subspace, built.data
+        self.still = built.still
         self.state = read_state(run)
 
         self.n = len(self.data.train.labels)

@@ -66,8 +66,8 @@ def check_memory(config: Any, trust_remote_code: bool) -> None:
     size = sum(4 * tensor.numel() if tensor.is_floating_point() else tensor.nbytes for tensor in tensors)
     if 0 < machine_memory() < size:
         raise UserError(
-            f"the configuration asks for {size / 1e9:,.0f} GB of weights, this machine has "
-            f"{machine_memory() / 1e9:,.0f} GB of memory",
+            f"the configuration asks for {size / 1e9:,.1f} GB of weights, this machine has "
+            f"{machine_memory() / 1e9:,.1f} GB of memory",
             "a model that fits into memory in float32",
             "Check the sizes in config.json and model.overrides, or choose a smaller model.",
         )

@@ -6,6 +6,7 @@ only logs it, here it is an error. The head is always drawn anew, so that every 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,11 @@ def draw_head(model: nn.Module, anew: set[str]) -> None:
         if own and names.issuperset(own):
             with torch.no_grad():
                 _initialise(model, module)
+    body = {id(module) for module in find_body(model).modules()}
+    for module in model.modules():
+        reset = getattr(module, "reset_running_stats", None)
+        if id(module) not in body and reset is not None:
+            reset()  # a norm of the head has seen nothing yet
 
 
 def _initialise(model: nn.Module, module: nn.Module) -> None:
@@ -159,12 +165,32 @@ def _from_checkpoint(folder: Path, config: Any, overrides: Mapping[str, Any], tr
             "Check the folder and model.overrides.",
         ) from error
 
+    _compute_constants(model, config, trust_remote_code)
     note_other_files(folder, stored.files)
 
     def whole() -> nn.Module | None:
         return unallocated(load_config(folder, {}, trust_remote_code), trust_remote_code) if overrides else None
 
     return model, account(model, stored, report, folder, set(head_names(model)), whole)
+
+
+def _compute_constants(model: nn.Module, config: Any, trust_remote_code: bool) -> None:
+    """Fill the buffers that no checkpoint holds, for a model that brings its own code: transformers leaves memory that
+    nobody wrote there, unless the code's ``_init_weights`` fills it, which older code does not know of."""
+    if type(model).__module__.startswith("transformers."):
+        return
+    saved = set(model.state_dict())
+    unsaved = [name for name, _ in model.named_buffers() if name not in saved]
+    if unsaved:
+        with quiet():
+            fresh = AutoModelForSequenceClassification.from_config(
+                copy.deepcopy(config), dtype=torch.float32, trust_remote_code=trust_remote_code
+            )
+        computed = dict(fresh.named_buffers())
+        for name in unsaved:
+            path, _, own = name.rpartition(".")
+            owner: Any = model.get_submodule(path)
+            owner._buffers[own] = computed[name]
 
 
 def _checkpoint_activations(model: Any) -> None:

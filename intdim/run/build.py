@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
+from intdim.models.buffers import Still
 from intdim.models.load import Head, load_model
 from intdim.request import ModelRequest
 from intdim.run.objective import find_objective
@@ -15,16 +19,21 @@ from intdim.run.seeding import seed_world
 from intdim.run.trainable import FullTrainable, SubspaceTrainable, Trainable
 from intdim.spec import ModelSpec, RunSpec, Runtime, SubspaceSpec, derive_seed
 from intdim.subspace import Subspace
+from intdim.tasks import batches
 from intdim.tasks.stored import TaskData
+
+LOG = logging.getLogger(__name__)
+TRIED = 4  # examples by which it is found out what training would move beside the weights
 
 
 @dataclass(frozen=True)
 class Built:
-    """A model on its device, what is trained in it, and the data as this model takes it."""
+    """A model on its device, what is trained in it, the data as this model takes it, and its buffers, held still."""
 
     model: nn.Module
     trainable: Trainable
     data: TaskData
+    still: Still
 
 
 def head_seed(run_seed: int) -> int:
@@ -104,10 +113,54 @@ def build(spec: RunSpec, runtime: Runtime, data: TaskData) -> Built:
         head_seed=head_seed(spec.seed),
         pad_token_id=data.pad_id,
     ).to(runtime.device)
-    return Built(model, make_trainable(model, spec), fitting(data, model))
+    fitted = fitting(data, model)
+    return Built(model, make_trainable(model, spec), fitted, held_still(model, fitted))
+
+
+def held_still(model: nn.Module, data: TaskData) -> Still:
+    """Return a model's buffers, held still in training.
+
+    Args:
+        model: on its device.
+        data: as ``fitting`` leaves it.
+
+    Raises:
+        UserError: a buffer moves in evaluation mode too.
+    """
+    device = next(model.parameters()).device
+    rows = torch.arange(TRIED) % len(data.train.labels)
+    inputs = batches.collate(data.train, rows, data.pad_id, device)
+    inputs.pop("labels")
+    still = Still(model)
+    still.find(inputs)
+    return still
 
 
 def fitting(data: TaskData, model: nn.Module) -> TaskData:
-    """Leave out segment numbers for a model whose forward takes none."""
-    takes = inspect.signature(model.forward).parameters
-    return data if "token_type_ids" in takes else data.without_types()
+    """Leave out segment numbers for a model that takes none, or that has no embedding for some of them: the tokenizer
+    is then another model's, and transformers' own tokenizer for this one makes none."""
+    numbered = [split.types for split in (data.train, data.evaluation) if split.types is not None]
+    if not numbered:
+        return data
+    if "token_type_ids" not in inspect.signature(model.forward).parameters:
+        return data.without_types()
+
+    known, highest = segments(model), max(int(types.max()) for types in numbered)
+    if 0 < known <= highest:
+        LOG.warning(
+            "the tokenizer numbers segments 0 to %s, the model knows %s: segment numbers are left out", highest, known
+        )
+        return data.without_types()
+    if 0 < known <= data.train.pad_type:  # padding is masked, so any number does that has an embedding
+        train, evaluation = (dataclasses.replace(split, pad_type=0) for split in (data.train, data.evaluation))
+        return dataclasses.replace(data, train=train, evaluation=evaluation)
+    return data
+
+
+def segments(model: nn.Module) -> int:
+    """Return how many segments a model has embeddings for, 0 where it has no table of them."""
+    for name, module in model.named_modules():
+        if name.endswith("token_type_embeddings") and isinstance(module, nn.Embedding):
+            return module.num_embeddings
+    said = getattr(model.config, "type_vocab_size", 0)
+    return said if isinstance(said, int) else 0

@@ -43,7 +43,7 @@ class Body(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(config.vocab_size, config.hidden_size)
         kinds = {"mean": (True, False), "hidden": (False, False), "memory": (True, True)}
-        batch = config.kind == "batch"
+        batch = config.kind in ("batch", "headed")
         self.norm = nn.BatchNorm1d(config.hidden_size) if batch else Mean(config.hidden_size, *kinds[config.kind])
         self.mix = nn.Linear(config.hidden_size, config.hidden_size)
     def forward(self, input_ids, attention_mask):
@@ -57,6 +57,8 @@ class NormedForSequenceClassification(PreTrainedModel):
         super().__init__(config)
         self.body = Body(config)
         self.score = nn.Linear(config.hidden_size, config.num_labels)
+        if config.kind == "headed":
+            self.score = nn.Sequential(nn.BatchNorm1d(config.hidden_size), self.score)
         self.post_init()
     def _init_weights(self, module):
         if isinstance(module, (nn.Linear, nn.Embedding)):
@@ -69,7 +71,8 @@ class NormedForSequenceClassification(PreTrainedModel):
 
 
 def save(folder: Path, kind: str = "batch") -> Path:
-    """Save the model and its code; ``kind`` is batch, mean, hidden (not saved) or memory (moves in evaluation too)."""
+    """Save the model and its code; ``kind`` is batch, headed (the head has a norm too), mean, hidden (a mean
+    that is not saved) or memory (moves in evaluation too)."""
     folder.mkdir(parents=True)
     (folder / "configuration_normed.py").write_text(CONFIGURATION)
     (folder / "modeling_normed.py").write_text(MODELING)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from intdim.models.buffers import Still
 from intdim.models.load import Head, load_model
 from intdim.run.build import Built
 from intdim.run.checkpoint import load_tensors
@@ -70,7 +71,7 @@ def make(checkpoint, data, folder, spec, reseed=torch.manual_seed, every=math.in
         trainable = SubspaceTrainable(subspace)
     folder.mkdir(parents=True, exist_ok=True)
     return Run(
-        Built(model, trainable, data), spec, device=torch.device("cpu"), folder=folder, reseed=reseed,
+        Built(model, trainable, data, Still(model)), spec, device=torch.device("cpu"), folder=folder, reseed=reseed,
         report=lambda facts: None, checkpoint_seconds=every,
     )  # fmt: skip
 
