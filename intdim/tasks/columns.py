@@ -67,6 +67,8 @@ def find_text(frame: pd.DataFrame, label: str) -> tuple[str, ...]:
     _mark_copies(frame, found)
     if len(found) in (1, 2) and not any(found.values()):
         return tuple(found)
+    if len(found) == 1 and holds_sentences(_strings(frame, *found)) and giving_away(frame, list(found), label):
+        return tuple(found)  # sentences that give their label away are the task, perhaps an easy one: that is a warning
 
     blank = f" ({listed(empty)}: nothing in all {len(frame)} rows)" if empty else ""
     shown = ", ".join(plain(name) + (f" ({why})" if why else "") for name, why in list(found.items())[:6])
@@ -124,7 +126,7 @@ def determines(values: Sequence[Any], labels: Sequence[Any]) -> str:
 
 
 def giving_away(frame: pd.DataFrame, text: Sequence[str], label: str) -> list[str]:
-    """Return a warning for each text column that the user named and that has few values, each with one label."""
+    """Return a warning for each text column that has few values, each with one label."""
     said = [(name, determines(frame[name].tolist(), frame[label].tolist())) for name in text]
     return [f"The text column {quoted(name)} {why}." for name, why in said if why]
 
@@ -146,6 +148,10 @@ def check_names(names: Sequence[str]) -> None:
                 f"names of at most {LONGEST_NAME} characters, none of them a control character",
                 "Rename the column.",
             )
+
+
+def _strings(frame: pd.DataFrame, name: str) -> list[str]:
+    return [value.strip() for value in frame[name].tolist() if isinstance(value, str)]
 
 
 def _holds_words(values: list[Any]) -> bool:

@@ -74,13 +74,13 @@ def _parts(folder: Path, kept: Mapping[str, Path] | None, split: str) -> tuple[s
         if all(parts):
             return name, [part for part in parts if part is not None]
     there = sorted(kept) if kept is not None else _shown(folder)
-    what, unit = ("saved split", "Splits") if kept is not None else (f"file ({NAMES})", "Files")
+    what, unit = ("split", "Splits") if kept is not None else (f"file ({NAMES})", "Files")
     names, stem = " or ".join(wanted), wanted[-1].partition("+")[0]
     advice = "Save it with that split." if kept is not None else f"Put {stem}.csv (or .tsv, .jsonl, .parquet) into it."
     if stem == "validation":
         test = _one(folder, kept, "test") is not None
-        other = "write task.eval_split=test to score on the test split, or " if test else ""
-        advice = f"{advice[:-1]}, {other}hold out a tenth of the training rows: task.holdout=0.1."
+        other = "write task.eval_split=test to score on the test split, " if test else ""
+        advice = f"{advice[:-1]}, {other}or hold out a tenth of the training rows: task.holdout=0.1."
     listing = f"{unit} there are: {listed(there) or 'none'}"
     raise UserError(f"task.path={plain(str(folder), 200)} has no {names} {what}", listing, advice)
 

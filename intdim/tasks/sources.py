@@ -111,7 +111,7 @@ def read(request: TaskRequest, objective: LabelRule) -> Tables:
     if not request.text:
         notes.append(f"The text was found in: {listed(text)}.")
     if source != "builtin":
-        warnings += columns.giving_away(raw.train, asked, label)
+        warnings += columns.giving_away(raw.train, text, label)
     where = (raw.train_split, raw.eval_split)
     train = _Side.of(raw.train, text, label, chosen.train)
     if raw.evaluation is None:

@@ -151,7 +151,7 @@ def _check_numbers(sides: tuple[Sequence[Any], Sequence[Any]], apart: set[str]) 
 
 
 def _difference(first: str, second: str) -> str:
-    if first.casefold() == second.casefold():
+    if first.lower() == second.lower():
         return "case"
     if "".join(first.split()) == "".join(second.split()):
         return "blanks"

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from . import made
@@ -143,3 +151,82 @@ def test_blank_texts(tmp_path):
 def test_text_that_is_no_text(tmp_path):
     table = rows(8).assign(text=list(range(8)))
     assert "holds a int in row 1" in refused(request(folder(tmp_path, table, kind="parquet")))
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+def test_blanks_around_names_of_columns_are_no_part_of_them(tmp_path, kind):
+    odd = rows(20).rename(columns={"text": " text", "label": "label \ufeff"})
+    found = made.read(request(folder(tmp_path, odd, kind=kind)))
+    assert found.train["text"].tolist() == rows(20)["text"].tolist()
+    twice = rows(20).assign(**{" text ": "other"})
+    message = refused(request(folder(tmp_path / "twice", twice, kind=kind)))
+    assert "the header has the column 'text' 2 times" in message
+
+
+def test_every_kind_of_words_and_whole_numbers_in_parquet(tmp_path):
+    texts, labels = rows(8)["text"].tolist(), ["b", "a"] * 4
+    strings = [pyarrow.array(texts, kind) for kind in (pyarrow.large_string(), pyarrow.string_view())]
+    strings.append(pyarrow.array(texts).dictionary_encode())
+    kinds = pyarrow.array(pd.Categorical(labels, categories=["b", "a"], ordered=True))
+    for number, words in enumerate(strings):
+        folder(tmp_path / str(number), kind="parquet", validation=rows(8, start=90).assign(label=labels))
+        pyarrow.parquet.write_table(
+            pyarrow.table({"text": words, "label": kinds}), tmp_path / str(number) / "train.parquet"
+        )
+        found = made.read(request(tmp_path / str(number), text=()))
+        assert found.train["text"].tolist() == texts
+        assert (found.label_names, found.train["label"].tolist()[:2]) == (("a", "b"), [1, 0])
+    nullable = rows(20).assign(label=pd.array(rows(20)["label"], dtype="Int8"))
+    assert made.read(request(folder(tmp_path / "n", nullable, kind="parquet"))).label_names == ("0", "1")
+    nullable.loc[3, "label"] = None
+    assert "1 of 20 rows of train have no label (first: row 4)" in refused(
+        request(folder(tmp_path / "m", nullable, kind="parquet"))
+    )
+
+
+PIPES = """
+import os, sys
+from pathlib import Path
+from tests.tasks import made
+folder, name = Path(sys.argv[1]), sys.argv[2]
+for file in folder.rglob("*"):
+    if file.name == name:
+        file.unlink()
+        os.mkfifo(file)
+hub = made.request(source="hub", reference=str(folder))
+print(made.refused(hub if sys.argv[3:] else made.request(folder)))
+"""
+
+
+def ended(folder: Path, name: str, *more: str) -> str:
+    """The message for a folder in which a file is a pipe that nobody writes to."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", PIPES, str(folder), name, *more],
+        cwd=root, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    assert "train.csv is no regular file" in ended(folder(tmp_path / "csv"), "train.csv")
+    assert "train.parquet is no regular file" in ended(folder(tmp_path / "hub", kind="parquet"), "train.parquet", "hub")
+
+
+def test_links_to_nothing_and_to_devices(tmp_path):
+    path = folder(tmp_path)
+    for target, expected in (("nowhere", "is a link to nothing"), (os.devnull, "is no regular file")):
+        (path / "train.csv").unlink()
+        (path / "train.csv").symlink_to(target)
+        assert expected in refused(request(path))
+
+
+def test_long_names_and_strange_signs_are_shown_short(tmp_path):
+    odd = rows(20).rename(columns={"text": "t" * 3000}).assign(**{"\x1b[2J": "word"})
+    message = refused(request(folder(tmp_path, odd)))
+    assert "no column 'text'" in message
+    assert "\x1b" not in message
+    assert max(map(len, message.split("\n"))) < 400
+    message = refused(request(folder(tmp_path / "value", rows(20).assign(label=["x" * 2999, "1"] * 10)), metric="f1"))
+    assert max(map(len, message.split("\n"))) < 400

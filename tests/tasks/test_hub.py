@@ -189,3 +189,23 @@ def test_retries_are_not_announced(monkeypatch, caplog):
         assert not logger.isEnabledFor(logging.WARNING)
         assert logger.isEnabledFor(logging.ERROR)
     assert logger.level == before
+
+
+def test_a_head_of_yaml_that_refers_to_itself_is_not_read(local_hub):
+    lines = ["l0: &l0 [x, x]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 30))]
+    (Path(local_hub) / "README.md").write_text("---\n" + "\n".join(lines) + "\n---\n# Data\n")
+    message = refused(request(source="hub", reference=local_hub))
+    assert "aliases" in message
+    (Path(local_hub) / "README.md").write_text("---\nlicense: mit\n---\n" + "*emphasis* " * 50)
+    assert len(made.read(request(source="hub", reference=local_hub)).train) == 20
+
+
+def test_rows_are_held_out_where_the_set_has_no_evaluation_split(local_hub):
+    message = refused(request(source="hub", reference=local_hub, holdout=0.2))
+    assert "has the split validation" in message
+    for split in ("validation", "test"):
+        (Path(local_hub) / f"{split}.parquet").unlink()
+    assert "task.holdout=0.1" in refused(request(source="hub", reference=local_hub))
+    held = made.read(request(source="hub", reference=local_hub, holdout=0.2))
+    assert (len(held.train), len(held.evaluation), held.eval_split) == (16, 4, "held_out")
+    assert held.label_names == ("1", "2")
