@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from intdim.cli import terminal
 from intdim.coding import seed_origin
 from intdim.ledger.certificate import Certificate
 
@@ -24,7 +24,7 @@ def show(best: Bound, tried: Sequence[Bound] = (), table: Path | None = None) ->
     one = best.certificate
     print(f"{one.model} · {one.task} · {one.method} · {one.projection} · {one.scope}")
     if len(tried) > 1:
-        Console(highlight=False).print(_table([bound.certificate for bound in tried]))
+        terminal.console().print(_table([bound.certificate for bound in tried]))
     print("\n".join(statement(one)))
     print(f"  written to {best.folder}" + (f"; all that was tried: {table}" if table else ""))
 

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from intdim import __version__
+from intdim.cli import terminal
 from intdim.cli.compose import cells
 from intdim.config import DEVICES, Checked
 from intdim.errors import UserError
@@ -43,7 +43,7 @@ def look(made: list[DictConfig]) -> int:
         raise UserError(f"d={d} exceeds D={D}", "1 <= d <= D", "Lower d.")
 
     chosen = "cuda" if cuda and device != "cpu" else "cpu"
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(_about(chosen))
     findings = [examine(name, D, d, chosen) for name in PROJECTIONS]
     console.print(_table(findings, D, d, chosen))

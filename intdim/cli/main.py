@@ -10,7 +10,8 @@ import sys
 import traceback
 
 from intdim import __version__
-from intdim.errors import IntdimError, Interrupted, UserError, suggest
+from intdim.cli.terminal import steady
+from intdim.errors import IntdimError, Interrupted, UserError, echo, suggest
 
 COMMANDS = {
     "sweep": "measure d90 for each cell; writes a verdict, the curve, the tables; resumes",
@@ -24,6 +25,7 @@ COMMANDS = {
     "pretrain": "pre-train a masked language model with checkpoints",
 }
 USAGE = "usage: intdim <command> [flags] [key=value ...]"
+LONGEST_LINE = 1000  # characters of a line of an error that is not the user's
 
 
 def help_text() -> str:
@@ -51,33 +53,35 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 something failed, 2 the request makes no sense, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGTERM, _terminate)
+    with steady():
+        status = _status(arguments)
+    sys.exit(status)
+
+
+def _status(arguments: list[str]) -> int:
+    """Run the command line and say on stderr what went wrong; return the exit status."""
     try:
-        status = run(arguments)
-        sys.stdout.flush()
+        return run(arguments)
     except Interrupted as error:
-        print(f"{error}. To resume: {_command_line(arguments)}", file=sys.stderr)
-        status = error.exit_status
+        _say(f"{error}. To resume: {_command_line(arguments)}")
+        return error.exit_status
     except KeyboardInterrupt:
-        print(f"interrupted; what is finished is kept. To resume: {_command_line(arguments)}", file=sys.stderr)
-        status = Interrupted.exit_status
+        _say(f"interrupted; what is finished is kept. To resume: {_command_line(arguments)}")
+        return Interrupted.exit_status
     except IntdimError as error:
         _debug()
-        print("\n".join(str(error).splitlines()[:3]), file=sys.stderr)
-        status = error.exit_status
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
+        _say(*(echo(line, LONGEST_LINE) for line in str(error).splitlines()[:3]))
+        return error.exit_status
     except OSError as error:
         _debug()
-        print(f"{type(error).__name__}: {error}. Finished runs are kept.", file=sys.stderr)
-        status = 1
+        _say(f"{type(error).__name__}: {echo(error, LONGEST_LINE)}. Finished runs are kept.")
+        return 1
     except Exception as error:  # a fault of ours: there is nothing that a user could correct
         _debug()
-        said = " ".join(str(error).split())[:300]
-        print(f"internal error, {type(error).__name__}: {said}", file=sys.stderr)
-        print("Finished runs are kept. INTDIM_DEBUG=1 shows where it happened.", file=sys.stderr)
-        status = 1
-    sys.exit(status)
+        said = echo(" ".join(str(error).split()), LONGEST_LINE)
+        _say(f"internal error, {type(error).__name__}: {said}")
+        _say("Finished runs are kept. INTDIM_DEBUG=1 shows where it happened.")
+        return 1
 
 
 def run(arguments: list[str]) -> int:
@@ -94,9 +98,13 @@ def run(arguments: list[str]) -> int:
         return 0
     command = arguments[0]
     if command not in COMMANDS:
-        raise UserError(f"unknown command {command!r}", suggest(command, COMMANDS), USAGE)
+        raise UserError(f"unknown command '{echo(command)}'", suggest(command, COMMANDS), USAGE)
     module = importlib.import_module(f"intdim.cli.{command}")
     return int(module.main(arguments[1:]) or 0)
+
+
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", file=sys.stderr)
 
 
 def _terminate(number: int, frame: object) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
+from intdim.cli import terminal
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.trajectory import along_trajectory
@@ -39,7 +39,7 @@ def show(made: list[DictConfig]) -> int:
         plans = plan_cells(requests, runtime, view, make_launcher(made, runtime))
 
     for plan in plans:
-        Console(highlight=False).print(plan_table(plan))
+        terminal.console().print(plan_table(plan))
         for line in data_lines(plan.spec.task.name, plan.facts):
             print(line)
     left = [plan for plan in plans if not plan.known]

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from intdim.cli import terminal
 from intdim.cli.words import (
     answer,
     cell_label,
@@ -42,7 +42,7 @@ class Lines:
 
     def __init__(self, out: str) -> None:
         self.out, self.begun = out, time.monotonic()
-        self.console = Console(highlight=False)
+        self.console = terminal.console()
         if not self.console.is_terminal and "COLUMNS" not in os.environ:
             self.console.width = PLAIN_WIDTH
 
@@ -206,4 +206,5 @@ class Screen(Lines):
 
 def make_view(out: str) -> Lines:
     """Return the live table on a terminal, plain lines otherwise."""
-    return Screen(out) if Console().is_terminal else Lines(out)
+    shown = terminal.console()
+    return Screen(out) if shown.is_terminal and not shown.is_dumb_terminal else Lines(out)
