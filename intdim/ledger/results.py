@@ -98,8 +98,9 @@ class Answers:
 
     def write(self, folder: Path, step: int) -> None:
         """Put the answers of the weights at ``step`` into a run's folder."""
-        facts = {"step": str(step), "sha256": self._hash(step)}
-        data = save({"predictions": self.predictions, "labels": self.labels}, metadata=facts)
+        facts = json.dumps({"step": step, "sha256": self._hash(step)})
+        # one entry: the library writes several in any order, and the same answers should be the same bytes
+        data = save({"predictions": self.predictions, "labels": self.labels}, metadata={"answers": facts})
         durable.write_bytes(folder / ANSWERS_FILE, data)
 
     @classmethod
@@ -115,7 +116,8 @@ class Answers:
         """Return the answers in the bytes of a file; None where there are none, or they were changed."""
         try:
             kept = load(data)
-            facts = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            facts = json.loads(header["__metadata__"]["answers"])
             found = cls(kept["predictions"], kept["labels"], int(facts["step"]))
         except (KeyError, ValueError, TypeError, RecursionError, SafetensorError):
             return None

@@ -47,7 +47,9 @@ def save_sealed(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any], o
     """Write named tensors and facts (JSON, NaN and infinity included) that belong to ``owner``, with their hash."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(facts)
-    save_tensors(path, plain, {"facts": text, "owner": owner, "sha256": _hash(plain, text, owner)})
+    # one entry: the library writes several in any order, and the same content should be the same bytes
+    seal = {"facts": text, "owner": owner, "sha256": _hash(plain, text, owner)}
+    save_tensors(path, plain, {"sealed": json.dumps(seal)})
 
 
 def load_sealed(path: Path, owner: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -61,16 +63,17 @@ def load_sealed(path: Path, owner: str) -> tuple[dict[str, Tensor], dict[str, An
         with durable.opened(path):  # a pipe in its place would hang the library
             pass
         tensors, metadata = load_tensors(path)
-        text, theirs = metadata["facts"], metadata["owner"]
+        seal = json.loads(metadata["sealed"])
+        text, theirs, known = seal["facts"], seal["owner"], seal["sha256"]
         facts = json.loads(text)
     except FileNotFoundError:
         raise
-    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Damaged(path, "it has no facts" if isinstance(error, KeyError) else error) from error
 
     if theirs != owner:
-        raise Damaged(path, f"it belongs to {shown(theirs)[:80]}")
-    if metadata.get("sha256") != _hash(tensors, text, owner) or not isinstance(facts, dict):
+        raise Damaged(path, f"it belongs to {shown(str(theirs))[:80]}")
+    if known != _hash(tensors, text, owner) or not isinstance(facts, dict):
         raise Damaged(path, "it was changed after it was written")
     return tensors, facts
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from intdim import durable
-from intdim.seals.damage import MISSING, Damaged, shown
+from intdim.seals.damage import MISSING, Damaged
+from intdim.seals.records import read_sealed, write_sealed
 
 HASHES = "hashes.json"
 VERSION = 1  # of what a folder holds, where its name says that already
@@ -37,7 +38,7 @@ def complete(folder: Path, last: str, value: Any, names: Iterable[str], version:
     """
     files = {name: sha256(folder / name) for name in names if os.path.lexists(folder / name)}
     files[last] = hashlib.sha256(durable.json_text(value).encode("utf-8")).hexdigest()
-    durable.write_json(folder / HASHES, {"folder": folder.name, "version": version, "files": files})
+    write_sealed(folder / HASHES, folder.name, {"version": version, "files": files})
     durable.write_json(folder / last, value)
 
 
@@ -48,7 +49,7 @@ def add(folder: Path, names: Iterable[str], version: int = VERSION) -> None:
         Damaged: there are no hashes to add to.
     """
     files = listed(folder, version) | {name: sha256(folder / name) for name in names}
-    durable.write_json(folder / HASHES, {"folder": folder.name, "version": version, "files": files})
+    write_sealed(folder / HASHES, folder.name, {"version": version, "files": files})
 
 
 def listed(folder: Path, version: int = VERSION) -> dict[str, str]:
@@ -58,18 +59,13 @@ def listed(folder: Path, version: int = VERSION) -> dict[str, str]:
         Damaged: hashes.json is missing, damaged, or of another folder or version.
     """
     file = folder / HASHES
-    try:
-        found = durable.read_json(file)
-    except (OSError, ValueError) as error:
-        raise Damaged(file, error) from error
+    found = read_sealed(file, folder.name)
     if found is None:
         raise Damaged(file, MISSING)
 
     files = found.get("files") if isinstance(found, dict) else None
     if not isinstance(files, dict) or not all(isinstance(value, str) for value in files.values()):
         raise Damaged(file, "it is no list of hashes")
-    if found.get("folder") != folder.name:
-        raise Damaged(file, f"it belongs to {shown(str(found.get('folder')))[:80]}")
     if found.get("version") != version:
         raise Damaged(file, f"it is of version {found.get('version')!r:.20}, this is {version}")
     return files
@@ -100,11 +96,9 @@ def check(
         if names is None or name in names:
             try:
                 found = digest(folder / name)
-            except FileNotFoundError as error:
-                if name in optional:
-                    continue
-                raise Damaged(folder / name, error) from error
             except OSError as error:
+                if name in optional and not os.path.lexists(folder / name):
+                    continue
                 raise Damaged(folder / name, error) from error
             if found != known:
                 raise Damaged(folder / name, "it was changed after it was written")

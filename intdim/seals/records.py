@@ -25,6 +25,8 @@ def read_sealed(file: Path, name: str) -> Any | None:
     """
     try:
         found = durable.read_json(file)
+    except NotADirectoryError:
+        return None  # a file stands where its folder belongs
     except (OSError, ValueError) as error:
         raise Damaged(file, error) from error
     if found is None and not os.path.lexists(file):
