@@ -41,6 +41,7 @@ class Session:
         view: receives progress events.
         launcher: slots to use in place of those of this machine.
         kept: what is said of finished work after an interrupt.
+        keep_weights: runs of full fine-tuning leave their weights on disk.
 
     Raises:
         Interrupted: Ctrl-C within the ``with`` block.
@@ -52,8 +53,10 @@ class Session:
         view: View | None = None,
         launcher: Launcher | None = None,
         kept: str = "what is finished is kept",
+        keep_weights: bool = False,
     ) -> None:
         self.request, self.view, self.kept = request, view or Silent(), kept
+        self.keep_weights = keep_weights
         self.ledger = Ledger(Path(request.out), self.view.note)
         self.pool = Pool(request, launcher)
         self._results: dict[str, RunResult] = {}
@@ -132,7 +135,7 @@ class Session:
         self._submit(
             run_id,
             Submitted(
-                asked=RunJob(run, self.pool.runtime_for(prepared)),
+                asked=RunJob(run, self.pool.runtime_for(prepared), self.keep_weights),
                 label=f"run {run_id}",
                 started=lambda: self.view.run_started(run),
                 progress=lambda data: self.view.run_progress(run, RunProgress(**data)),

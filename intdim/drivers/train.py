@@ -21,14 +21,15 @@ def train_one(
     view: View | None = None,
     launcher: Launcher | None = None,
 ) -> RunResult:
-    """Make one run at ``d`` (ignored for ``subspace=full``), or return its result if it exists.
+    """Make one run at ``d`` (ignored for ``subspace=full``), or return its result if it exists. A run of full
+    fine-tuning keeps its weights, so that it can be exported; the baselines of a sweep do not.
 
     Raises:
         UserError: the request makes no sense; nothing has been written to ``runtime.out``.
         RunFailed: the run broke.
         Interrupted: Ctrl-C; the run's checkpoint is kept.
     """
-    with Session(runtime, view, launcher, kept=KEPT) as session:
+    with Session(runtime, view, launcher, kept=KEPT, keep_weights=True) as session:
         session.ledger.check()
         (prepared,) = prepare_cells(session, [cell])
         session.view.prepared([prepared])

@@ -34,11 +34,13 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class RunJob:
-    """Make a run, or return its result if it exists. Answer: ``ledger.results.RunResult``; reports ``RunProgress``."""
+    """Make a run, or return its result if it exists; ``keep_weights`` leaves the weights of full fine-tuning on disk,
+    D numbers. Answer: ``ledger.results.RunResult``; reports ``RunProgress``."""
 
     job: ClassVar[str] = "run"
     spec: RunSpec
     runtime: Runtime
+    keep_weights: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,10 @@ Jobs are plain functions of a JSON payload. ``run_job`` makes one run, ``time_jo
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +24,13 @@ from intdim.ledger.results import ANSWERS_FILE, Answers, RunResult
 from intdim.ledger.store import Ledger
 from intdim.run.build import build
 from intdim.run.machine import PeakMemory, environment, use_threads
+from intdim.run.said import Said, listening
 from intdim.run.schedule import micro_batches
 from intdim.run.seeding import seed_world
 from intdim.run.trainable import FullTrainable, SubspaceTrainable
 from intdim.run.training import Outcome, Run, train
 from intdim.seals import Damaged
-from intdim.spec import RunSpec, Runtime, derive_seed, from_dict, to_dict
+from intdim.spec import RunSpec, derive_seed, from_dict, to_dict
 from intdim.tasks.stored import load_task
 
 
@@ -52,7 +50,7 @@ def run_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
             return to_dict(known)
         (folder / "error.txt").unlink(missing_ok=True)
         try:
-            return to_dict(_run_whole(spec, job.runtime, ledger, folder, report))
+            return to_dict(_run_whole(job, ledger, folder, report))
         except UserError:
             raise
         except Exception as error:
@@ -105,24 +103,25 @@ def time_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
     return to_dict(cost)
 
 
-def _run_whole(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: Report) -> RunResult:
+def _run_whole(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult:
     """Make a run; where what it left on disk before turns out to be damaged, set that aside and begin anew, once."""
     try:
-        return _run(spec, runtime, ledger, folder, report)
+        return _run(job, ledger, folder, report)
     except Damaged as error:
         if error.file.parent != folder:
             raise
-        ledger.restart(spec.run_id, error)
-    return _run(spec, runtime, ledger, folder, report)
+        ledger.restart(job.spec.run_id, error)
+    return _run(job, ledger, folder, report)
 
 
-def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: Report) -> RunResult:
+def _run(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult:
+    spec, runtime = job.spec, job.runtime
     use_threads(runtime, spec.threads)
     device = torch.device(runtime.device)
     peak = PeakMemory(device)
 
     data = load_task(Path(runtime.task_folder))
-    with logged_warnings() as warnings:
+    with listening() as said:
         built = build(spec, runtime, data)
     durable.write_json(folder / "environment.json", environment(runtime))
 
@@ -141,10 +140,10 @@ def _run(spec: RunSpec, runtime: Runtime, ledger: Ledger, folder: Path, report: 
 
     result = result_of(spec, run, outcome, peak.read())
     _check_answers(run, result)
-    durable.write_text(folder / "log.txt", log_text(spec, run, result, warnings))
+    durable.write_text(folder / "log.txt", log_text(spec, run, result, said))
     ledger.write_result(result)
     run.checkpoint.drop()
-    if spec.subspace.method == "full":
+    if spec.subspace.method == "full" and not job.keep_weights:
         run.best_file.unlink(missing_ok=True)
     return result
 
@@ -190,7 +189,7 @@ def result_of(spec: RunSpec, run: Run, outcome: Outcome, peak_bytes: int) -> Run
     )
 
 
-def log_text(spec: RunSpec, run: Run, result: RunResult, warnings: Sequence[str] = ()) -> str:
+def log_text(spec: RunSpec, run: Run, result: RunResult, said: Said) -> str:
     """Return log.txt: which path was taken, what was warned about and what came out, for a reader."""
     lines = [f"run {spec.run_id}: {spec.model.name} on {spec.task.name}, {spec.subspace.method}, seed {spec.seed}"]
     if isinstance(run.trainable, SubspaceTrainable):
@@ -198,25 +197,11 @@ def log_text(spec: RunSpec, run: Run, result: RunResult, warnings: Sequence[str]
         lines.append(f"theta in R^{subspace.D}, d = {subspace.d} of which {subspace.num_groups} scales")
         where = f"scope {spec.subspace.scope}, computed by {subspace.projection.engine}"
         lines.append(f"projection {spec.subspace.projection}, {where}")
-    lines += [f"warning: {warning}" for warning in warnings]
+    lines += said.lines()
     lines.append(f"{run.total} steps of {spec.train.batch_size} x {spec.train.accumulation}, {spec.train.precision}")
     lines.append(f"{result.status} {result.reason or result.stopped}".strip())
     lines.append(f"train {result.train_score} select {result.select_score} eval {result.eval_score}")
     return "\n".join(lines) + "\n"
-
-
-@contextlib.contextmanager
-def logged_warnings() -> Iterator[list[str]]:
-    """Collect the warnings that our own modules log, for the run's log.txt; the worker's log is not kept."""
-    messages: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: messages.append(record.getMessage())
-    source = logging.getLogger("intdim")
-    source.addHandler(handler)
-    try:
-        yield messages
-    finally:
-        source.removeHandler(handler)
 
 
 def _recorded(error: Exception, ledger: Ledger, file: Path) -> str:

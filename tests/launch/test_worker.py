@@ -88,7 +88,7 @@ def test_the_real_worker_serves_the_real_jobs() -> None:
     driver = Driver("intdim.launch.worker")
     try:
         assert driver.read() == {"kind": "ready", "key": "", "data": {}}
-        driver.ask("a", "run", spec={}, runtime={})
+        driver.ask("a", "run", spec={}, runtime={}, keep_weights=False)
         assert driver.read() == {"kind": "started", "key": "a", "data": {}}
         event = driver.read()
         assert event is not None

@@ -10,6 +10,7 @@ import torch
 
 from intdim import durable
 from intdim.errors import RunFailed
+from intdim.launch.jobs import RunJob
 from intdim.run import execute
 from intdim.spec import Runtime, to_dict
 from tests import tiny
@@ -24,7 +25,7 @@ def payload(tmp_path, monkeypatch, data):  # noqa: F811
     model = tiny.save("bert", tmp_path / "model")
     threads = torch.get_num_threads()
     setting = Runtime(str(tmp_path / "out"), "cpu", 1, threads, str(model), str(tmp_path / "task"), 0.0)
-    return {"spec": to_dict(spec_of(train_spec=replace(TRAIN, epochs=1))), "runtime": to_dict(setting)}
+    return to_dict(RunJob(spec_of(train_spec=replace(TRAIN, epochs=1)), setting))
 
 
 def full_disk(*arguments, **named):
