@@ -6,9 +6,11 @@ Whatever is wrong with a request's model or data comes out here, before anything
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from intdim.errors import UserError
@@ -17,14 +19,19 @@ from intdim.launch.base import Report
 from intdim.launch.jobs import PrepareJob
 from intdim.models.files import load_config, load_tokenizer
 from intdim.models.locate import locate
+from intdim.models.pooling import ends_with_end_token
 from intdim.parameters import ParameterTable
 from intdim.request import CellRequest
 from intdim.run.build import theta_0
 from intdim.run.objective import objective_for
 from intdim.spec import GROUPS, Facts, ModelSpec, Prepared, from_dict, to_dict
+from intdim.tasks.facts import data_facts
 from intdim.tasks.metrics import find_metric
 from intdim.tasks.stored import TaskData, load_task, prepare_task
 
+# Tokens of a configuration, by the names of its fields
+CONTROL = ("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "decoder_start_token_id")
+LONGEST = 1 << 30  # tokens: tokenizers without a limit give a far larger number
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "special_tokens*", "added_tokens*", "*.model", "*.tiktoken")
 
 
@@ -36,16 +43,22 @@ def prepare(cell: CellRequest) -> Prepared:
     """
     wanted = cell.model
     located = locate(wanted.source, wanted.reference, wanted.revision, wanted.path)
-    load_config(located.folder, wanted.overrides, wanted.trust_remote_code)  # else the tokenizer is blamed for it
+    config = load_config(located.folder, wanted.overrides, wanted.trust_remote_code)  # else the tokenizer is blamed
     tokenizer = load_tokenizer(located.folder, wanted.trust_remote_code)
     tokenizer_key = fingerprint_folder(located.folder, TOKENIZER_FILES)
     objective = objective_for(cell.task.objective, find_metric(cell.task.metric).needs)
-    task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder(), objective)
+    control = control_ids(config)
+    task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder(), objective, control)
     data = load_task(task_folder)
 
     head = objective.head(data.spec.label_names)
     model = theta_0(wanted, located.folder, head, head_seed=0, pad_token_id=data.pad_id)
     check_fit(model, data)
+    end = ends_with_end_token(model)
+    if end is not None:
+        check_end_tokens(data, end, type(model).__name__)
+    positions = longest_input(model)
+    longest = int(min(tokenizer.model_max_length, positions or math.inf, LONGEST))
     table = ParameterTable.of(model, exclude=cell.subspace.exclude)
     facts = Facts(
         D=table.D,
@@ -58,6 +71,7 @@ def prepare(cell: CellRequest) -> Prepared:
         tokens_per_example=float(data.train.lengths.double().mean()),
         model_folder=str(Path(located.folder).resolve()),
         task_folder=str(Path(task_folder).resolve()),
+        data=data_facts(data.manifest, longest),
     )
     spec = ModelSpec(
         name=wanted.name,
@@ -97,6 +111,44 @@ def check_fit(model: nn.Module, data: TaskData) -> None:
             "a tokenizer whose tokens all have an embedding",
             "Put the model's own tokenizer beside its config.json.",
         )
+
+
+def control_ids(config: Any) -> tuple[int, ...]:
+    """Return the tokens to which a model's configuration gives a meaning: begin, end, padding and their like."""
+    said = [getattr(config, name, None) for name in CONTROL]
+    flat = [one for value in said for one in (value if isinstance(value, list | tuple) else [value])]
+    return tuple(sorted({one for one in flat if isinstance(one, int) and not isinstance(one, bool) and one >= 0}))
+
+
+def check_end_tokens(data: TaskData, end: int, kind: str) -> None:
+    """Check the rows for a model whose head reads the place of the end token (BART, T5 and their families).
+
+    Every row must end with the end token, and hold as many of them as the first: two texts are joined by some. A row
+    that differs would be read at another place, or end the first batch that has it.
+
+    Args:
+        data: the prepared task.
+        end: the end token.
+        kind: of model, for messages.
+
+    Raises:
+        UserError: a row lacks its end token or has one too many; the message names the split and the row.
+    """
+    wanted = None
+    for side, name in ((data.train, data.spec.train_split), (data.evaluation, data.spec.eval_split)):
+        inside = torch.cat([torch.zeros(1, dtype=torch.int64), (side.ids == end).cumsum(0)])
+        found = inside[side.offsets + side.lengths] - inside[side.offsets]
+        ended = side.ids[side.offsets + side.lengths - 1] == end
+        wanted = int(found[0]) if wanted is None else wanted
+        wrong = torch.nonzero(~ended | (found != wanted)).flatten()
+        if len(wrong):
+            at = int(wrong[0])
+            has = f"has {int(found[at])} end tokens, not {wanted}" if ended[at] else "does not end with the end token"
+            raise UserError(
+                f"row {side.row(at)} of {name} {has} (token {end}), at which {kind} reads its answer",
+                "a tokenizer that ends every text with it, and texts without it",
+                "Check the tokenizer's files beside config.json, and that row.",
+            )
 
 
 def longest_input(model: nn.Module) -> int:

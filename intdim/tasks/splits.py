@@ -78,9 +78,8 @@ def overlap(
     if share < WORTH_A_WARNING:
         return share, []
     labelled = f", {other:,} of them with another label" if other else ""
-    return share, [
-        f"{len(found):,} of {len(evaluation):,} evaluation rows ({share:.1%}) also stand in the training rows{labelled}."
-    ]
+    rows = f"{len(found):,} of {len(evaluation):,} evaluation rows ({share:.1%})"
+    return share, [f"{rows} also stand in the training rows{labelled}."]
 
 
 def said_of(held: np.ndarray, count: int, split: str) -> str:

@@ -1,17 +1,16 @@
 """A task tokenised once and stored as tensors, so that workers need neither the network nor ``datasets``.
 
-A prepared task is a folder with two files: ``data.safetensors`` (for each split the token ids of all examples in one
+A prepared task is a folder with three files: ``data.safetensors`` (for each split the token ids of all examples in one
 flat int32 array, the offsets at which examples begin, segment numbers where the tokenizer makes them, and labels; and
-the two halves of the evaluation split) and ``manifest.json`` (the ``TaskSpec`` and what was counted). The folder's
-name is a hash of the rows, the tokenizer and everything that decides the tensors.
+the two halves of the evaluation split) and ``manifest.json`` (the ``TaskSpec`` and what was counted), and
+``hashes.json`` of both. The folder's name is a hash of the rows, the tokenizer and everything that decides the tensors.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,19 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from intdim import durable
+from intdim import durable, seals
 from intdim.errors import UserError
+from intdim.seals import Damaged
 from intdim.spec import TaskSpec, derive_seed, digest, from_dict, to_dict
-from intdim.tasks import sources
+from intdim.tasks import sources, whole
+from intdim.tasks.facts import facts_of, histogram
 from intdim.tasks.labels import LabelRule
 from intdim.tasks.metrics import METRICS, Metric
 from intdim.tasks.sources import Tables, TaskRequest
+from intdim.tasks.tokens import control_tokens, tokenise
+from intdim.tasks.whole import MANIFEST, TENSORS
 
-STORED_VERSION = 1  # raised by hand when the same rows would give other tensors
-CHUNK = 10_000  # examples tokenised at once
+STORED_VERSION = 2  # raised by hand when the same rows would give other tensors or another manifest
 PACKAGES = ("tokenizers", "transformers")  # their versions may change how a text is cut into tokens
 
 
@@ -41,7 +43,8 @@ class Split:
 
     ``ids``: int32 (sum of lengths,); ``offsets``: int64 (N,), where each begins; ``lengths``: int64 (N,);
     ``labels``: int64 class numbers or float32 scores (N,); ``types``: int8 like ``ids``, or None. ``pad_left`` and
-    ``pad_type`` say how the tokenizer pads: side, and the segment number of padding.
+    ``pad_type`` say how the tokenizer pads: side, and the segment number of padding. ``rows``: int64 (N,), the number
+    that each example has in its source, from 1; None where it is not known.
     """
 
     ids: Tensor
@@ -51,6 +54,11 @@ class Split:
     types: Tensor | None
     pad_left: bool
     pad_type: int
+    rows: Tensor | None = None
+
+    def row(self, at: int) -> int:
+        """Return the number that example ``at`` has in its source, from 1."""
+        return at + 1 if self.rows is None else int(self.rows[at])
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,14 @@ class TaskData:
         return dataclasses.replace(self, train=train, evaluation=evaluation)
 
 
-def prepare_task(request: TaskRequest, tokenizer: Any, tokenizer_key: str, cache: Path, objective: LabelRule) -> Path:
+def prepare_task(
+    request: TaskRequest,
+    tokenizer: Any,
+    tokenizer_key: str,
+    cache: Path,
+    objective: LabelRule,
+    control: Iterable[int] = (),
+) -> Path:
     """Read, check and tokenise a task, unless the cache has it; return its folder ``<cache>/tasks/<digest>``.
 
     Args:
@@ -87,6 +102,7 @@ def prepare_task(request: TaskRequest, tokenizer: Any, tokenizer_key: str, cache
         tokenizer_key: hash of the tokenizer's files.
         cache: folder for things that can be made again.
         objective: says how labels are read.
+        control: tokens that mean something to the model, besides those that the tokenizer calls special.
 
     Raises:
         UserError: the data cannot be had or do not make a task (``sources.read``), or do not fit the tokenizer.
@@ -96,8 +112,11 @@ def prepare_task(request: TaskRequest, tokenizer: Any, tokenizer_key: str, cache
     spec = _spec(request, tables, _max_length(request, tokenizer), objective)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     identity = {"spec": to_dict(spec), "tokenizer": tokenizer_key, "versions": versions, "stored": STORED_VERSION}
+    identity["control"] = sorted(control_tokens(tokenizer, control))
     folder = cache / "tasks" / digest(identity)
-    if not _is_whole(folder):
+    try:
+        whole.check(folder)
+    except Damaged:
         _write(folder, spec, tables, tokenizer, identity, objective)
     return folder
 
@@ -106,18 +125,15 @@ def load_task(folder: Path) -> TaskData:
     """Return a prepared task; tensors are mapped from the file, not copied.
 
     Raises:
-        UserError: the folder is not a whole prepared task.
+        UserError: the folder is not a whole prepared task; it has been set aside.
     """
     try:
-        manifest = durable.read_json(folder / "manifest.json")
-        if manifest is None:
-            raise ValueError("manifest.json is missing")
-        tensors = safetensors.torch.load_file(folder / "data.safetensors")
+        whole.check(folder)
+        manifest: Any = durable.read_json(folder / MANIFEST)
+        tensors = safetensors.torch.load_file(folder / TENSORS)
         spec = from_dict(TaskSpec, manifest["spec"])
-    except (ValueError, KeyError, OSError, safetensors.SafetensorError) as error:
-        raise UserError(
-            f"the prepared task {folder} is damaged: {error}", do="Delete that folder and repeat the command."
-        ) from None
+    except (ValueError, KeyError, TypeError, OSError, safetensors.SafetensorError) as error:
+        raise whole.refused(folder, error) from None
     pad = {"pad_left": manifest["padding_side"] == "left", "pad_type": manifest["pad_type"]}
     splits = [
         Split(
@@ -126,6 +142,7 @@ def load_task(folder: Path) -> TaskData:
             lengths=tensors[f"{side}.offsets"].diff(),
             labels=tensors[f"{side}.labels"],
             types=tensors.get(f"{side}.types"),
+            rows=tensors[f"{side}.rows"],
             **pad,
         )
         for side in ("train", "evaluation")
@@ -162,7 +179,7 @@ def _spec(request: TaskRequest, tables: Tables, max_length: int, objective: Labe
         version=request.version,
         fingerprint=tables.fingerprint,
         text=tables.text,
-        label=request.label,
+        label=tables.label,
         label_names=tables.label_names,
         objective=objective.name,
         metric=request.metric,
@@ -172,6 +189,8 @@ def _spec(request: TaskRequest, tables: Tables, max_length: int, objective: Labe
         max_train=request.max_train,
         max_eval=request.max_eval,
         selection=request.selection,
+        positive=tables.positive,
+        holdout=request.holdout,
     )
 
 
@@ -193,21 +212,25 @@ def _write(
         raise UserError(fact, "a tokenizer with one", "Set pad_token in its tokenizer_config.json.")
     tensors: dict[str, Tensor] = {}
     counted: dict[str, Any] = {}
-    for side, table, split in (
-        ("train", tables.train, tables.train_split),
-        ("evaluation", tables.evaluation, tables.eval_split),
+    uncut: list[np.ndarray] = []
+    for side, table, rows, split in (
+        ("train", tables.train, tables.train_rows, tables.train_split),
+        ("evaluation", tables.evaluation, tables.eval_rows, tables.eval_split),
     ):
         texts = [table[name].tolist() for name in spec.text]
-        ids, offsets, types, cut = _tokenise(texts, tokenizer, spec.max_length, split)
+        made = tokenise(texts, tokenizer, spec.max_length, split, rows, identity["control"])
         labels = table[spec.label].to_numpy()
-        tensors[f"{side}.ids"], tensors[f"{side}.offsets"] = ids, offsets
+        tensors[f"{side}.ids"] = torch.from_numpy(made.ids)
+        tensors[f"{side}.offsets"] = torch.from_numpy(np.concatenate([[0], np.cumsum(made.lengths)]).astype(np.int64))
         tensors[f"{side}.labels"] = torch.tensor(labels, dtype=objective.label_dtype)
-        if types is not None:
-            tensors[f"{side}.types"] = types
+        tensors[f"{side}.rows"] = torch.from_numpy(rows.astype(np.int64))
+        if made.types is not None:
+            tensors[f"{side}.types"] = torch.from_numpy(made.types)
+        uncut.append(made.whole)
         counted[side] = {
             "examples": len(table),
-            "tokens_per_example": round(len(ids) / len(table), 3),
-            "truncated": round(cut / len(table), 6),
+            "tokens_per_example": round(len(made.ids) / len(table), 3),
+            "truncated": round(float((made.whole > spec.max_length).mean()), 6),
         }
         if spec.label_names:
             counted[side]["label_counts"] = np.bincount(labels, minlength=len(spec.label_names)).tolist()
@@ -217,7 +240,8 @@ def _write(
     tensors["select_half"], tensors["score_half"] = torch.from_numpy(select), torch.from_numpy(score)
     chance, chance_se = objective.floor(spec.metric, tables.train[spec.label].to_numpy(), labels[score])
     data = safetensors.torch.save(tensors)
-    durable.write_bytes(folder / "data.safetensors", data)
+    whole.make_room(folder)
+    durable.write_bytes(folder / TENSORS, data)
     manifest = {
         "spec": to_dict(spec),
         "chance": chance,
@@ -225,68 +249,12 @@ def _write(
         "tokens_per_example": counted["train"]["tokens_per_example"],
         "truncated": counted["train"]["truncated"],
         "counts": counted,
+        "data": to_dict(facts_of(tables)),
+        "whole_lengths": histogram(np.concatenate(uncut)),
         "pad_id": int(tokenizer.pad_token_id),
         "pad_type": int(getattr(tokenizer, "pad_token_type_id", 0) or 0),
         "padding_side": tokenizer.padding_side,
         "bytes": len(data),
         "made_from": identity,
     }
-    durable.write_json(folder / "manifest.json", manifest)  # last: a folder with a manifest is whole
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        manifest = durable.read_json(folder / "manifest.json")
-        return manifest is not None and (folder / "data.safetensors").stat().st_size == manifest["bytes"]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
-        return False
-
-
-def _tokenise(
-    texts: list[list[str]], tokenizer: Any, max_length: int, split: str
-) -> tuple[Tensor, Tensor, Tensor | None, int]:
-    """Return (ids, offsets with a last one past the end, segment numbers or None, how many examples were cut).
-
-    Of a pair the longer text is cut first. Where the tokenizer puts nothing between the two texts (GPT-2), the second
-    one begins on a new line. Segment numbers that are all 0 are what a model assumes anyway, and are left out.
-    """
-    ids: list[np.ndarray] = []
-    types: list[np.ndarray] = []
-    lengths: list[int] = []
-    cut = 0
-    joins = len(texts) == 2 and _separates(tokenizer)
-    if len(texts) == 2 and not joins:
-        texts = [texts[0], ["\n" + text for text in texts[1]]]
-    for chunk in _chunks(texts):
-        made = tokenizer(*chunk, truncation="longest_first", max_length=max_length, return_attention_mask=False)
-        for row, one in enumerate(made["input_ids"]):
-            if not one:
-                raise UserError(
-                    f"the text of row {len(lengths) + 1} of {split} has no tokens: {chunk[0][row][:40]!r}",
-                    "texts that the model's tokenizer knows",
-                    "Remove that row.",
-                )
-            lengths.append(len(one))
-        ids += [np.asarray(one, dtype=np.int32) for one in made["input_ids"]]
-        if "token_type_ids" in made:
-            types += [np.asarray(one, dtype=np.int8) for one in made["token_type_ids"]]
-        encodings = getattr(made, "encodings", None)
-        if encodings:
-            cut += sum(bool(encoding.overflowing) for encoding in encodings)
-        else:  # a slow tokenizer does not tell: an example at the limit counts as cut
-            cut += sum(len(one) >= max_length for one in made["input_ids"])
-    offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    segments = torch.from_numpy(np.concatenate(types)) if types else None
-    if segments is not None and (not segments.any() or (len(texts) == 2 and not joins)):
-        segments = None
-    return torch.from_numpy(np.concatenate(ids)), offsets, segments, cut
-
-
-def _separates(tokenizer: Any) -> bool:
-    """True where a pair gets special tokens that a single text does not."""
-    return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False)
-
-
-def _chunks(texts: list[list[str]]) -> Iterator[list[list[str]]]:
-    for first in range(0, len(texts[0]), CHUNK):
-        yield [column[first : first + CHUNK] for column in texts]
+    seals.complete(folder, MANIFEST, manifest, [TENSORS])

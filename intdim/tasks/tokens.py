@@ -21,6 +21,7 @@ CHUNK = 10_000  # examples tokenised at once
 ROUNDS = 4  # of putting blanks into control tokens; one is enough but for tokens within tokens
 KNOWN = ("<s>", "</s>", "<pad>", "<mask>", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "<|endoftext|>", "<eos>", "<bos>")
 MARKS = set("<>[]{}|@＜＞｜⟨⟩«»")
+HIEROGLYPHS = "\U00013080\U00013153"
 BOUNDARIES = "▁ĠĊ"  # how vocabularies write the beginning of a word
 
 
@@ -89,23 +90,26 @@ def control_tokens(tokenizer: Any, more: Iterable[int] = ()) -> dict[int, str]:
 
     They are the tokenizer's special tokens, those of ``more``, and what the vocabulary calls by a usual name; among
     them only what is written like a mark (``</s>``), never a word or a sign of its own that stands in as padding. The
-    unknown token is one of them only where it is also another: any word may become it.
+    unknown token is none of them where any word may become it.
     """
     added = getattr(tokenizer, "added_tokens_decoder", {})
-    unknown = tokenizer.unk_token_id
-    usual = {number for number in tokenizer.convert_tokens_to_ids(list(KNOWN)) if number not in (None, unknown)}
+    known = zip(KNOWN, tokenizer.convert_tokens_to_ids(list(KNOWN)), strict=True)
+    usual = {number for word, number in known if number is not None and _word(tokenizer, number) == word}
     usual -= {number for number, token in added.items() if not token.special}  # the user's own
     special = {number for number, token in added.items() if token.special}
-    numbers = {*usual, *special, *tokenizer.all_special_ids, *more}
-    others = {getattr(tokenizer, f"{name}_token_id", None) for name in ("bos", "eos", "sep", "cls", "mask")}
-    found = {}
-    for number in numbers:
-        if number == unknown and unknown not in others:
-            continue
-        word = tokenizer.convert_ids_to_tokens(number) if 0 <= number < len(tokenizer) else None
-        if isinstance(word, str) and _is_mark(word):
-            found[number] = word.strip(BOUNDARIES)
-    return found
+    numbers = {*usual, *special, *tokenizer.all_special_ids, *more} - _unknown(tokenizer)
+    words = {number: _word(tokenizer, number) for number in numbers}
+    return {number: word.strip(BOUNDARIES) for number, word in words.items() if word is not None and _is_mark(word)}
+
+
+def _word(tokenizer: Any, number: int) -> str | None:
+    word = tokenizer.convert_ids_to_tokens(number) if 0 <= number < len(tokenizer) else None
+    return word if isinstance(word, str) else None
+
+
+def _unknown(tokenizer: Any) -> set[int]:
+    """Return what a word of signs that no vocabulary holds becomes: the unknown token, or bytes."""
+    return set(tokenizer([HIEROGLYPHS], add_special_tokens=False, verbose=False)["input_ids"][0])
 
 
 class _Reader:
@@ -121,7 +125,7 @@ class _Reader:
         self.fast = bool(getattr(tokenizer, "is_fast", False))
         if self.fast:
             self.options["split_special_tokens"] = True
-        self.template = int(self._count([tokenizer(*(["a"] * (1 + pair)), **self.options)["input_ids"]])[0])
+        self.template = self._template(pair)
 
     def read(
         self, texts: list[list[str]], max_length: int, split: str, rows: Sequence[int] | np.ndarray
@@ -161,6 +165,15 @@ class _Reader:
         long = np.flatnonzero(np.array(whole) > max_length)
         self._again(texts, long, ids, types, encodings, truncation="longest_first", max_length=max_length)
         return ids, types, whole
+
+    def _template(self, pair: bool) -> int:
+        """Return how many control tokens the tokenizer itself adds to an example."""
+        if not self.fast:
+            added = self.tokenizer.build_inputs_with_special_tokens([], [] if pair else None)
+            return sum(number in self.control for number in added)
+        encoding = self.tokenizer(*([["a"]] * (1 + pair)), **self.options).encodings[0]
+        inside = zip(encoding.ids, encoding.sequence_ids, strict=True)
+        return sum(number in self.control for number, sequence in inside if sequence is None)
 
     def _again(
         self,

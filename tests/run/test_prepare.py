@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+import torch
 from tokenizers import Tokenizer, processors
 
 from intdim.errors import UserError
 from intdim.request import CellRequest, ModelRequest
 from intdim.run import prepare as preparation
 from intdim.run.prepare import prepare
+from intdim.tasks.stored import Split, load_task
 from tests import cells, tiny
 from tests.tasks import made
 
@@ -93,3 +97,82 @@ def test_a_damaged_configuration_is_not_blamed_on_the_tokenizer(cell, content, t
     (tmp_path / "bert" / "config.json").write_text(content)
     with pytest.raises(UserError, match=r"the configuration in .*bert cannot be read"):
         prepare(wanted)
+
+
+def with_text(cell: CellRequest, split: str, row: int, text: str) -> CellRequest:
+    """Put a text into a row (from 1) of a split's file."""
+    file = Path(cell.task.path) / f"{split}.csv"
+    table = pd.read_csv(file)
+    table.loc[row - 1, "text"] = text
+    table.to_csv(file, index=False)
+    return cell
+
+
+@pytest.mark.parametrize("name", ["bart", "t5"])
+def test_an_end_token_in_a_text_is_no_end_token(cell, name):
+    wanted = with_text(cell(name), "train", 3, "w4 </s> w5")
+    data = load_task(Path(prepare(wanted).facts.task_folder))
+    first = int(data.train.offsets[2])
+    assert data.train.ids[first : first + int(data.train.lengths[2])].tolist()[-1] == 2
+    assert (data.train.ids == 2).sum() == 20
+
+
+@pytest.mark.parametrize("name", list(tiny.ARCHITECTURES))
+def test_control_tokens_of_the_model_are_none_in_texts(cell, name):
+    wanted = with_text(cell(name), "train", 3, "w4 <s> w5 </s> <pad> w6")
+    data = load_task(Path(prepare(wanted).facts.task_folder))
+    first, length = int(data.train.offsets[2]), int(data.train.lengths[2])
+    row = data.train.ids[first : first + length - (name in ("bart", "t5"))].tolist()
+    assert not {0, 1, 2} & set(row)
+    assert [token for token in row if token != 3] == [4, 5, 6]
+
+
+@pytest.mark.parametrize("name", ["bart", "t5"])
+def test_a_row_without_its_end_token_is_named_before_anything_is_trained(cell, name, tmp_path):
+    wanted = cell(name)
+    tiny.save_tokenizer(tmp_path / name, pad_token="<pad>")
+    with pytest.raises(UserError, match=r"row 1 of train does not end with the end token \(token 2\)"):
+        prepare(wanted)
+
+
+def split_of(rows: list[list[int]], numbers: list[int]) -> Split:
+    """Tokenised examples with the numbers of their rows."""
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.tensor([token for row in rows for token in row], dtype=torch.int32)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)[:-1]])
+    return Split(ids, offsets, lengths, torch.zeros(len(rows)), None, False, 0, torch.tensor(numbers))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[5, 2], [2, 6, 2]], "row 9 of validation has 2 end tokens, not 1"),
+        ([[5, 2], [6, 7]], "row 9 of validation does not end with the end token"),
+        ([[5, 2], [6]], "row 9 of validation does not end with the end token"),
+    ],
+)
+def test_the_row_of_the_source_is_named(cell, rows, expected):
+    prepared = prepare(cell("bart"))
+    data = dataclasses.replace(
+        load_task(Path(prepared.facts.task_folder)),
+        train=split_of([[4, 2]], [1]),
+        evaluation=split_of(rows, [7, 9]),
+    )
+    with pytest.raises(UserError, match=expected):
+        preparation.check_end_tokens(data, 2, "BartForSequenceClassification")
+
+
+def test_facts_of_the_data_go_with_the_facts_of_the_model(cell):
+    facts = prepare(cell("bert", max_position_embeddings=20)).facts
+    assert facts.data.text == ("text",)
+    assert facts.data.classes == ("0", "1")
+    assert (facts.data.truncated, facts.data.median_tokens, facts.data.length_for_1_percent) == (0.0, 14, 14)
+    wanted = cell("bert", max_position_embeddings=16)
+    short = dataclasses.replace(wanted, task=dataclasses.replace(wanted.task, max_length=8))
+    (said,) = prepare(short).facts.data.warnings
+    assert said.startswith("100.0% of the examples are longer than task.max_length=8 and were cut; task.max_length=14")
+
+
+def test_tokens_of_a_configuration():
+    config = SimpleNamespace(eos_token_id=[2, 5], bos_token_id=None, pad_token_id=1, sep_token_id=-1)
+    assert preparation.control_ids(config) == (1, 2, 5)
