@@ -1,0 +1,71 @@
+"""Every module of the package has a test file of its own at the same place under ``tests``, or a reason not to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "intdim"
+
+# module -> the file that tests it instead, and why it has none of its own
+ELSEWHERE = {
+    "__main__.py": ("test_durability.py", "one call, which is run there as `python -m intdim`"),
+    "kernels/blocks_triton.py": ("kernels/test_triton.py", "the kernels are products only when they run together"),
+    "kernels/dense_triton.py": ("kernels/test_triton.py", "likewise"),
+    "kernels/flow_triton.py": ("kernels/test_triton.py", "likewise"),
+    "kernels/one_hot_triton.py": ("kernels/test_triton.py", "likewise"),
+    "kernels/streams_triton.py": ("kernels/test_triton.py", "likewise"),
+}
+
+
+def modules(package: Path) -> list[str]:
+    """The modules with content of their own; ``__init__.py`` says what a folder gives, and its folder is tested."""
+    paths = (path.relative_to(package).as_posix() for path in package.rglob("*.py"))
+    return sorted(path for path in paths if not path.endswith("__init__.py"))
+
+
+def own_file(module: str) -> str:
+    folder, _, name = module.rpartition("/")
+    return f"{folder}/test_{name}" if folder else f"test_{name}"
+
+
+def faults(package: Path, tests: Path, elsewhere: dict[str, tuple[str, str]]) -> list[str]:
+    """What stands between the two trees and being mirrors of each other, one line each."""
+    found, there = [], modules(package)
+    for module in there:
+        if module not in elsewhere and not (tests / own_file(module)).is_file():
+            found.append(f"{module} has no {own_file(module)}")
+    for module, (file, _) in elsewhere.items():
+        if module not in there:
+            found.append(f"{module} is in the table and does not exist")
+        elif (tests / own_file(module)).is_file():
+            found.append(f"{module} is in the table and has {own_file(module)}")
+        elif not (tests / file).is_file():
+            found.append(f"{module} is said to be tested by {file}, which does not exist")
+    return found
+
+
+def test_tests_mirror_the_package():
+    assert faults(PACKAGE, TESTS, ELSEWHERE) == []
+
+
+def test_each_fault_is_found(tmp_path):
+    package, tests = tmp_path / "package", tmp_path / "tests"
+    for folder in (package / "part", tests / "part"):
+        folder.mkdir(parents=True)
+    for name in ("__init__.py", "top.py", "part/__init__.py", "part/one.py", "part/two.py"):
+        (package / name).touch()
+    for name in ("test_top.py", "part/test_one.py"):
+        (tests / name).touch()
+
+    missing = faults(package, tests, {})
+    assert missing == ["part/two.py has no part/test_two.py"]
+    assert faults(package, tests, {"part/two.py": ("part/test_one.py", "")}) == []
+    for entry, fault in (
+        ({"part/one.py": ("part/test_one.py", "")}, "part/one.py is in the table and has part/test_one.py"),
+        ({"part/gone.py": ("part/test_one.py", "")}, "part/gone.py is in the table and does not exist"),
+    ):
+        assert faults(package, tests, entry) == [*missing, fault]
+    assert faults(package, tests, {"part/two.py": ("part/none.py", "")}) == [
+        "part/two.py is said to be tested by part/none.py, which does not exist"
+    ]
