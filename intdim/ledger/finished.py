@@ -1,4 +1,4 @@
-"""A finished run to export or to certify: its files are whole, it ended well, and it trained inside a subspace."""
+"""A finished run to export or to certify: its files are whole, it ended well, and it trained in a subspace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from intdim.spec import LAYOUT_VERSION, STREAM_VERSION, RunSpec, Runtime, from_d
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that ended well inside a subspace. ``runtime`` says where its model and data were when it ran."""
+    """A run that ended well. ``runtime`` says where its model and data were when it ran."""
 
     folder: Path
     spec: RunSpec
@@ -35,12 +35,13 @@ class FinishedRun:
         return self.folder.parent.parent
 
 
-def find_run(name: str, out: str) -> FinishedRun:
+def find_run(name: str, out: str, full: bool = False) -> FinishedRun:
     """Return the run with an id, with the beginning of one, or in a folder.
 
     Args:
         name: an id under ``out``/runs, at least 4 digits of one, or the path of a run's folder.
         out: the results folder.
+        full: a run of full fine-tuning will do too.
 
     Raises:
         UserError: there is no such run, it has not ended, it failed, it did not train in a subspace, or its files are
@@ -49,7 +50,8 @@ def find_run(name: str, out: str) -> FinishedRun:
     folder = _folder(name, Path(out).expanduser())
     spec = _spec(folder)
 
-    if spec.subspace.method == "full":
+    inside = spec.subspace.method != "full"
+    if not inside and not full:
         raise UserError(
             f"run {spec.run_id} trained all weights (subspace=full): there is no z to write down",
             "a run with subspace=did or subspace=said",
@@ -64,14 +66,14 @@ def find_run(name: str, out: str) -> FinishedRun:
             "Choose another run; most failures are a step length that is too long.",
         )
 
-    if spec.stream_version != STREAM_VERSION:
+    if inside and spec.stream_version != STREAM_VERSION:
         raise UserError(
             f"run {spec.run_id} drew its projection by stream version {spec.stream_version}, this is {STREAM_VERSION}",
             "a run of this version",
             "Make the run again, or use the version of intdim that made it.",
         )
 
-    if not (folder / "z.safetensors").is_file():
+    if inside and not (folder / "z.safetensors").is_file():
         raise UserError(f"{folder} holds no z.safetensors", "a whole run's folder", "Make the run again.")
     runtime = _runtime(folder)
     _check_hashes(folder)

@@ -97,8 +97,8 @@ class Answers:
     step: int = 0
 
     def write(self, folder: Path, step: int) -> None:
-        """Put the answers of the weights at ``step`` into a run's folder."""
-        facts = json.dumps({"step": step, "sha256": self._hash(step)})
+        """Put the answers of the weights at ``step`` into a run's folder, whose name they carry."""
+        facts = json.dumps({"step": step, "sha256": self._hash(folder.name, step)})
         # one entry: the library writes several in any order, and the same answers should be the same bytes
         data = save({"predictions": self.predictions, "labels": self.labels}, metadata={"answers": facts})
         durable.write_bytes(folder / ANSWERS_FILE, data)
@@ -107,13 +107,13 @@ class Answers:
     def read(cls, folder: Path) -> Answers | None:
         """Return the answers in a run's folder; None where they were not kept or cannot be read."""
         try:
-            return cls.of(durable.read_bytes(folder / ANSWERS_FILE))
+            return cls.of(durable.read_bytes(folder / ANSWERS_FILE), folder.name)
         except OSError:
             return None
 
     @classmethod
-    def of(cls, data: bytes) -> Answers | None:
-        """Return the answers in the bytes of a file; None where there are none, or they were changed."""
+    def of(cls, data: bytes, run_id: str) -> Answers | None:
+        """Return the answers in the bytes of a file; None where there are none, of another run, or changed ones."""
         try:
             kept = load(data)
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -122,11 +122,13 @@ class Answers:
         except (KeyError, ValueError, TypeError, RecursionError, SafetensorError):
             return None
         alike = found.predictions.shape == found.labels.shape and found.labels.ndim == 1
-        return found if alike and facts.get("sha256") == found._hash(found.step) else None
+        return found if alike and facts.get("sha256") == found._hash(run_id, found.step) else None
 
-    def _hash(self, step: int) -> str:
-        """Return the SHA-256 of the answers, their types and the step."""
-        made = hashlib.sha256(f"{step} {self.predictions.dtype} {self.labels.dtype} {self.labels.shape}\n".encode())
+    def _hash(self, run_id: str, step: int) -> str:
+        """Return the SHA-256 of the answers, their types, the step and the run."""
+        made = hashlib.sha256(
+            f"{run_id} {step} {self.predictions.dtype} {self.labels.dtype} {self.labels.shape}\n".encode()
+        )
         for values in (self.predictions, self.labels):
             made.update(np.ascontiguousarray(values).tobytes())
         return made.hexdigest()

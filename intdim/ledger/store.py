@@ -114,7 +114,7 @@ class Ledger(Layout):
         folder = self.run_folder(run_id)
         try:
             data = seals.read(folder, ANSWERS_FILE, LAYOUT_VERSION)
-            kept = None if data is None else Answers.of(data)
+            kept = None if data is None else Answers.of(data, run_id)
         except Damaged as error:
             raise RunFailed(". ".join(error.parts)) from error
         if data is not None and kept is None:

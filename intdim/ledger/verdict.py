@@ -107,6 +107,7 @@ class Verdict:
         versions: of the packages that a number may depend on.
         warnings: what makes this verdict doubtful, in sentences; empty where nothing does.
         data: what was read: columns, classes, truncation, overlap.
+        next_max_runs: the ``search.max_runs`` that is likely to be enough, where runs were missing; None elsewhere.
     """
 
     sweep_id: str
@@ -162,6 +163,12 @@ class Verdict:
     versions: dict[str, str]
     warnings: list[str] = field(default_factory=list)
     data: DataFacts = field(default_factory=DataFacts)
+    next_max_runs: int | None = None
+
+    def __repr__(self) -> str:
+        ends = "" if self.d90_low is None or self.d90_high is None else f" [{self.d90_low:.0f}, {self.d90_high:.0f}]"
+        d90 = "-" if self.d90 is None else f"{self.d90:.0f}"
+        return f"Verdict({self.model} on {self.task}: {self.status}, d90 {d90}{ends}, {self.runs} runs)"
 
 
 @dataclass(frozen=True)

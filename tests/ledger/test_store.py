@@ -18,6 +18,7 @@ import pytest
 
 from intdim import durable
 from intdim.errors import RunFailed, UserError
+from intdim.ledger import locks
 from intdim.ledger.locks import Busy
 from intdim.ledger.records import read_metrics, read_record
 from intdim.ledger.store import Ledger
@@ -398,6 +399,45 @@ def test_the_owner_clears_away_what_a_killed_one_left(ledger: Ledger) -> None:
         (folder / name).write_text("")
     with ledger.claim(folder):
         assert {file.name for file in folder.iterdir()} == {".lock", ".spec.json.z3.tmp", "z.safetensors", "log.txt"}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_who_is_waited_for_is_said(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, stopped: bool) -> None:
+    monkeypatch.setattr(locks, "TOLD_AFTER", 0.3)
+    folder, told = ledger.run_folder("a"), []
+    ledger.tell = told.append
+    with held_elsewhere(folder) as holder:
+        if stopped:
+            os.kill(holder.pid, signal.SIGSTOP)
+        with pytest.raises(Busy, match=f"process {holder.pid}"), ledger.claim(folder, 0.8):
+            raise AssertionError("two owners")
+    (line,) = told
+    assert line.startswith(f"waiting for {folder / '.lock'}: process {holder.pid}")
+    assert ("which is stopped" in line and f"kill -CONT {holder.pid}" in line) == stopped
+
+
+def test_a_lock_that_is_had_at_once_says_nothing(ledger: Ledger) -> None:
+    told: list[str] = []
+    ledger.tell = told.append
+    with ledger.claim(ledger.run_folder("a")):
+        pass
+    assert told == []
+
+
+def test_a_lock_is_never_opened_through_a_link(ledger: Ledger, tmp_path: Path) -> None:
+    folder, mine, told = ledger.run_folder("a"), tmp_path / "mine", []
+    ledger.tell = told.append
+    mine.write_text("dear to me")
+    folder.mkdir(parents=True)
+    for target in (mine, tmp_path / "new", folder / ".lock"):
+        (folder / ".lock").unlink(missing_ok=True)
+        (folder / ".lock").symlink_to(target)
+        with ledger.claim(folder, 0.0), pytest.raises(Busy), ledger.claim(folder, 0.0):
+            pass
+        assert not (folder / ".lock").is_symlink()
+    assert mine.read_text() == "dear to me"
+    assert not (tmp_path / "new").exists()
+    assert len([line for line in told if "no file that can be locked" in line]) == 3
 
 
 # -- kills ---------------------------------------------------------------------------------------------------------
