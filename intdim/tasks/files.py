@@ -34,6 +34,8 @@ def read_file(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     Raises:
         UserError: the file is damaged, empty, not UTF-8, or a column is missing.
     """
+    if not regular(file):
+        raise UserError(f"{plain(str(file), 200)} is no file", f"a {NAMES} file", "Check the path.")
     if file.suffix == ".parquet":
         frame = _parquet(file, columns)
     elif file.suffix == ".jsonl":
@@ -164,7 +166,7 @@ def _jsonl(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_object)
         except json.JSONDecodeError as error:
             raise damaged(file, f"line {number} is not JSON: {error.msg} at character {error.pos + 1}") from None
         except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
@@ -178,6 +180,16 @@ def _jsonl(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     written = bare_names(list(there), file, columns)
     names = choose_columns(list(written), columns, str(file)) or tuple(written)
     return pd.DataFrame({name: [row.get(written[name]) for row in rows] for name in names}, dtype=object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the table of one JSON object; of a name that occurs twice, the last value would win in silence."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {quoted(twice)} occurs twice in one object")
+    return made
 
 
 def _parquet(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -117,7 +117,7 @@ def encode_scores(
                 "numbers, or a metric for classes",
                 "Set task.metric=accuracy, or check task.label.",
             )
-        scores = np.asarray(plain, dtype=np.float64)
+        scores = np.array([_finite(value) for value in plain])
         if not np.isfinite(scores).all():
             row = int(np.flatnonzero(~np.isfinite(scores))[0]) + 1
             fact = f"the label of row {row} of {split} is {scores[row - 1]}"
@@ -170,6 +170,14 @@ def _plain(values: Sequence[Any], split: str) -> list[Any]:
 
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _finite(value: int | float) -> float:
+    """Return a number as float; one of hundreds of digits is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _check_quotes(values: Sequence[Any], names: tuple[str, ...]) -> None:
@@ -227,7 +235,7 @@ def _check_whole(values: list[Any], split: str, mirrored: bool) -> None:
             hidden = "; -1 marks hidden labels, as in GLUE's test splits" if value == -1 else ""
             count = sum(one < 0 for one in values)
             raise UserError(
-                f"{count} of {len(values)} labels of {split} are negative (row {row}: {value}{hidden})",
+                f"{count} of {len(values)} labels of {split} are negative (row {row}: {quoted(value)}{hidden})",
                 "labels from 0 upwards",
                 "Choose a split with public labels (task.train_split, task.eval_split), remove those rows, "
                 "or list them as classes: task.label_names=[-1,0,1].",
@@ -251,7 +259,7 @@ def _numbers(values: list[Any], names: tuple[str, ...], split: str) -> np.ndarra
     if max(values) >= len(names):
         above = sorted({value for value in values if value >= len(names)})
         raise UserError(
-            f"{split} has the label {above[0]}, but there are {len(names)} classes ({known})",
+            f"{split} has the label {quoted(above[0])}, but there are {len(names)} classes ({known})",
             f"whole numbers from 0 to {len(names) - 1}",
             "Set task.label_names=[...] to as many names as there are classes, or to [] to count them in the data.",
         )

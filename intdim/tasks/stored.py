@@ -113,6 +113,7 @@ def prepare_task(
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     identity = {"spec": to_dict(spec), "tokenizer": tokenizer_key, "versions": versions, "stored": STORED_VERSION}
     identity["control"] = sorted(control_tokens(tokenizer, control))
+    identity["data"] = to_dict(facts_of(tables))  # what is said of the rows is that of this reading
     folder = cache / "tasks" / digest(identity)
     try:
         whole.check(folder)
@@ -249,7 +250,7 @@ def _write(
         "tokens_per_example": counted["train"]["tokens_per_example"],
         "truncated": counted["train"]["truncated"],
         "counts": counted,
-        "data": to_dict(facts_of(tables)),
+        "data": identity["data"],
         "whole_lengths": histogram(np.concatenate(uncut)),
         "pad_id": int(tokenizer.pad_token_id),
         "pad_type": int(getattr(tokenizer, "pad_token_type_id", 0) or 0),

@@ -88,6 +88,7 @@ def test_a_column_missing_in_evaluation_alone(tmp_path):
             "line 2 cannot be read: maximum recursion",
         ),
         ("train.jsonl", b'{"text": "a", "label": ' + b"9" * 5000 + b"}\n", "line 1 cannot be read: Exceeds the limit"),
+        ("train.jsonl", b'{"text": "a", "label": 0, "label": 1}\n', "the name 'label' occurs twice in one object"),
         ("train.parquet", b"PAR1 this is not a parquet file PAR1", "is damaged"),
         ("train.parquet", b"text,label\na,0\n", "is damaged"),
     ],

@@ -195,6 +195,19 @@ def test_what_decides_the_folder(tmp_path):
     assert made.prepare(request(elsewhere), tokenizer(), "key", tmp_path / "cache") in names
 
 
+def test_what_was_said_of_the_rows_is_that_of_the_present_reading(tmp_path):
+    words = rows(20).assign(label=["no", "yes"] * 10)
+    blanks = words.assign(label=["no ", "yes"] * 10)
+    seen = []
+    for name, table in (("blanks", blanks), ("plain", words)):
+        path = folder(tmp_path / name, table, rows(10, start=100).assign(label=["no", "yes"] * 5))
+        data = load_task(made.prepare(request(path, name="same"), tokenizer(), "key", tmp_path / "cache"))
+        seen.append((data.spec, data.manifest["data"]["notes"]))
+    assert seen[0][0] == seen[1][0]
+    assert seen[0][1] == ["Blanks around 10 labels were removed."]
+    assert seen[1][1] == []
+
+
 def test_damage_is_noticed(tmp_path):
     wanted = request(folder(tmp_path / "data"))
     stored_at = made.prepare(wanted, tokenizer(), "key", tmp_path / "cache")
