@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -15,11 +18,11 @@ from intdim.config import cell_request, refuse_full, runtime_request
 
 def main(arguments: list[str]) -> int:
     """Compose the cells, measure them together, draw their curves; return the exit status."""
-    return cells("sweep", arguments, measure)
+    return cells("sweep", arguments, functools.partial(measure, typed=arguments))
 
 
-def measure(made: list[DictConfig]) -> int:
-    """Measure cells that share one ``out``."""
+def measure(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
+    """Measure cells that share one ``out``; ``typed`` are the words of the command, for the one that goes on."""
     requests = [cell_request(cfg) for cfg in made]
     runtime = runtime_request(made)
     refuse_full(requests)
@@ -37,4 +40,9 @@ def measure(made: list[DictConfig]) -> int:
         if undrawn:
             view.note(undrawn)
     view.close(verdicts)
+    wanted = [verdict.next_max_runs for verdict in verdicts if verdict.next_max_runs]
+    if wanted:
+        kept = [word for word in typed if not word.startswith("search.max_runs=")]
+        again = shlex.join(["intdim", "sweep", *kept, f"search.max_runs={max(wanted)}"])
+        print(f"More runs, from where these ended: {again}")
     return 0

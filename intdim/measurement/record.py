@@ -14,12 +14,9 @@ from intdim.measurement.doubts import nothing_learnt, runs_to_go, trivial, trivi
 from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, have_score
 from intdim.measurement.program import Measurement
 from intdim.search import estimate
+from intdim.search.verdict import MESSAGES
 from intdim.spec import derive_seed
 
-NO_LEARNING = (
-    "No run in a subspace beat always answering the majority class, so nothing is known about d90. "
-    "Raise train.max_steps, or widen train.step_grid."
-)
 PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
 
 
@@ -88,6 +85,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
         warnings=warnings_of(measurement),
         data=facts.data,
+        next_max_runs=None if stuck else _next_max_runs(verdict),
     )
 
 
@@ -115,7 +113,7 @@ def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray], stuc
         d90=None if stuck else _plain(other.d90),
         d90_low=None if stuck else _plain(other.low),
         d90_high=None if stuck else _plain(other.high),
-        message=NO_LEARNING if stuck else other.message,
+        message=MESSAGES["no_learning"] if stuck else other.message,
         d90_low_seeds=None if stuck else _plain(other.low_seeds),
         d90_high_seeds=None if stuck else _plain(other.high_seeds),
         evaluation_noise_std=six_digits(other.evaluation_noise) if shifts else None,
@@ -182,15 +180,22 @@ def six_digits(value: float) -> float:
 def _message(measurement: Measurement, verdict: search.Verdict, stuck: bool) -> str:
     """Return the answer in words, with what would bring more where it is missing."""
     if stuck:
-        return NO_LEARNING
+        return MESSAGES["no_learning"]
 
-    said = verdict.message
-    if verdict.status == "budget_spent" and verdict.limit == "runs":
+    said, wanted = verdict.message, _next_max_runs(verdict)
+    if wanted is not None:
         more = runs_to_go(verdict.low_seeds, verdict.high_seeds, verdict.runs)
-        wanted = max(2 * verdict.runs, verdict.runs + more) if more and more < 10 * verdict.runs else 2 * verdict.runs
         likely = f"About {more} more runs should be enough" if more else "More runs are needed"
         said += f" {likely}: search.max_runs={wanted} goes on from these."
     return said + (f" {trivial_words(measurement.facts)}" if trivial(measurement) else "")
+
+
+def _next_max_runs(verdict: search.Verdict) -> int | None:
+    """Return the budget that is likely to be enough; twice as many runs where nobody can say; None if runs were."""
+    if verdict.status != "budget_spent" or verdict.limit != "runs":
+        return None
+    more = runs_to_go(verdict.low_seeds, verdict.high_seeds, verdict.runs) or 0
+    return max(2 * verdict.runs, verdict.runs + more)
 
 
 def _finite(value: float) -> float | None:

@@ -16,7 +16,7 @@ from intdim.ledger.store import Ledger
 from intdim.report.pictures import import_matplotlib, why
 from intdim.report.records import read_runs, read_sweep, read_sweeps
 from intdim.report.swap import swapped_in
-from intdim.seals import warn
+from intdim.seals import Damaged, warn
 
 __all__ = ["report", "try_curve", "try_losses", "write_curve"]
 
@@ -37,11 +37,12 @@ def report(
         name: of the report.
         sweeps: ids (or beginnings of ids) of the sweeps to report; None for all. Chosen sweeps bring their own runs
             only; a report of everything lists every run in ``out``.
-        tell: receives a line for each figure that could not be drawn: it is left out, and the page names it.
+        tell: receives a line for each run or sweep that is damaged and each figure that could not be drawn: they are
+            left out, and the page names them.
 
     Raises:
-        UserError: no sweep has finished, a chosen sweep does not exist, ``name`` is no folder name, a file is damaged,
-            or ``out`` is of another version or cannot be written.
+        UserError: no sweep has finished and is whole, a chosen sweep does not exist, ``name`` is no folder name, or
+            ``out`` is of another version or cannot be written.
         RunFailed: the disk is full.
     """
     if not NAME.fullmatch(name):
@@ -52,7 +53,11 @@ def report(
         )
     ledger = Ledger(out)
     ledger.check()
-    records, unfinished = read_sweeps(out, sweeps)
+    damaged: list[Damaged] = []
+    records, unfinished = read_sweeps(out, sweeps, damaged)
+    if damaged and not records:
+        more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
+        raise UserError(f"{damaged[0].parts[0]}{more}: nothing is left to report", *damaged[0].parts[1:])
     if not records:
         raise UserError(
             f"There is nothing to report in {out}: no sweep has finished ({len(unfinished)} started)",
@@ -60,13 +65,15 @@ def report(
             f"Run `intdim sweep out={out}` first, or give the folder with out=DIR.",
         )
     named = {run.result.run_id: run for record in records for run in record.all_runs}
-    runs = read_runs(out) if sweeps is None else [named[run_id] for run_id in sorted(named)]
+    runs = read_runs(out, damaged=[]) if sweeps is None else [named[run_id] for run_id in sorted(named)]
 
     from intdim.report.content import write_content  # brings pandas and matplotlib, which an error need not wait for
 
     place = out / "reports" / name
     with ledger.disk(), swapped_in(place) as folder:
-        left_out = write_content(folder, out, records, unfinished, runs)
+        left_out = write_content(folder, out, records, unfinished, runs, [error.parts[0] for error in damaged])
+    for error in damaged:
+        tell(f"left out: {error.parts[0]}")
     for line in left_out:
         tell(f"left out, since it could not be drawn: {line}")
     return place
@@ -92,7 +99,7 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
     if all(path.exists() and path.stat().st_mtime_ns >= written for path in paths):
         return paths  # so that a repeated command need not wait for matplotlib
 
-    record = read_sweep(out, sweep_id)
+    record = read_sweep(out, sweep_id, damaged=[])
     assert record is not None
     import_matplotlib()
     from intdim.report.curve import curve_marks

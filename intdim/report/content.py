@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def write_content(
-    folder: Path, out: Path, records: list[SweepRecord], unfinished: Sequence[str], runs: list[RunRow]
+    folder: Path,
+    out: Path,
+    records: list[SweepRecord],
+    unfinished: Sequence[str],
+    runs: list[RunRow],
+    damaged: Sequence[str] = (),
 ) -> list[str]:
     """Fill the folder of a report; return a line for each figure that could not be drawn.
 
@@ -33,6 +38,7 @@ def write_content(
         records: the sweeps, in the order of tables and page.
         unfinished: ids of sweeps without a verdict.
         runs: the rows of ``runs.csv``.
+        damaged: what is wrong with each run or sweep that is left out.
     """
     _write_tables(folder, records, runs)
     compared = comparisons(records)
@@ -47,7 +53,7 @@ def write_content(
     trends = write_trends(folder, out, records, figures)
 
     drawn = {name: png for name, png in pictures.items() if png is not None}
-    text = page(records, unfinished, drawn, stems, compared, trends, figures.left_out)
+    text = page(records, unfinished, drawn, stems, compared, trends, figures.left_out, damaged)
     write_text(folder / "index.html", text)
     return figures.left_out
 

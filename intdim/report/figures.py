@@ -17,7 +17,7 @@ from intdim.report.curve import Mark
 from intdim.report.legend import Label, labels, legend
 from intdim.report.style import BAR, BASELINE, CHANCE, CURVE, D90, INK, RUN, drawing, letter_size
 from intdim.report.typeset import set_log_ticks, spread, text_width, wrap
-from intdim.report.words import metric_range, subspace_words, verdict_line, whole
+from intdim.report.words import count, metric_range, subspace_words, verdict_line, whole
 
 LINES = (  # horizontal lines that have a value and no width: element, colour, dashes, thickness
     ("threshold", BAR, (0, (5, 2)), 1.2),
@@ -79,6 +79,9 @@ def _heading(verdict: Verdict, width: float, size: float) -> list[tuple[str, flo
     subtitle = f"{subspace_words(verdict)} · D = {whole(verdict.D)}"
     parts = [(title, size + 1, "bold", INK), (subtitle, size, "normal", CHANCE)]
     parts += [(_search_words(verdict), size, "normal", CHANCE), (verdict_line(verdict), size, "bold", D90)]
+    if verdict.warnings:
+        doubts = f"{count(len(verdict.warnings), 'warning')}: see verdict.json or the page of the report"
+        parts.append((doubts, size, "bold", CHANCE))
 
     lines = []
     for text, points, weight, colour in parts:

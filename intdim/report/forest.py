@@ -149,7 +149,12 @@ def _words(row: ForestRow) -> str:
     ends, text = interval(row), d90_cell(row, row.bounds)
     if row.status == "found" and ends:
         return f"{text} [{whole(ends[0])}, {whole(ends[1])}]"
-    short = {"not_monotone": "– not monotone", "no_baseline": "– no baseline", "budget_spent": "– budget spent"}
+    short = {
+        "not_monotone": "– not monotone",
+        "no_baseline": "– no baseline",
+        "no_learning": "– no learning",
+        "budget_spent": "– budget spent",
+    }
     return short.get(row.status, text)
 
 

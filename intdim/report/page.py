@@ -44,6 +44,7 @@ def page(
     compared: Sequence[Comparison] = (),
     trends: Trends | None = None,
     left_out: Sequence[str] = (),
+    damaged: Sequence[str] = (),
 ) -> str:
     """Return the page as HTML.
 
@@ -55,6 +56,7 @@ def page(
         compared: what ``published.comparisons`` made of the sweeps.
         trends: the part about updates, size, score and gap, None where there are no such figures.
         left_out: a line for each figure that could not be drawn.
+        damaged: what is wrong with each run or sweep that is left out.
     """
     words = "d90 of every sweep with its interval; the table above has the numbers."
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
@@ -66,6 +68,7 @@ def page(
         trivial=any(record.verdict.trivial for record in records),
         unfinished=unfinished,
         left_out=left_out,
+        damaged=damaged,
         forest=Picture.of(pictures["d90"], words, "d90") if "d90" in pictures else None,
         published=Table.of("Beside published values", COMPARED, map(_published, compared)) if compared else None,
         trends=trends,

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from intdim.bounds import relative_gap
 from intdim.errors import UserError
+from intdim.ledger.records import folders, read_record
 from intdim.ledger.results import RunResult
-from intdim.ledger.store import Ledger, read_record
+from intdim.ledger.store import Ledger
 from intdim.ledger.verdict import Point, Verdict
-from intdim.spec import RunSpec, SweepSpec
+from intdim.seals import Damaged
+from intdim.spec import SweepSpec
 
 
 @dataclass(frozen=True)
@@ -73,28 +75,31 @@ class SweepRecord:
         return [*self.runs, *self.baseline_runs, *self.other_runs]
 
 
-def read_sweep(out: Path, sweep_id: str, runs: dict[str, RunRow] | None = None) -> SweepRecord | None:
+def read_sweep(
+    out: Path, sweep_id: str, runs: dict[str, RunRow] | None = None, damaged: list[Damaged] | None = None
+) -> SweepRecord | None:
     """Return one sweep, or None where it has no verdict yet.
 
     Args:
         out: the results folder.
         sweep_id: a folder name under ``out/sweeps``.
         runs: runs by id, if they have been read already; else the ones that the verdict names are read.
+        damaged: receives damaged runs, which are then left out.
 
     Raises:
-        UserError: a file of the sweep is damaged or missing.
+        Damaged: a file of the sweep is damaged or missing; or of a run, without ``damaged``.
     """
     ledger = Ledger(out)
-    folder = ledger.sweep_folder(sweep_id)
-    verdict = read_record(Verdict, folder / "verdict.json")
+    verdict = ledger.whole_verdict(sweep_id)
     if verdict is None:
         return None
-    spec = read_record(SweepSpec, folder / "spec.json")
+    file = ledger.sweep_folder(sweep_id) / "spec.json"
+    spec = read_record(SweepSpec, file)
     if spec is None:
-        raise UserError(f"{folder} has a verdict but no spec.json", "", "Remove the folder and repeat the sweep.")
+        raise Damaged(file, "it is missing")
 
     def find(run_ids: list[str]) -> list[RunRow]:
-        rows = [_read_run(ledger, run_id) if runs is None else runs.get(run_id) for run_id in run_ids]
+        rows = [_read_run(ledger, run_id, damaged) if runs is None else runs.get(run_id) for run_id in run_ids]
         return [row for row in rows if row is not None]
 
     return SweepRecord(
@@ -108,25 +113,33 @@ def read_sweep(out: Path, sweep_id: str, runs: dict[str, RunRow] | None = None) 
     )
 
 
-def read_sweeps(out: Path, chosen: list[str] | None = None) -> tuple[list[SweepRecord], list[str]]:
+def read_sweeps(
+    out: Path, chosen: list[str] | None = None, damaged: list[Damaged] | None = None
+) -> tuple[list[SweepRecord], list[str]]:
     """Return the finished sweeps, ordered by model, task, method, projection, scope and id, and the ids of the others.
 
     Args:
         out: the results folder.
         chosen: sweep ids, or beginnings of them that fit one sweep only; None for all.
+        damaged: receives damaged runs and sweeps, which are then left out.
 
     Raises:
-        UserError: a chosen sweep does not exist, or a file is damaged.
+        UserError: a chosen sweep does not exist.
+        Damaged: a file is damaged, without ``damaged``.
     """
     folder = out / "sweeps"
     names = _folders(folder)
     if chosen is not None:
         names = [_complete(beginning, names, folder) for beginning in dict.fromkeys(chosen)]
 
-    runs = {row.result.run_id: row for row in read_runs(out)}
+    runs = {row.result.run_id: row for row in read_runs(out, damaged)}
     records, unfinished = [], []
     for name in names:
-        record = read_sweep(out, name, runs)
+        try:
+            record = read_sweep(out, name, runs)
+        except Damaged as error:
+            _leave_out(error, damaged)
+            continue
         if record is None:
             unfinished.append(name)
         else:
@@ -134,32 +147,43 @@ def read_sweeps(out: Path, chosen: list[str] | None = None) -> tuple[list[SweepR
     return sorted(records, key=_order), unfinished
 
 
-def read_runs(out: Path) -> list[RunRow]:
+def read_runs(out: Path, damaged: list[Damaged] | None = None) -> list[RunRow]:
     """Return every finished run, by id.
 
+    Args:
+        out: the results folder.
+        damaged: receives damaged runs, which are then left out.
+
     Raises:
-        UserError: a file of a run is damaged.
+        Damaged: a file of a run is damaged, without ``damaged``.
     """
     ledger = Ledger(out)
-    rows = [_read_run(ledger, name) for name in _folders(out / "runs")]
+    rows = [_read_run(ledger, name, damaged) for name in _folders(out / "runs")]
     return [row for row in rows if row is not None]
 
 
-def _read_run(ledger: Ledger, run_id: str) -> RunRow | None:
-    folder = ledger.run_folder(run_id)
-    result = read_record(RunResult, folder / "result.json")
-    if result is None:
+def _leave_out(error: Damaged, damaged: list[Damaged] | None) -> None:
+    if damaged is None:
+        raise error
+    damaged.append(error)
+
+
+def _read_run(ledger: Ledger, run_id: str, damaged: list[Damaged] | None) -> RunRow | None:
+    try:
+        found = ledger.record(run_id)
+    except Damaged as error:
+        _leave_out(error, damaged)
         return None
-    spec = read_record(RunSpec, folder / "spec.json")
+    if found is None:
+        return None
+    spec, result = found
     if spec is None:
         return RunRow(result, None, None, None, None)
     return RunRow(result, spec.model.name, spec.task.name, spec.subspace.scope, spec.subspace.groups)
 
 
 def _folders(parent: Path) -> list[str]:
-    if not parent.is_dir():
-        return []
-    return sorted(path.name for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [path.name for path in folders(parent)]
 
 
 def _order(record: SweepRecord) -> tuple[str, ...]:

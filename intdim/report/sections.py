@@ -22,7 +22,7 @@ from intdim.report.words import (
     whole,
     with_error,
 )
-from intdim.spec import to_dict
+from intdim.spec import DataFacts, to_dict
 
 SELECTIONS = {"half": "chosen on one half of the latter, scored on the other", "same": "chosen and scored on the same"}
 
@@ -37,6 +37,7 @@ class SweepSection:
     subspace: str
     answer: str
     message: str
+    warnings: list[str]
     picture: Picture | None
     thresholds: Table
     facts: Table
@@ -65,6 +66,7 @@ def sweep_section(record: SweepRecord, png: bytes | None, stem: str) -> SweepSec
         subspace=subspace_words(verdict),
         answer=answer,
         message=verdict.message,
+        warnings=verdict.warnings,
         picture=Picture.of(png, words, stem) if png else None,
         thresholds=_thresholds(record),
         facts=_facts(record),
@@ -122,12 +124,28 @@ def _facts(record: SweepRecord) -> Table:
         ("d90 by an isotonic fit, a second opinion", "–" if isotonic is None else whole(isotonic)),
         ("metric", verdict.metric),
         ("examples: training, evaluation", _examples(verdict)),
+        *_data(verdict.data),
         ("weights inside the subspace, D", whole(verdict.D)),
         ("learning rate of the baseline", verdict.learning_rate),
         ("time of all runs", f"{verdict.seconds:,.0f} s"),
         ("sweep", record.sweep_id),
     ]
     return Table.of("Facts", ("fact", "value"), rows)
+
+
+def _data(data: DataFacts) -> list[tuple[str, object]]:
+    """Return what was read of the task; nothing for a record without it."""
+    if not data.text:
+        return []
+    rows: list[tuple[str, object]] = [
+        ("columns read as text, as label", f"{' and '.join(data.text)}; {data.label}"),
+        ("classes", ", ".join(data.classes) if data.classes else "none: real numbers"),
+        ("texts cut, median length", f"{100 * data.truncated:.1f} %, {data.median_tokens} tokens"),
+        ("evaluation rows that stand in training", f"{100 * data.overlap:.1f} %"),
+    ]
+    if data.positive:
+        rows.append(("positive class of the metric", data.positive))
+    return rows + [("note", note) for note in data.notes]
 
 
 def _examples(verdict: Verdict) -> str:

@@ -13,6 +13,7 @@ MEANINGS = {
     "above_range": "The threshold is not reached at the largest d of the search.",
     "not_monotone": "The scores do not rise with d, so that no single d can be named.",
     "no_baseline": "Full fine-tuning does not beat chance, so that there is nothing to reach.",
+    "no_learning": "No run in a subspace beats chance: the training settings are in doubt, not d.",
     "budget_spent": "Runs, or examples of the evaluation split, were too few for an interval that is narrow enough.",
 }
 CENSORED = ("below_range", "above_range")
@@ -124,7 +125,11 @@ def _reason(verdict: Verdict) -> str:
     if verdict.status == "budget_spent":
         few_examples = verdict.limit == "examples"
         return "the evaluation split is too small" if few_examples else "the runs were used up first"
-    reasons = {"not_monotone": "the scores do not rise with d", "no_baseline": "full fine-tuning does not beat chance"}
+    reasons = {
+        "not_monotone": "the scores do not rise with d",
+        "no_baseline": "full fine-tuning does not beat chance",
+        "no_learning": "no run in a subspace beats chance",
+    }
     return reasons.get(verdict.status, verdict.status)
 
 

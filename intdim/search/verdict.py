@@ -22,6 +22,8 @@ MESSAGES = {
     "above_range": "The threshold is not reached at d_max={d_max}: d90 is larger.",
     "not_monotone": "The scores fall below the threshold again as d grows, so no single d90 describes them.",
     "no_baseline": "Full fine-tuning does not beat the majority class, so there is no threshold to reach.",
+    "no_learning": "No run in a subspace beat always answering the majority class, so nothing is known about d90. "
+    "Raise train.max_steps, or widen train.step_grid.",
     "budget_spent": "{runs} runs are not enough to determine d90{sofar}.",
     "no_scores": "None of {runs} runs gave a score, so nothing is known about d90.",
     "examples": "The evaluation split is too small to determine d90: another draw of its examples would move the "
@@ -68,6 +70,11 @@ class Verdict:
     isotonic: float | None
     message: str
     curve: dict[str, list[float]] | None
+
+    def __repr__(self) -> str:
+        ends = "" if self.low is None or self.high is None else f" [{self.low:.0f}, {self.high:.0f}]"
+        d90 = "-" if self.d90 is None else f"{self.d90:.0f}"
+        return f"Verdict({self.status}, d90 {d90}{ends}, {self.runs} runs)"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain JSON types."""

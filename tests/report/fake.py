@@ -15,7 +15,7 @@ from intdim.ledger.verdict import Curve, Point, SecondVerdict, StepLengthEvidenc
 from intdim.report.records import SweepRecord, read_sweep
 from intdim.spec import ModelSpec, RunSpec, SearchSpec, SubspaceSpec, SweepSpec, TaskSpec, TrainSpec, digest
 
-STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "budget_spent")
+STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "no_learning", "budget_spent")
 D = 2_345_678
 UPDATES = (0, 100, 400, 800)  # of the checkpoints in a trajectory
 MODEL = ModelSpec("tiny", "builtin", "tiny", "", "0" * 16, False, 0, {}, False, False)
