@@ -146,12 +146,12 @@ def save(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     return folder
 
 
-def save_tokenizer(folder: Path, **settings: Any) -> Path:
+def save_tokenizer(folder: Path, first: str = "<s>", **settings: Any) -> Path:
     """Save a word tokenizer of ``VOCABULARY`` words (<s> <pad> </s> <unk> w4 w5 ...) and return its folder.
 
-    ``settings`` are those of ``PreTrainedTokenizerFast``: pad_token, eos_token, padding_side...
+    ``first`` is word number 0; ``settings`` are those of ``PreTrainedTokenizerFast``: pad_token, eos_token...
     """
-    words = ["<s>", "<pad>", "</s>", "<unk>", *(f"w{number}" for number in range(4, VOCABULARY))]
+    words = [first, "<pad>", "</s>", "<unk>", *(f"w{number}" for number in range(4, VOCABULARY))]
     model = tokenizers.models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>")
     made = tokenizers.Tokenizer(model)
     made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()

@@ -39,7 +39,7 @@ def write(made: list[DictConfig]) -> int:
             check.fault(f"to={to}", "to is a file name that ends in .safetensors")
         check.done()
 
-        run = find_run(named, out)
+        run = find_run(named, out, full=True)
         from intdim.artifacts.export import export  # brings torch
 
         try:
@@ -56,13 +56,19 @@ def write(made: list[DictConfig]) -> int:
 
 def statement(made: ExportSummary) -> list[str]:
     """Return what was written, in lines."""
-    lines = [
-        f"run {made.run_id}: d={made.d:,} of D={made.D:,}; its weights: {made.base_bytes:,} bytes",
-        f"exact  {made.artifact_bytes:,} bytes  {made.artifact}",
-        f"coded  {made.coded_bytes:,} bytes  {made.coded}",
-        f"       the message alone {-(-made.message_bits // 8):,} bytes: {made.levels} levels, "
-        f"z changed by {100 * made.z_error:.2g} %",
-    ]
+    lines = [f"run {made.run_id}: d={made.d:,} of D={made.D:,}; its weights: {made.base_bytes:,} bytes"]
+    if made.artifact:
+        lines += [
+            f"exact  {made.artifact_bytes:,} bytes  {made.artifact}",
+            f"coded  {made.coded_bytes:,} bytes  {made.coded}",
+            f"       the message alone {-(-made.message_bits // 8):,} bytes: {made.levels} levels, "
+            f"z changed by {100 * made.z_error:.2g} %",
+        ]
     if made.folder:
         lines.append(f"whole  {made.folder}")
-    return [*lines, "Both files were read again and rebuild their weights bit for bit: intdim.load(path)"]
+    if made.remark:
+        lines.append(f"       {made.remark}")
+    lines.append(f"The rebuilt model {made.comparison.sentence}")
+    if made.artifact:
+        lines.append("Both files were read again and rebuild their weights bit for bit: intdim.load(path)")
+    return lines

@@ -33,8 +33,9 @@ DECIDED_HERE = (  # by the task or by the loader: an override would be ignored, 
 )
 
 
-def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
-    """Load a tokenizer; one without a padding token pads with its end or unknown token (no weight is added).
+def load_tokenizer(folder: Path, trust_remote_code: bool = False, stand_in: bool = True) -> PreTrainedTokenizerBase:
+    """Load a tokenizer; one without a padding token pads with its end or unknown token (no weight is added), or stays
+    without one where no ``stand_in`` is wanted.
 
     It pads on the right, whatever it says, unless the model's head reads the last place: with padding on the left a
     model that counts positions from the left would give other numbers for the same text.
@@ -58,9 +59,8 @@ def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedT
             "tokenizer.json or the vocabulary files beside config.json",
             "Save the tokenizer into the folder with save_pretrained.",
         ) from error
-    if tokenizer.pad_token_id is None:
-        stand_in = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
-        tokenizer.pad_token = stand_in
+    if tokenizer.pad_token_id is None and stand_in:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
     tokenizer.padding_side = "left" if _model_type(folder) in PADS_LEFT else "right"
     return tokenizer
 

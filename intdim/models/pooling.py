@@ -58,6 +58,12 @@ def forward_source(model: nn.Module) -> str | None:
         return None
 
 
+def searches_for_padding(model: nn.Module) -> bool:
+    """Tell whether a head, left to itself, would look for the last token that is not the padding token."""
+    source = forward_source(model)
+    return source is None or bool(SEARCHES.search(source) and not FOR_THE_END.search(source))
+
+
 def ends_with_end_token(model: nn.Module) -> int | None:
     """Return the token that every example must end with (the head reads its place), None where any will do."""
     source = forward_source(model)
