@@ -376,7 +376,10 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         hints = _fields(kind)
         names = set(hints)
         if set(value) != names:
-            raise ValueError(f"{where} has fields {sorted(value)}, expected {sorted(names)}")
+            lacks, more = sorted(names - set(value)), sorted(set(value) - names)
+            said = f"has fields {more} that do not belong there, and lacks {lacks}"
+            known = f"has fields {sorted(value)}, expected {sorted(names)}"
+            raise ValueError(f"{where} {said if names.intersection(value) else known}")
         made = {name: _convert(hints[name], value[name], f"{where}.{name}") for name in names}
         return typing.cast(Any, kind)(**made)
     if origin in (tuple, list) and not isinstance(value, list | tuple):

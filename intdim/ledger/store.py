@@ -131,12 +131,27 @@ class Ledger(Layout):
         out."""
         for folder in folders(self.out / "runs"):
             try:
-                spec, result = read_record(RunSpec, folder / SPEC), read_record(RunResult, folder / RESULT)
-                if spec is not None and result is not None:
-                    self._check(folder.name, (SPEC, RESULT))
-                    yield spec, result
+                found = self.record(folder.name)
             except Damaged as error:
                 self.tell(f"{error.parts[0]}: run {seals.shown(folder.name)} is left out")
+                continue
+            if found is not None and found[0] is not None:
+                yield found[0], found[1]
+
+    def record(self, run_id: str) -> tuple[RunSpec | None, RunResult] | None:
+        """Return what spec.json (None where there is none) and result.json of a finished run say, None where it has
+        not ended. Its other files are not looked at.
+
+        Raises:
+            Damaged: one of the two is damaged.
+        """
+        folder = self.run_folder(run_id)
+        result = read_record(RunResult, folder / RESULT)
+        if result is None:
+            return None
+        spec = read_record(RunSpec, folder / SPEC)
+        seals.check(folder, (RESULT, SPEC), version=LAYOUT_VERSION, optional=(SPEC,))
+        return spec, result
 
     @contextlib.contextmanager
     def claim(self, folder: Path, patience: float = math.inf) -> Iterator[None]:

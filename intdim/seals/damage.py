@@ -15,7 +15,6 @@ from intdim.errors import UserError
 
 ASIDE = "damaged"
 MISSING = "it is missing"
-LONGEST_REASON = 240  # characters of what is said to be wrong with a file
 
 Tell = Callable[[str], None]  # receives a line for the user
 logger = logging.getLogger(__name__)
@@ -48,8 +47,7 @@ def words(why: object) -> str:
     """Return in words what an error says of a file that is named beside it."""
     if isinstance(why, OSError) and why.strerror:
         return MISSING if why.errno == errno.ENOENT else why.strerror[0].lower() + why.strerror[1:]
-    said = str(why)
-    return said if len(said) <= LONGEST_REASON else f"{said[:LONGEST_REASON]}..."
+    return str(why)
 
 
 def warn(text: str) -> None:
