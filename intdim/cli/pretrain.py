@@ -59,6 +59,8 @@ def work(made: list[DictConfig], typed: frozenset[str] = frozenset()) -> int:
         from intdim.report import try_losses
 
         undrawn = try_losses(Path(job.out))
+        if summary.vocabulary < job.config.vocab_size and not (job.start and job.start.folder):
+            print(f"The corpus gives {summary.vocabulary:,} word pieces, fewer than model.vocab_size asked for.")
         print(
             f"{summary.weights:,} weights, {summary.windows:,} windows, {summary.padding:.1%} of the places padding; "
             f"written to {summary.folder}, " + (undrawn or f"the loss curve to {Path(job.out) / 'loss.png'}")

@@ -123,13 +123,15 @@ class Device:
 @dataclass(frozen=True)
 class PretrainSummary:
     """A finished pre-training: updates, stored weights, windows of the corpus, the share of places that held no token,
-    and the Hugging Face folder of the final weights."""
+    the Hugging Face folder of the final weights, and the tokens of the vocabulary: fewer than were asked for where the
+    corpus gives no more."""
 
     steps: int
     weights: int
     windows: int
     padding: float
     folder: str
+    vocabulary: int
 
 
 # -- what is reported on the way -----------------------------------------------------------------------------------

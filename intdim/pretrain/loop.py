@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from intdim.errors import RunFailed, UserError
+from intdim.errors import RunFailed
 from intdim.launch.jobs import PretrainProgress, PretrainSummary
 from intdim.ledger.store import Ledger
 from intdim.pretrain.checkpoints import save_folder, saved_part, stored_weights
@@ -69,7 +69,7 @@ def run(
         start: another architecture than BERT, or weights whose training goes on; their tokenizer then comes with them.
 
     Raises:
-        UserError: ``out`` cannot be written or holds something else, the corpus is too small for the vocabulary or a
+        UserError: ``out`` cannot be written or holds something else, the corpus is too small for a
             batch, or the model cannot be had or cannot read a window; nothing is written.
         RunFailed: the loss became infinite or NaN, or another process is pre-training in ``out``.
     """
@@ -103,7 +103,7 @@ def _windows(
     corpus: Corpus, tokenizer: PreTrainedTokenizerBase, config: PretrainConfig, start: Start | None
 ) -> Windows | Packed:
     """Cut the corpus into windows; raise ``UserError`` where it is too small."""
-    windows = (Packed if start else Windows)(
+    return (Packed if start else Windows)(
         corpus,
         tokenizer,
         window=config.window,
@@ -111,13 +111,6 @@ def _windows(
         mask_fraction=config.mask_fraction,
         seed=config.seed,
     )
-    if len(tokenizer) < config.vocab_size and not (start and start.folder):
-        raise UserError(
-            f"model.vocab_size={config.vocab_size}, but the corpus gives {len(tokenizer)} word pieces",
-            f"model.vocab_size at most {len(tokenizer)}",
-            f"Set model.vocab_size={len(tokenizer)}, or use a larger corpus.",
-        )
-    return windows
 
 
 def _model(
@@ -194,6 +187,7 @@ def _train(
         windows=len(windows.pieces),
         padding=state.padding,
         folder=str(out / "final"),
+        vocabulary=int(getattr(model.config, "vocab_size", 0)),
     )
 
 

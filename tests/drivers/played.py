@@ -67,7 +67,7 @@ class Played:
             (folder / "config.json").write_text("{}")
             (folder / "model.safetensors").write_text(str(step))
             report(to_dict(PretrainProgress(step, steps, 2.5, 0.5, 1.0)))
-        return to_dict(PretrainSummary(steps, 1, 1, 0.0, str(Path(job.out) / "final")))
+        return to_dict(PretrainSummary(steps, 1, 1, 0.0, str(Path(job.out) / "final"), 100))
 
 
 # -- real workers ----------------------------------------------------------------------------------------------------

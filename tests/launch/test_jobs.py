@@ -34,7 +34,7 @@ ASKED: list[Any] = [
 ANSWERED = [
     jobs.RunCost(0.1, 1.0, 2, 0.5, 60, 10),
     jobs.Device("cuda", 2, 1 << 30),
-    jobs.PretrainSummary(6, 1000, 20, 0.05, "out/final"),
+    jobs.PretrainSummary(6, 1000, 20, 0.05, "out/final", 100),
 ]
 
 
