@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from intdim import seals
 from intdim.durable import write_bytes
 from intdim.errors import UserError, echo
 from intdim.ledger.store import Ledger
@@ -17,9 +18,11 @@ from intdim.report.pictures import import_matplotlib, why
 from intdim.report.records import read_runs, read_sweep, read_sweeps
 from intdim.report.swap import swapped_in
 from intdim.seals import Damaged, warn
+from intdim.spec import LAYOUT_VERSION
 
 __all__ = ["report", "try_curve", "try_losses", "write_curve"]
 
+CURVES = ("curve.png", "curve.pdf")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
@@ -80,7 +83,7 @@ def report(
 
 
 def write_curve(out: Path, sweep_id: str) -> list[Path]:
-    """Write ``curve.png`` and ``curve.pdf`` of a finished sweep, unless they are newer than its verdict.
+    """Write ``curve.png`` and ``curve.pdf`` of a finished sweep, unless they are whole and newer than its verdict.
 
     Returns:
         The two paths; an empty list where the sweep has no verdict.
@@ -91,12 +94,12 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
         Exception: whatever keeps matplotlib from drawing; ``try_curve`` says it in words.
     """
     folder = out / "sweeps" / sweep_id
-    paths = [folder / "curve.png", folder / "curve.pdf"]
+    paths = [folder / name for name in CURVES]
     verdict = folder / "verdict.json"
     if not verdict.exists():
         return []
     written = verdict.stat().st_mtime_ns
-    if all(path.exists() and path.stat().st_mtime_ns >= written for path in paths):
+    if all(path.exists() and path.stat().st_mtime_ns >= written for path in paths) and _as_drawn(folder):
         return paths  # so that a repeated command need not wait for matplotlib
 
     record = read_sweep(out, sweep_id, damaged=[])
@@ -109,8 +112,18 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
     marks = curve_marks(record)
     with Ledger(out).disk():
         for path in paths:
+            seals.room_for(path, out)
             write_bytes(path, render(lambda: draw_curve(record.verdict, marks, WIDE), path.suffix[1:]))
+        seals.add(folder, CURVES, LAYOUT_VERSION)
     return paths
+
+
+def _as_drawn(folder: Path) -> bool:
+    """True where both pictures are as they were drawn, of the verdict that is there."""
+    try:
+        return set(CURVES) <= set(seals.check(folder, CURVES, version=LAYOUT_VERSION))
+    except seals.Damaged:
+        return False
 
 
 def try_curve(out: Path, sweep_id: str) -> str:

@@ -14,6 +14,8 @@ from intdim.seals import Damaged
 
 from . import fake
 
+CHANGED = "it was changed after it was written"
+
 
 @pytest.mark.parametrize("damage", ['{"status": ', "[]", "\xff"])
 def test_damaged_files_are_named(out: Path, damage: str) -> None:
@@ -32,6 +34,25 @@ def test_every_damaged_file_is_named(out: Path, name: str) -> None:
     path.write_text("d\nx\n", encoding="utf-8")
     with pytest.raises(Damaged, match=re.escape(str(path))):
         read_sweeps(out)
+
+
+def test_a_report_names_what_is_damaged_and_leaves_it_out(out: Path) -> None:
+    first, second = fake.grid(out)
+    runs = read_sweep(out, first).runs  # pyright: ignore
+    gone = out / "runs" / runs[0].result.run_id / "result.json"
+    data = json.loads(gone.read_text())
+    gone.write_text(json.dumps(data | {"eval_score": 0.99}))
+    torn = out / "sweeps" / second / "points.csv"
+    torn.write_text(torn.read_text()[:-20])
+
+    told: list[str] = []
+    page = (report(out, tell=told.append) / "index.html").read_text()
+    assert sorted(told) == sorted(f"left out: {file} is damaged: {CHANGED}" for file in (gone, torn))
+    assert first in page
+    assert (out / "reports" / "latest" / "d90.csv").read_text().count("\n") == 2
+    assert "0.99" not in (out / "reports" / "latest" / "runs.csv").read_text()
+    for file in (gone, torn):
+        assert f"{file} is damaged" in page
 
 
 def test_a_verdict_with_another_field_is_damaged(out: Path) -> None:

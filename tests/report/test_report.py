@@ -59,6 +59,11 @@ def test_the_curve_is_written_once(out: Path) -> None:
     os.utime(out / "sweeps" / sweep_id / "verdict.json")
     write_curve(out, sweep_id)
     assert all(path.stat().st_mtime_ns > old for path, old in zip(paths, first, strict=True))
+    paths[0].write_bytes(paths[0].read_bytes()[:-9])
+    assert write_curve(out, sweep_id)[0].read_bytes().endswith(b"IEND\xaeB`\x82"), "a torn one is drawn again"
+    paths[1].unlink()
+    paths[1].mkdir()
+    assert write_curve(out, sweep_id)[1].is_file()
     (out / "sweeps" / "feedfeedfeedfeed").mkdir()
     assert write_curve(out, "feedfeedfeedfeed") == []
 
