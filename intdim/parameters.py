@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,8 @@ from torch import nn
 from intdim.errors import UserError
 
 EMBEDDING_WORDS = re.compile(r"embed|\bwte\b|\bwpe\b|\bshared\b|position|rel_pos|\bmask_emb\b")
+# A kind; or the group's name for a weight's name; or patterns on weight names, for each group, or one for each group
+Groups = str | Callable[[str], str] | Mapping[str, str | Sequence[str]] | Sequence[str]
 HEAD_WORDS = re.compile(r"classif|pooler|\bhead\b|_head\b|\bscore\b|summary|logits")
 
 
@@ -105,26 +107,20 @@ class ParameterTable:
 
         return cls(entries)
 
-    def groups(self, kind: str) -> list[Group]:
-        """Return the groups of a kind, in flat order, without gaps or overlaps.
+    def groups(self, by: Groups) -> list[Group]:
+        """Return the groups of weights, in flat order, without gaps or overlaps.
 
-        ``layer``: the embeddings, each block, and pooler with head; ``module``: the weights of one module; ``tensor``:
-        each weight alone.
+        Args:
+            by: ``layer``: the embeddings, each block, and pooler with head; ``module``: the weights of one module;
+                ``tensor``: each weight alone. Or a function that returns a group's name for a weight's name; or shell
+                patterns on weight names, as ``{group: pattern or patterns}`` or as a list with one pattern for each
+                group. A weight belongs to the first group with a pattern that matches.
 
         Raises:
-            UserError: another kind.
+            UserError: another kind; a name that is no string; a weight that no pattern matches, or the reverse.
         """
-        if kind == "layer":
-            keys = [entry.layer for entry in self.entries]
-        elif kind == "module":
-            keys = [entry.name.rpartition(".")[0] or "(root)" for entry in self.entries]
-        elif kind == "tensor":
-            keys = [entry.name for entry in self.entries]
-        else:
-            raise UserError(f"unknown subspace.groups={kind!r}", "layer, module or tensor", "Choose one of these.")
-
         slices: dict[str, list[tuple[int, int]]] = {}
-        for key, entry in zip(keys, self.entries, strict=True):
+        for key, entry in zip(self._keys(by), self.entries, strict=True):
             found = slices.setdefault(key, [])
             start, stop = entry.offset, entry.offset + entry.numel
             if found and found[-1][1] == start:
@@ -132,6 +128,62 @@ class ParameterTable:
             else:
                 found.append((start, stop))
         return [Group(key, tuple(found)) for key, found in slices.items()]
+
+    def _keys(self, by: Groups) -> list[str]:
+        """Return the name of each weight's group, in flat order."""
+        if by == "layer":
+            return [entry.layer for entry in self.entries]
+        if by == "module":
+            return [entry.name.rpartition(".")[0] or "(root)" for entry in self.entries]
+        if by == "tensor":
+            return [entry.name for entry in self.entries]
+        if callable(by):
+            return _called(by, [entry.name for entry in self.entries])
+        if isinstance(by, Mapping) or (isinstance(by, Sequence) and not isinstance(by, str)):
+            return _matched(by, [entry.name for entry in self.entries])
+        raise UserError(
+            f"unknown subspace.groups={by!r}",
+            "layer, module or tensor; in Python also a function of a weight's name, or patterns",
+            "Choose one of these.",
+        )
+
+
+def _called(function: Callable[[str], str], names: Sequence[str]) -> list[str]:
+    """Return what a user's function makes of each name."""
+    made = [function(name) for name in names]
+    for name, key in zip(names, made, strict=True):
+        if not isinstance(key, str):
+            raise UserError(
+                f"groups= gives {key!r} for {name}", "a function that returns a group's name, a string", "Correct it."
+            )
+    return made
+
+
+def _matched(by: Mapping[str, str | Sequence[str]] | Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return for each name the first group with a pattern that matches it."""
+    table = by if isinstance(by, Mapping) else {pattern: pattern for pattern in by}
+    patterns = [
+        (str(group), pattern)
+        for group, wanted in table.items()
+        for pattern in ([wanted] if isinstance(wanted, str) else wanted)
+    ]
+    made = [next((key for key, pattern in patterns if fnmatch.fnmatchcase(name, pattern)), None) for name in names]
+    found = [key for key in made if key is not None]
+    if len(found) < len(names):
+        left = [name for name, key in zip(names, made, strict=True) if key is None]
+        raise UserError(
+            f"no pattern of groups= matches {len(left)} of {len(names)} weights: {', '.join(left[:3])}",
+            "patterns that together match every weight inside the subspace",
+            'Add "*" as the last one, for all the others.',
+        )
+    idle = [key for key, _ in patterns if key not in found]
+    if idle:
+        raise UserError(
+            f"group {idle[0]!r} of groups= has no weights",
+            f"patterns on names such as {', '.join(names[:3])}; the first that matches counts",
+            "Correct or remove it.",
+        )
+    return found
 
 
 def layer_names(names: Sequence[str]) -> list[str]:

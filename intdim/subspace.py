@@ -13,6 +13,7 @@ DID (Li et al. 2018): S = I. SAID (Aghajanyan et al. 2020): one scale per group 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -20,10 +21,11 @@ from torch import Tensor, nn
 
 from intdim.errors import UserError, suggest
 from intdim.kernels.flow import Scaling
-from intdim.parameters import ParameterTable
+from intdim.parameters import Group, Groups, ParameterTable
 from intdim.projections import Projection, make_projection, make_stacked
 from intdim.spec import METHODS, SCOPES
 
+LOG = logging.getLogger(__name__)
 INSIDE = tuple(name for name in METHODS if name != "full")  # full fine-tuning has no subspace
 
 
@@ -39,7 +41,9 @@ class Subspace:
         method: ``did`` or ``said``.
         scope: the weights that one P covers: ``global`` is all of them; ``layer`` and ``tensor`` give each layer or
             tensor an independent P.
-        groups: the weights that share a scale under SAID: ``layer``, ``module`` or ``tensor``.
+        groups: the weights that share a scale under SAID: ``layer``, ``module`` or ``tensor``; or a function that
+            returns a group's name for a weight's name; or shell patterns, ``{group: pattern or patterns}`` or a list
+            with one for each group, of which the first that matches counts.
         seed: decides P.
         exclude: shell patterns on weight names; matching weights are frozen and not counted in D.
 
@@ -68,7 +72,7 @@ class Subspace:
         projection: str | type[Projection] = "fastfood",
         method: str = "did",
         scope: str = "global",
-        groups: str = "layer",
+        groups: Groups = "layer",
         seed: int = 0,
         exclude: Sequence[str] = (),
     ) -> None:
@@ -78,11 +82,15 @@ class Subspace:
             raise UserError(f"unknown scope {scope!r}", suggest(scope, SCOPES), "Choose one of these.")
 
         self.table = ParameterTable.of(model, exclude)
-        self.method, self.scope, self.D = method, scope, self.table.D
+        self.method, self.scope, self.seed, self.D = method, scope, seed, self.table.D
+        self._groups = groups if isinstance(groups, str) else "function" if callable(groups) else "patterns"
+        self._projection = projection if isinstance(projection, str) else projection.__name__
         self.d = _integer(d, self.D)
         made = self.table.groups(groups)
         self.num_groups = len(made) if method == "said" else 0
-        self._check(self.d)
+        self._check(self.d, made)
+        if self.num_groups == 1:
+            LOG.warning("all weights are one group (groups=%s): SAID then has a single scale", self._groups)
 
         named = dict(model.named_parameters())
         self._weights = [named[entry.name] for entry in self.table.entries]
@@ -102,6 +110,14 @@ class Subspace:
             self.scales = nn.Parameter(torch.ones(self.num_groups, dtype=dtype, device=first.device))
         self._image: Tensor | None = None  # P z of the last write(), kept for SAID: the scales' gradient needs it
         self._segments: tuple[Tensor, Tensor, tuple[int, ...]] | None = None
+
+    def __repr__(self) -> str:
+        said = f", m={self.num_groups} (groups={self._groups})" if self.method == "said" else ""
+        return (
+            f"Subspace(d={self.d} of D={self.D}{said}, method={self.method}, projection={self._projection}, "
+            f"scope={self.scope}, seed={self.seed}, {str(self.theta.dtype).removeprefix('torch.')} "
+            f"on {self.theta.device})"
+        )
 
     def parameters(self) -> list[nn.Parameter]:
         """Return what an optimiser trains: [z], or [z, scales] for SAID; neither should have weight decay."""
@@ -154,7 +170,7 @@ class Subspace:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _check(self, d: int) -> None:
+    def _check(self, d: int, groups: list[Group]) -> None:
         if d < 1:
             raise UserError(f"d={d}", f"d must be an integer from 1 to D={self.D}", "Raise d.")
         if d > self.D:
@@ -164,8 +180,10 @@ class Subspace:
                 "Lower d, or exclude fewer parameters.",
             )
         if self.method == "said" and d <= self.num_groups:
+            first = ", ".join(group.name for group in groups[:3]) + (", ..." if len(groups) > 3 else "")
             raise UserError(
-                f"SAID with m={self.num_groups} groups leaves nothing of d={d} for z: the scales are counted in d",
+                f"SAID with m={self.num_groups} groups ({first}) leaves nothing of d={d} for z: "
+                "the scales are counted in d",
                 f"d must be larger than m={self.num_groups}",
                 "Raise d, or choose coarser groups (tensor, module, layer: from fine to coarse).",
             )

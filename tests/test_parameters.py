@@ -175,3 +175,48 @@ def test_any_order_of_names_gives_contiguous_layers(parts):
     original = [name for name, _ in model.named_parameters()]
     expected = dict(zip(original, layer_names(original), strict=True))
     assert {entry.name: entry.layer for entry in table.entries} == expected
+
+
+class TestGroupsOfOnesOwn:
+    """A function of the name, or patterns: what a user's module calls its parts."""
+
+    def test_a_function_of_the_name(self, model):
+        table = ParameterTable.of(model)
+        made = table.groups(lambda name: "biases" if name.endswith("bias") else "others")
+        assert {group.name for group in made} == {"biases", "others"}
+        assert sum(group.numel for group in made) == table.D
+        biases = next(group for group in made if group.name == "biases")
+        assert biases.numel == sum(entry.numel for entry in table.entries if entry.name.endswith("bias"))
+        slices = sorted(place for group in made for place in group.slices)
+        assert [start for start, _ in slices] == [0, *(stop for _, stop in slices[:-1])]
+
+    def test_patterns_in_a_table_or_a_list_the_first_that_matches_counts(self, model):
+        table = ParameterTable.of(model)
+        by_table = table.groups({"biases": ["*.bias", "bias"], "others": "*"})
+        assert [group.slices for group in table.groups(["*bias", "*"])] == [group.slices for group in by_table]
+        assert {group.name for group in by_table} == {"biases", "others"}
+
+    def test_a_kind_written_as_a_function_is_the_kind(self, model):
+        table = ParameterTable.of(model)
+        layers = {entry.name: entry.layer for entry in table.entries}
+        assert table.groups(layers.get) == table.groups("layer")
+
+    @pytest.mark.parametrize(
+        ("by", "words"),
+        [
+            (["*.bias"], "no pattern of groups= matches"),
+            ({"a": "*", "b": "*.bias"}, "group 'b' of groups= has no weights"),
+            ({"a": ["*"], "b": []}, None),
+            (lambda name: 3, "groups= gives 3 for"),
+            (7, "unknown subspace.groups=7"),
+            ("blok", "unknown subspace.groups='blok'"),
+        ],
+    )
+    def test_what_makes_no_groups_is_refused(self, model, by, words):
+        table = ParameterTable.of(model)
+        if words is None:
+            assert len(table.groups(by)) == 1
+            return
+        with pytest.raises(UserError, match=words) as caught:
+            table.groups(by)
+        assert len(caught.value.parts) == 3

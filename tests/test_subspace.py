@@ -265,3 +265,44 @@ def test_weights_of_several_dtypes_are_refused():
     model.pooler.to(torch.float32)
     with pytest.raises(UserError, match="one dtype"):
         Subspace(model, 5)
+
+
+def test_one_line_says_what_a_subspace_is():
+    space = Subspace(small(), 30, "kronecker", "said", "layer", groups="layer", seed=4)
+    said = repr(space)
+    assert said == (
+        f"Subspace(d=30 of D={space.D}, m={space.num_groups} (groups=layer), method=said, projection=kronecker, "
+        "scope=layer, seed=4, float64 on cpu)"
+    )
+    plain = "method=did, projection=fastfood, scope=global, seed=0, float32 on cpu)"
+    assert repr(Subspace(small(torch.float32), 30)) == f"Subspace(d=30 of D={space.D}, {plain}"
+
+
+@pytest.mark.parametrize("groups", [lambda name: name[:4], {"norms": "*.0.*", "rest": "*"}, ["blocks.*", "*"]])
+def test_groups_of_ones_own_have_gradients_by_autograd(groups):
+    model, again = small(), small()
+    theta_0 = Subspace(again, 20).theta_0.clone()
+    space = Subspace(model, 40, "one_hot", "said", groups=groups, seed=5)
+    assert space.num_groups > 1
+    with torch.no_grad():
+        space.z.normal_(generator=torch.Generator().manual_seed(2))
+        space.scales += 0.3 * torch.randn(space.num_groups, generator=torch.Generator().manual_seed(3)).double()
+    _, z_grad, scales_grad = dense_gradients(space, theta_0, small)
+    space.write()
+    loss_of(model).backward()
+    space.read_grad()
+    torch.testing.assert_close(space.z.grad, z_grad)
+    torch.testing.assert_close(space.scales.grad, scales_grad)
+
+
+def test_too_many_groups_for_d_are_named():
+    with pytest.raises(UserError, match=r"SAID with m=4 groups \(embeddings, blocks\.0, blocks\.1, \.\.\.\)"):
+        Subspace(small(), 4, method="said")
+
+
+def test_a_single_group_is_warned_of(caplog):
+    Subspace(torch.nn.Linear(4, 4), 6, method="said")
+    assert "all weights are one group (groups=layer): SAID then has a single scale" in caplog.text
+    caplog.clear()
+    Subspace(small(), 40, method="said")
+    assert not caplog.text
