@@ -16,9 +16,7 @@ from intdim.bounds import (
     occam_hoeffding,
     occam_kl,
     pac_bayes_kl,
-    relative_gap,
     share_upper,
-    trend,
 )
 from intdim.errors import UserError
 
@@ -120,16 +118,3 @@ def test_all_faults_are_reported_at_once_and_a_search_must_be_known() -> None:
         occam_kl(2, 10, 10, 3)
     with pytest.raises(UserError, match="unknown search"):
         catoni(0.1, 10, 100, 0.05, search="none")
-
-
-def test_gap_and_trend() -> None:
-    assert relative_gap(0.9, 0.8) == pytest.approx(0.5)
-    assert relative_gap(0.7, 0.8) == pytest.approx(-0.5)
-    assert math.isnan(relative_gap(1.0, 1.0))
-    assert trend(100, 400) == 0.5
-    for wrong in ((1.1, 0.5), (0.5, math.nan)):
-        with pytest.raises(UserError):
-            relative_gap(*wrong)
-    for wrong in ((-1, 5), (5, 0), (math.inf, 5)):
-        with pytest.raises(UserError):
-            trend(*wrong)

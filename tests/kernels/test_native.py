@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from intdim.errors import UserError
-from intdim.kernels import butterflies, native, reference, streams
-from intdim.kernels.flow import Scaling, add_lanes, chunks, lanes
+from intdim.kernels import butterflies, native, streams
+from intdim.kernels.flow import Scaling
 from intdim.projections import make_projection, make_stacked
 from intdim.projections.base import Projection
 
@@ -139,28 +139,6 @@ def test_what_c_does_not_support_goes_to_torch():
     assert not native.supports(torch.ones(3).double())
     assert not native.supports(torch.ones(6)[::2])
     assert not native.supports(torch.ones(3, device="meta"))
-
-
-def test_butterflies_are_the_hadamard_matrix():
-    for size in (1, 2, 64, 512):
-        values = normal(size * 3, "values").double().view(size, 3)
-        expected = reference.hadamard(size) @ values
-        assert (butterflies.transform(values.clone()) - expected).abs().max().item() < 1e-12 * size
-
-
-@pytest.mark.parametrize(("count", "length"), [(0, 256), (1, 256), (1000, 256), (1000, 65_536), (5, 1 << 20), (17, 1)])
-def test_chunks_cover_every_piece_once_and_stay_in_their_round(count, length):
-    many = lanes(count, length)
-    assert 1 <= many <= max(1, count)
-    for at_once in (0, 1, 3, 10**6):
-        found = chunks(count, many, at_once)
-        assert [k for first, size in found for k in range(first, first + size)] == list(range(count))
-        assert all(first // many == (first + size - 1) // many for first, size in found)
-
-
-def test_lanes_are_added_in_order():
-    sums = torch.tensor([[1e8], [1.0], [-1e8], [1.0]])
-    assert add_lanes(sums).item() == ((1e8 + 1.0) - 1e8) + 1.0 == 2.0 or add_lanes(sums).item() == 1.0
 
 
 def found_elsewhere(cache: Path, **environment: str) -> tuple[str, str]:

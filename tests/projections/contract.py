@@ -2,7 +2,7 @@
 
 import math
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, TypeVar, cast
 
 import pytest
 import torch
@@ -20,9 +20,12 @@ SIZES = [
 ]  # fmt: skip
 
 
-def limited(kind: type[Projection], **limits: int) -> type[Projection]:
+K = TypeVar("K", bound=Projection)
+
+
+def limited(kind: type[K], **limits: int) -> type[K]:
     """Return the projection with other limits, so that sizes at which P can be written out meet them."""
-    return type(kind.__name__, (kind,), limits)
+    return cast(type[K], type(kind.__name__, (kind,), limits))
 
 
 @lru_cache(maxsize=len(SIZES))

@@ -30,7 +30,6 @@ class TestOrthogonal(ProjectionContract):
 
     def test_the_last_block_serves_the_section_whose_turn_it_is(self):
         P = limited(Orthogonal, largest_block=64)(4 * 256 + 10, 200, 1)
-        assert isinstance(P, Orthogonal)
         assert (P.sections.count, P.tail) == (4, 266)
         moved = (P.to_dense()[768:] != 0).any(0)
         assert moved[3::4].all()

@@ -1,4 +1,4 @@
-"""Verdicts without a number, the second threshold, failed runs, and input that is refused."""
+"""The rules of a verdict; verdicts without a number, the second threshold, and failed runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import pytest
 
 from intdim.errors import UserError
 from intdim.search import SEARCHES, estimate, make_search
-from intdim.search.isotonic import contradiction, crossing_by_isotonic_fit, dips
+from intdim.search.curve import Setting
+from intdim.search.evidence import Crossing, Evidence
+from intdim.search.isotonic import dips
+from intdim.search.verdict import MESSAGES, WIDEST, Verdict, _ends, _make, beats_chance, judge, status_of
+from intdim.spec import STATUSES
 from tests.search.made import BUDGET, SETTING, crossing, drive, logistic, noisy
 
 
@@ -108,15 +112,6 @@ def test_a_curve_that_falls_again_is_not_monotone():
     assert not dips([(d, logistic(6.0)(d)) for d in (10, 10, 400, 400, 5000, 5000, 5000)], 0.81)
 
 
-def test_another_run_where_a_larger_d_scored_lower():
-    points = [(100, 0.88), (100, 0.87), (5000, 0.5)]
-    assert contradiction(points, 0.81) == 5000
-    assert contradiction([*points, (5000, 0.89)], 0.81) is None  # one of two: that run had collapsed
-    assert contradiction([(100, 0.88), (5000, 0.5), (5000, 0.5), (5000, 0.51)], 0.81) == 100
-    assert contradiction([(100, 0.5), (5000, 0.88)], 0.81) is None
-    assert contradiction([(100, 0.82), (5000, 0.80)], 0.81) is None  # within the noise
-
-
 def test_the_second_threshold_from_the_same_runs():
     search = make_search("posterior", **SETTING, seed=7)
     drive(search, noisy(logistic(6.0), 0))
@@ -186,59 +181,6 @@ def test_a_crossed_run_counts_as_above_the_threshold_and_not_as_a_dip():
         search.tell(middle, 0.80, at_least=False)
 
 
-def test_isotonic_crossing_is_log_linear():
-    assert crossing_by_isotonic_fit([(10, 0.5), (1000, 0.7)], 0.6) == pytest.approx(100.0)
-    assert crossing_by_isotonic_fit([(10, 0.5), (10, 0.5), (100, 0.65), (1000, 0.55)], 0.6) == pytest.approx(100.0)
-    assert crossing_by_isotonic_fit([(10, 0.9), (1000, 0.95)], 0.6) is None
-    assert crossing_by_isotonic_fit([(10, 0.5)], 0.6) is None
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"d_min": 10, "d_max": 9}, "d_min"),
-        ({"d_min": 0}, "d_min"),
-        ({"d_min": 8.5}, "whole"),
-        ({"d_max": math.inf}, "d_max"),
-        ({"max_runs": 0}, "max_runs"),
-        ({"seeds": 0}, "seeds"),
-        ({"threshold": math.nan}, "threshold"),
-        ({"threshold": "high"}, "threshold"),
-        ({"baseline": 88.0}, "baseline"),
-        ({"baseline_std": -0.1}, "baseline_std"),
-    ],
-)
-def test_refused_settings(name, settings, words):
-    with pytest.raises(UserError, match=words):
-        make_search(name, **(SETTING | settings))
-
-
-@pytest.mark.parametrize(
-    ("d", "score"), [(7, 0.5), (65_537, 0.5), (100.5, 0.5), (100, 1.2), (100, 77.0), (100, math.inf), (100, "good")]
-)
-def test_refused_scores(name, d, score):
-    search = make_search(name, **SETTING)
-    with pytest.raises(UserError):
-        search.tell(d, score)
-    assert search.verdict().runs == 0
-
-
-@pytest.mark.parametrize("seed", ["x", None, 1.5, [1]])
-def test_a_seed_must_be_a_whole_number(name, seed):
-    with pytest.raises(UserError, match="seed"):
-        make_search(name, **SETTING).tell(100, 0.5, seed=seed)
-
-
-@pytest.mark.parametrize("shifts", [[], [math.nan], "wide", [[0.1]], [math.inf]])
-def test_refused_shifts(name, shifts):
-    search = make_search(name, **SETTING)
-    search.tell(100, 0.5)
-    with pytest.raises(UserError, match="shifts"):
-        search.verdict(shifts=shifts)
-    with pytest.raises(UserError, match="shifts"):
-        estimate([(100, 0.5)], **SETTING, shifts=shifts)
-
-
 def test_users_may_decide_on_one_seed_on_each_side(name):
     _, verdict = answer(name, logistic(6.0), seeds=1)
     assert verdict.status == "found"
@@ -246,18 +188,116 @@ def test_users_may_decide_on_one_seed_on_each_side(name):
     assert verdict.high > crossing(logistic(6.0)) / 1.1
 
 
-def test_a_run_reported_twice_is_one_run(name):
-    search = make_search(name, **SETTING)
-    search.tell(100, 0.7, seed=1)
-    search.tell(100, 0.7, seed=1)
-    assert search.verdict().runs == 1
-    with pytest.raises(UserError, match=r"0\.7.*0\.6"):
-        search.tell(100, 0.6, seed=1)
-    search.tell(100, 0.6, seed=2)
-    search.tell(1e3, np.float64(0.8), seed=2)  # never asked for, and counted
-    assert search.verdict().runs == 3
-
-
 def test_an_unknown_search_is_refused():
     with pytest.raises(UserError, match="bisection"):
         make_search("bisecton", **SETTING)
+
+
+# -- the rules by themselves -----------------------------------------------------------------------------------------
+
+FIXED = Setting(10, 1000, 0.8, 0.9, 0.5, 0.0)
+
+
+def posterior(low, median, high, below=0.0, above=0.0):
+    return Crossing(math.log(low), math.log(median), math.log(high), below, above, np.empty(0))
+
+
+def evidence(*points):
+    made = Evidence(FIXED, 0)
+    for d, score in points:
+        made.add(d, score)
+    return made
+
+
+SIX = [(50, 0.6), (60, 0.6), (80, 0.7), (120, 0.85), (150, 0.85), (300, 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "error", "beats"), [(0.6, 0.0, True), (0.5, 0.0, False), (0.6, 0.05, False), (0.6, 0.049, True)]
+)
+def test_a_baseline_is_two_standard_errors_above_chance(baseline, error, beats):
+    assert beats_chance(Setting(1, 2, 0.5, baseline, 0.5, error)) is beats
+
+
+@pytest.mark.parametrize(
+    ("points", "crossing", "status"),
+    [
+        (SIX, posterior(80, 100, 130), "found"),
+        (SIX[1:], posterior(80, 100, 130), "budget_spent"),  # two below
+        (SIX[:-1], posterior(80, 100, 130), "budget_spent"),  # two above
+        (SIX, posterior(50, 100, 50 * WIDEST + 1), "budget_spent"),  # too wide
+        (SIX, posterior(80, 100, 130, above=0.06), "budget_spent"),  # its upper end lies beyond the range
+        ([(10, 0.9)] * 3, posterior(5, 6, 7, below=0.95), "below_range"),
+        ([(31, 0.9)] * 3, posterior(5, 6, 7, below=0.95), "budget_spent"),  # not measured near the end
+        ([(400, 0.6)] * 3, posterior(1e4, 2e4, 3e4, above=0.95), "above_range"),
+        ([(400, 0.6)] * 3, posterior(1e4, 2e4, 3e4, above=0.85), "budget_spent"),
+        ([(20, 0.9)] * 3 + [(500, 0.6)] * 3, posterior(80, 100, 130), "not_monotone"),
+    ],
+)
+def test_the_status_that_runs_support(points, crossing, status):
+    assert status_of(evidence(*points), crossing, 3, 0.8) == status
+
+
+def test_runs_are_wanted_around_the_centre_that_is_given():
+    assert status_of(evidence(*SIX), posterior(80, 100, 130), 3, 0.8, centre=math.log(55)) == "budget_spent"
+
+
+@pytest.mark.parametrize(
+    ("status", "crossing", "ends"),
+    [
+        ("below_range", posterior(1, 2, 3), (None, 10.0)),
+        ("above_range", posterior(1, 2, 3), (1000.0, None)),
+        ("found", posterior(80, 100, 130), (80.0, 130.0)),
+        ("budget_spent", posterior(80, 100, 130, below=0.2), (None, 130.0)),
+        ("budget_spent", posterior(80, 100, 130, above=0.2), (80.0, None)),
+    ],
+)
+def test_an_end_outside_the_range_is_none(status, crossing, ends):
+    assert _ends(status, FIXED, crossing) == tuple(end if end is None else pytest.approx(end) for end in ends)
+
+
+def test_every_status_has_its_sentence():
+    assert set(STATUSES) <= set(MESSAGES)
+    for status in MESSAGES:
+        if status in STATUSES:
+            assert "{" not in _make(status, FIXED, 0.8, 4, 100.0, (80.0, 130.0), (90.0, 120.0)).message
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((80.0, 1300.0), "; so far it lies between 80 and 1,300."),
+        ((80.0, None), "; so far it is above 80."),
+        ((None, 1300.0), "; so far it is below 1,300."),
+        ((None, None), "4 runs are not enough to determine d90."),
+    ],
+)
+def test_a_spent_budget_says_what_is_known(ends, words):
+    made = _make("budget_spent", FIXED, 0.8, 4, ends=ends)
+    assert made.message.endswith(words)
+    assert made.limit == "runs"
+
+
+def test_a_limit_belongs_to_a_spent_budget_alone():
+    assert _make("found", FIXED, 0.8, 4, 100.0, limit="examples").limit is None
+    spent = _make("budget_spent", FIXED, 0.8, 4, evaluation_noise=0.0123, limit="examples")
+    assert spent.limit == "examples"
+    assert "±0.012" in spent.message
+
+
+def test_a_found_d90_with_evaluation_noise_names_the_interval_of_the_seeds():
+    arguments = (FIXED, 0.8, 4, 100.0, (70.0, 140.0), (80.0, 130.0))
+    assert _make("found", *arguments, evaluation_noise=0.01).message.endswith("140 (80 to 130 by the seeds alone).")
+    assert "seeds" not in _make("found", *arguments).message
+
+
+def test_judging_needs_scores():
+    assert judge(Evidence(FIXED, 0), 3).message == "0 runs are not enough to determine d90."
+    failed = judge(evidence((100, math.nan)), 3)
+    assert (failed.status, failed.runs, failed.curve) == ("budget_spent", 1, None)
+    assert failed.message.startswith("None of 1 runs gave a score")
+
+
+def test_a_verdict_as_a_dictionary_has_every_field():
+    made = _make("found", FIXED, 0.8, 4, 100.0, (80.0, 130.0))
+    assert Verdict(**made.to_dict()) == made

@@ -1,0 +1,110 @@
+"""Scores in the order of observation, and what is counted and inferred from them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from intdim.search.curve import Setting
+from intdim.search.evidence import CURVE_POINTS, DECADE, NARROW, Crossing, Evidence
+
+SETTING = Setting(8, 65_536, 0.81, 0.9, 0.5, 0.0)
+POINTS = [(100, 0.6), (1000, 0.87), (3000, 0.9), (300, 0.7)]
+
+
+def evidence(points=POINTS, seed=0):
+    made = Evidence(SETTING, seed)
+    for point in points:
+        made.add(*point)
+    return made
+
+
+def test_lower_bounds_and_failed_runs_are_marked():
+    made = evidence([(10, 0.5), (20, 0.8, True), (30, math.nan, True), (20, 0.82)])
+    assert made.bounds == [False, True, False, False]
+    assert made.upper_points[1] == (20, math.inf)
+    assert made.upper_points[3] == (20, 0.82)
+    assert math.isnan(made.upper_points[2][1])
+    assert made.bounded == {20}
+    assert made.x.tolist() == np.log([10.0, 20.0, 30.0, 20.0]).tolist()
+
+
+def test_the_posterior_does_not_depend_on_when_it_was_asked_for():
+    calm, curious = evidence(), Evidence(SETTING, 0)
+    for point in POINTS:
+        curious.add(*point)
+        curious.crossing()
+    assert (calm.particles.cube == curious.particles.cube).all()
+    assert calm.particles is calm.particles
+    assert evidence(seed=1).crossing() != calm.crossing()
+
+
+def test_many_scores_are_observed_in_batches(monkeypatch):
+    """24 one by one, then a sixth of those known: 4, 4, 5 ... at a time; what is left over waits for its batch."""
+    made, batches = Evidence(SETTING, 0), []
+
+    class Counting:
+        def __init__(self, y):
+            self.y = y
+
+        def update(self, x, y, bound):
+            batches.append(len(y))
+            return Counting(np.concatenate([self.y, y]))
+
+    made._batched = Counting(np.empty(0))  # type: ignore[assignment]
+    for k in range(35):
+        made.add(100 + k, 0.6)
+    assert len(made.particles.y) == 35
+    assert batches == [1] * 24 + [4, 4, 3]
+    assert len(made._batched.y) == 32
+
+
+def test_runs_on_each_side_are_those_within_a_decade():
+    made = evidence([(9, 0.5), (11, 0.5), (90, 0.6), (90, math.nan), (100, 0.8), (999, 0.9), (1001, 0.9)])
+    assert made.sides(math.log(100)) == (2, 2)
+    assert made.sides(math.log(100) + DECADE) == (2, 1)
+
+
+def test_runs_near_an_end():
+    made = evidence([(8, 0.5), (8, math.nan), (24, 0.5), (25, 0.5)])
+    assert made.near(SETTING.low, 1.0) == 1
+    assert made.near(SETTING.low, 3.0) == 2
+
+
+def test_a_crossing_has_quantiles_of_its_samples():
+    found = evidence().crossing()
+    assert len(found.samples) == 1000
+    assert np.mean(found.samples < found.low) < 0.05 <= np.mean(found.samples <= found.low)
+    assert found.low <= found.median <= found.high
+    assert found.below == np.mean(found.samples == -math.inf)
+    assert math.log(300) < found.median < math.log(1000)
+
+
+def test_another_threshold_and_shifts_are_added_to_each_curves_own():
+    made = evidence()
+    lower = made.crossing(0.75)
+    assert lower.median < made.crossing().median
+    shifted = made.crossing(0.81, np.array([-0.06]))
+    assert (shifted.samples == made.crossing(0.81 - 0.06).samples).all()
+    both = made.crossing(shifts=np.array([-0.06, 0.0])).samples  # neighbours get different ones
+    assert (both[0::2] == shifted.samples[0::2]).all()
+    assert (both[1::2] == made.crossing().samples[1::2]).all()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "narrow"),
+    [(NARROW, NARROW, True), (NARROW, 1.3, False), (1.3, NARROW, False), (math.inf, 1.1, False)],
+)
+def test_narrow_is_within_a_factor_on_both_sides(low, high, narrow):
+    middle = 5.0
+    ends = middle - math.log(low) + 1e-12, middle + math.log(high) - 1e-12
+    assert Crossing(ends[0], middle, ends[1], 0.0, 0.0, np.empty(0)).narrow is narrow
+
+
+def test_the_band_spans_the_range():
+    band = evidence().band()
+    assert [len(values) for values in band.values()] == [CURVE_POINTS] * 4
+    assert (band["d"][0], band["d"][-1]) == (pytest.approx(8), pytest.approx(65_536))
+    assert all(a <= b <= c for a, b, c in zip(band["low"], band["median"], band["high"], strict=True))
