@@ -71,10 +71,11 @@ def lookup(cell: CellRequest, tell: Tell = seals.warn) -> Prepared | None:
 
 
 def store(cell: CellRequest, prepared: Prepared) -> None:
-    """Remember what preparation found."""
+    """Remember what preparation found; a cache that cannot be written costs time, nothing else."""
     file = _file(cell)
-    seals.room_for(file, cache_folder())
-    seals.write_sealed(file, file.stem, to_dict(prepared))
+    with contextlib.suppress(OSError):
+        seals.room_for(file, cache_folder())
+        seals.write_sealed(file, file.stem, to_dict(prepared))
 
 
 def _file(cell: CellRequest) -> Path:

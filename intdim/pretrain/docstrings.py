@@ -19,7 +19,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
-import json
 import platform
 import re
 import sysconfig
@@ -28,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from intdim import durable
+from intdim import seals
 from intdim.fingerprint import cache_folder
 from intdim.spec import digest
 
@@ -76,15 +75,19 @@ def docstrings() -> list[Docstring]:
 
 @functools.lru_cache(maxsize=1)
 def _docstrings(version: str) -> tuple[Docstring, ...]:
-    file = cache_folder() / "corpus" / f"{version}.jsonl"
+    file = cache_folder() / "corpus" / f"{version}.json"
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        return tuple(Docstring(**json.loads(line)) for line in lines)
-    except (OSError, ValueError, TypeError):
-        pass  # not there yet, or damaged: the sources are read again
+        known = seals.read_sealed(file, version)
+        if known is not None:
+            return tuple(Docstring(*one) for one in known)
+    except (seals.Damaged, TypeError) as error:
+        with contextlib.suppress(OSError):
+            why = error.parts[0] if isinstance(error, seals.Damaged) else f"{file} is damaged"
+            seals.set_aside([file], cache_folder(), f"{why}: the sources are read again")
     found = tuple(extract())
     with contextlib.suppress(OSError):  # a read-only cache costs time, nothing else
-        durable.write_text(file, "".join(json.dumps(asdict(one)) + "\n" for one in found))
+        seals.room_for(file, cache_folder())
+        seals.write_sealed(file, version, [list(asdict(one).values()) for one in found])
     return found
 
 

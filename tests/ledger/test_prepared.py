@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from intdim import durable, seals
 from intdim.ledger import prepared
+from intdim.request import CellRequest
+from intdim.spec import Prepared, to_dict
 from tests import cells
+from tests.ledger.damage import WAYS
 
 
 @pytest.fixture
@@ -38,3 +44,69 @@ def test_a_built_in_task_that_there_is_not_has_a_key_too(package: Path) -> None:
     shutil.rmtree(package / "tasks" / cells.cell().task.name)
     assert prepared.key(cells.cell())
     assert prepared.lookup(cells.cell()) is None
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def stored(cache: Path, seed: int = 0) -> tuple[CellRequest, Prepared]:
+    """Remember a cell whose prepared task lies in the cache."""
+    cell, made = cells.cell(task=replace(cells.cell().task, max_train=200 + seed)), cells.prepared()
+    folder = cache / "tasks" / f"{seed:016x}"
+    durable.write_bytes(folder / "data.safetensors", bytes(range(99)) + bytes([seed]))
+    seals.complete(folder, "manifest.json", {"seed": seed, "spec": to_dict(made.task)}, ["data.safetensors"])
+    made = replace(made, facts=replace(made.facts, task_folder=str(folder.resolve())))
+    prepared.store(cell, made)
+    return cell, made
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_damaged_record_is_set_aside_and_made_again(cache: Path, how: str) -> None:
+    (cell, made), (other, _) = stored(cache), stored(cache, 1)
+    file = cache / "prepared" / f"{prepared.key(cell)}.json"
+    assert prepared.lookup(cell) == made
+    told: list[str] = []
+    WAYS[how](file, cache / "prepared" / f"{prepared.key(other)}.json")
+    assert prepared.lookup(cell, told.append) is None
+    assert bool(told) == (how != "missing")
+    assert all(str(file) in line for line in told)
+    prepared.store(cell, made)
+    assert prepared.lookup(cell, told.append) == made
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("name", ["manifest.json", "data.safetensors", "hashes.json"])
+def test_a_damaged_task_is_set_aside(cache: Path, name: str, how: str) -> None:
+    (cell, made), (_, other) = stored(cache), stored(cache, 1)
+    file = Path(made.facts.task_folder) / name
+    told: list[str] = []
+    WAYS[how](file, Path(other.facts.task_folder) / name)
+    assert prepared.lookup(cell, told.append) is None
+    (line,) = told
+    assert str(file) in line
+    assert not file.parent.exists()
+    assert (cache / "damaged" / "tasks" / file.parent.name).is_dir()
+    assert prepared.lookup(cell, told.append) is None
+    assert len(told) == 1
+
+
+def test_a_task_elsewhere_is_left_alone(cache: Path, tmp_path: Path) -> None:
+    """Only what lies in the cache is ours to move."""
+    (tmp_path / "mine").mkdir()
+    made = replace(cells.prepared(), facts=replace(cells.prepared().facts, task_folder=str(tmp_path / "mine")))
+    prepared.store(cells.cell(), made)
+    assert prepared.lookup(cells.cell()) == made
+
+
+def test_a_cache_that_cannot_be_written_is_no_obstacle(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell, _ = stored(cache)
+    (cache / "prepared" / f"{prepared.key(cell)}.json").write_text("{torn")
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    assert prepared.lookup(cell) is None
