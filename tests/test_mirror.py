@@ -46,7 +46,8 @@ def faults(package: Path, tests: Path, elsewhere: dict[str, tuple[str, str]]) ->
 
 
 def test_tests_mirror_the_package():
-    assert faults(PACKAGE, TESTS, ELSEWHERE) == []
+    found = faults(PACKAGE, TESTS, ELSEWHERE)
+    assert not found, "\n".join(found)
 
 
 def test_each_fault_is_found(tmp_path):
