@@ -17,7 +17,7 @@ from intdim.request import CellRequest
 from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
 
-PREPARED_VERSION = 3  # raised by hand when preparation would find something else for the same request
+PREPARED_VERSION = 4  # raised by hand when preparation would find something else for the same request
 PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
 
 
@@ -25,9 +25,11 @@ def key(cell: CellRequest) -> str:
     """Return the name under which a cell's preparation is kept; local and built-in data and weights count by
     content."""
     reference = cell.task.reference or cell.task.name
+    hub = cell.task.reference if cell.task.source == "hub" else ""  # may be a folder in the hub's own layout
     request: dict[str, Any] = {
         "model": to_dict(cell.model) | {"path": _content(cell.model.path)},
-        "task": to_dict(cell.task) | {"path": _content(cell.task.path)},
+        "task": to_dict(cell.task) | {"path": _rows(cell.task.path)},
+        "hub": _rows(hub),
         "exclude": list(cell.subspace.exclude),
         "task_files": _assets(f"tasks/{reference}") if cell.task.source == "builtin" else "",
         "model_files": _assets(cell.model.reference) if cell.model.source == "builtin" else "",
@@ -89,6 +91,16 @@ def _set_aside(path: Path, error: Damaged, tell: Tell) -> None:
 
 def _content(path: str) -> str:
     return fingerprint_folder(Path(path)) if path and Path(path).is_dir() else path
+
+
+def _rows(path: str) -> str | list[str]:
+    """Return the content of a folder of data, its subfolders included (saved data sets keep their rows there), or the
+    path where there is none."""
+    folder = Path(path)
+    if not path or not folder.is_dir():
+        return path
+    inside = sorted(entry for entry in folder.rglob("*") if entry.is_dir())
+    return [_content(path), *(f"{one.relative_to(folder)} {fingerprint_folder(one)}" for one in inside)]
 
 
 def _assets(name: str) -> str:

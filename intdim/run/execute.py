@@ -24,6 +24,7 @@ from intdim.ledger.results import ANSWERS_FILE, Answers, RunResult
 from intdim.ledger.store import Ledger
 from intdim.run.build import build
 from intdim.run.machine import PeakMemory, environment, use_threads
+from intdim.run.prepare import log_doubts
 from intdim.run.said import Said, listening
 from intdim.run.schedule import micro_batches
 from intdim.run.seeding import seed_world
@@ -123,6 +124,7 @@ def _run(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult
     data = load_task(Path(runtime.task_folder))
     with listening() as said:
         built = build(spec, runtime, data)
+        log_doubts(built.model, data)
     durable.write_json(folder / "environment.json", environment(runtime))
 
     dropout = derive_seed(spec.seed, "dropout")

@@ -6,7 +6,7 @@ Whatever is wrong with a request's model or data comes out here, before anything
 from __future__ import annotations
 
 import contextlib
-import math
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,9 @@ from intdim.tasks.facts import data_facts
 from intdim.tasks.metrics import find_metric
 from intdim.tasks.stored import TaskData, load_task, prepare_task
 
+LOG = logging.getLogger(__name__)
 # Tokens of a configuration, by the names of its fields
 CONTROL = ("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "decoder_start_token_id")
-LONGEST = 1 << 30  # tokens: tokenizers without a limit give a far larger number
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges*", "special_tokens*", "added_tokens*", "*.model", "*.tiktoken")
 
 
@@ -57,8 +57,6 @@ def prepare(cell: CellRequest) -> Prepared:
     end = ends_with_end_token(model)
     if end is not None:
         check_end_tokens(data, end, type(model).__name__)
-    positions = longest_input(model)
-    longest = int(min(tokenizer.model_max_length, positions or math.inf, LONGEST))
     table = ParameterTable.of(model, exclude=cell.subspace.exclude)
     facts = Facts(
         D=table.D,
@@ -71,7 +69,7 @@ def prepare(cell: CellRequest) -> Prepared:
         tokens_per_example=float(data.train.lengths.double().mean()),
         model_folder=str(Path(located.folder).resolve()),
         task_folder=str(Path(task_folder).resolve()),
-        data=data_facts(data.manifest, longest),
+        data=data_facts(data.manifest, longest_input(model)),
     )
     spec = ModelSpec(
         name=wanted.name,
@@ -111,6 +109,14 @@ def check_fit(model: nn.Module, data: TaskData) -> None:
             "a tokenizer whose tokens all have an embedding",
             "Put the model's own tokenizer beside its config.json.",
         )
+
+
+def log_doubts(model: nn.Module, data: TaskData) -> None:
+    """Warn, in the log of a run, of what makes the numbers of its data doubtful; of data that was made in memory
+    nothing is known."""
+    known = data_facts(data.manifest, longest_input(model)).warnings if data.manifest else ()
+    for doubt in known:
+        LOG.warning("data: %s", doubt)
 
 
 def control_ids(config: Any) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from intdim.tasks.sources import Tables
 
 TRUNCATED = 0.05  # share of cut examples from which on a reader is warned
 AT_MOST_CUT = 0.01  # share that the advised length would cut
+NO_LIMIT = 1 << 30  # tokens: tokenizers without a limit give a far larger number
 
 
 def facts_of(tables: Tables) -> DataFacts:
@@ -33,13 +34,14 @@ def histogram(lengths: np.ndarray) -> list[list[int]]:
     return [[int(value), int(count)] for value, count in zip(values, counts, strict=True)]
 
 
-def data_facts(manifest: dict[str, Any], longest: int) -> DataFacts:
+def data_facts(manifest: dict[str, Any], positions: int) -> DataFacts:
     """Return the facts of a prepared task.
 
     Args:
         manifest: of the prepared task.
-        longest: the number of tokens that the model and its tokenizer take at most.
+        positions: the number of tokens that the model takes at most; 0: it has no limit.
     """
+    longest = min(manifest["longest"], positions or NO_LIMIT)
     limit = manifest["spec"]["max_length"]
     values, counts = np.array(manifest["whole_lengths"], dtype=np.int64).T
     total, below = int(counts.sum()), np.cumsum(counts)

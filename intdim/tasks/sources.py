@@ -19,7 +19,7 @@ from intdim.errors import UserError, suggest
 from intdim.request import TaskRequest as TaskRequest
 from intdim.spec import derive_seed
 from intdim.tasks import columns, docstrings, splits
-from intdim.tasks.echo import listed, plain
+from intdim.tasks.echo import plain
 from intdim.tasks.encode import absent, encode
 from intdim.tasks.files import choose_columns, usual
 from intdim.tasks.folders import Rows, read_folder
@@ -108,8 +108,6 @@ def read(request: TaskRequest, objective: LabelRule) -> Tables:
         check_text(frame, text, split)
 
     chosen, notes, warnings = encode(request, raw, label, objective)
-    if not request.text:
-        notes.append(f"The text was found in: {listed(text)}.")
     if source != "builtin":
         warnings += columns.giving_away(raw.train, text, label)
     where = (raw.train_split, raw.eval_split)

@@ -26,14 +26,14 @@ from intdim.errors import UserError
 from intdim.seals import Damaged
 from intdim.spec import TaskSpec, derive_seed, digest, from_dict, to_dict
 from intdim.tasks import sources, whole
-from intdim.tasks.facts import facts_of, histogram
+from intdim.tasks.facts import NO_LIMIT, facts_of, histogram
 from intdim.tasks.labels import LabelRule
 from intdim.tasks.metrics import METRICS, Metric
 from intdim.tasks.sources import Tables, TaskRequest
 from intdim.tasks.tokens import control_tokens, tokenise
 from intdim.tasks.whole import MANIFEST, TENSORS
 
-STORED_VERSION = 2  # raised by hand when the same rows would give other tensors or another manifest
+STORED_VERSION = 3  # raised by hand when the same rows would give other tensors or another manifest
 PACKAGES = ("tokenizers", "transformers")  # their versions may change how a text is cut into tokens
 
 
@@ -252,6 +252,7 @@ def _write(
         "counts": counted,
         "data": identity["data"],
         "whole_lengths": histogram(np.concatenate(uncut)),
+        "longest": int(min(tokenizer.model_max_length, NO_LIMIT)),
         "pad_id": int(tokenizer.pad_token_id),
         "pad_type": int(getattr(tokenizer, "pad_token_type_id", 0) or 0),
         "padding_side": tokenizer.padding_side,

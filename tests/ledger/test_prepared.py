@@ -40,6 +40,19 @@ def test_built_in_data_and_weights_count_by_content(package: Path) -> None:
     assert len(seen) == 3
 
 
+@pytest.mark.parametrize("source", ["local", "hub"])
+def test_rows_in_subfolders_count_by_content(tmp_path: Path, source: str) -> None:
+    file = tmp_path / "data" / "train" / "data-00000-of-00001.arrow"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"some rows")
+    place = {"path" if source == "local" else "reference": str(tmp_path / "data")}
+    cell = cells.cell(task=replace(cells.cell().task, source=source, **place))
+    before = prepared.key(cell)
+    assert prepared.key(cell) == before
+    file.write_bytes(b"other rows")
+    assert prepared.key(cell) != before
+
+
 def test_a_built_in_task_that_there_is_not_has_a_key_too(package: Path) -> None:
     shutil.rmtree(package / "tasks" / cells.cell().task.name)
     assert prepared.key(cells.cell())

@@ -17,7 +17,7 @@ from intdim.request import CellRequest, ModelRequest
 from intdim.run import prepare as preparation
 from intdim.run.prepare import prepare
 from intdim.tasks.stored import Split, load_task
-from tests import cells, tiny
+from tests import cells, finished_runs, tiny
 from tests.tasks import made
 
 
@@ -176,3 +176,12 @@ def test_facts_of_the_data_go_with_the_facts_of_the_model(cell):
 def test_tokens_of_a_configuration():
     config = SimpleNamespace(eos_token_id=[2, 5], bos_token_id=None, pad_token_id=1, sep_token_id=-1)
     assert preparation.control_ids(config) == (1, 2, 5)
+
+
+def test_a_run_says_in_its_log_what_its_data_makes_doubtful(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
+    wanted = finished_runs.cell(tmp_path)
+    short = dataclasses.replace(wanted.task, max_length=5)
+    made_run = finished_runs.make(tmp_path, task=short)
+    said = (made_run.folder / "log.txt").read_text()
+    assert "100.0% of the examples are longer than task.max_length=5 and were cut; task.max_length=7" in said

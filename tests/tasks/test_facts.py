@@ -12,13 +12,14 @@ from . import made
 from .made import folder, request, rows, tokenizer
 
 
-def told(lengths: list[int], max_length: int, longest: int = 1 << 30):
+def told(lengths: list[int], max_length: int, longest: int = 0):
     empty = dict.fromkeys(("text", "classes", "notes", "warnings"), ())
     plain = {"label": "label", "positive": "", "truncated": 0.0, "median_tokens": 0, "length_for_1_percent": 0}
     manifest = {
         "spec": {"max_length": max_length},
         "data": empty | plain | {"overlap": 0.0},
         "whole_lengths": histogram(np.array(lengths)),
+        "longest": 1 << 30,
     }
     return data_facts(manifest, longest)
 
@@ -62,11 +63,11 @@ def test_both_splits_are_counted_before_they_are_cut(tmp_path):
         request(folder(tmp_path, train, validation), max_length=16, text=()), tokenizer(), "key", tmp_path / "cache"
     )
     data = load_task(path)
-    facts = data_facts(data.manifest, 512)
+    facts = data_facts(data.manifest, 0)
+    assert data.manifest["longest"] == 512
     assert facts.truncated == 6 / 40
     assert facts.length_for_1_percent == 44  # [CLS] red, 40 words, a number, [SEP]
     assert facts.warnings[-1].endswith("task.max_length=44 would cut 0.0%.")
     assert (facts.text, facts.label, facts.classes) == (("text",), "label", ("0", "1"))
-    assert "The text was found in: text." in facts.notes
     assert data.train.rows is not None
     assert data.train.row(4) == 5
