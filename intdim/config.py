@@ -1,21 +1,18 @@
 """From a composed Hydra configuration to typed requests: checks everything at once, resolves nothing.
 
-Only this file and ``cli`` know Hydra. The YAML files hold every default; the dataclasses below hold the types.
+Only this file, ``checked`` and ``cli`` know Hydra. The YAML files hold every default; the dataclasses below hold the types.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from intdim.errors import UserError, suggest
+from intdim.checked import Checked
+from intdim.errors import UserError, echo
 from intdim.launch.pool import uses_cuda
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import (
@@ -39,108 +36,6 @@ LAUNCHERS = ("local", "ray")
 SELECTIONS = ("half", "same")
 COMMIT, SHORT_COMMIT = re.compile(r"[0-9a-f]{40}"), 8
 OTHER_SCOPES = 10.0  # scopes other than global want a tenth of the step lengths (measured; see README)
-
-
-@dataclass
-class Checked:
-    """A value and what is wrong with it; collects the faults of a whole configuration."""
-
-    cfg: DictConfig
-    faults: list[tuple[str, str]] = field(default_factory=list)
-
-    def fault(self, fact: str, allowed: str) -> None:
-        """Note that something is wrong and what would be right."""
-        self.faults.append((fact, allowed))
-
-    def _get(self, key: str) -> Any:
-        return OmegaConf.select(self.cfg, key)
-
-    def given(self, key: str) -> bool:
-        """True where a key has a value."""
-        return self._get(key) is not None
-
-    def whole(self, key: str, low: int, none: int | None = None) -> int:
-        """A whole number of at least ``low``, perhaps typed 1e5; null or auto gives ``none`` where that is allowed."""
-        value = self._get(key)
-        if none is not None and (value is None or value == "auto"):
-            return none
-        number = _number(value)
-        if number is None or not math.isfinite(number) or number != int(number) or number < low:
-            self.fault(f"{key}={_shown(value)}", f"{key} is a whole number of at least {low}")
-            return max(low, 1)
-        return int(number)
-
-    def real(
-        self, key: str, low: float, high: float = math.inf, open_low: bool = False, open_high: bool = False
-    ) -> float:
-        """A number from ``low`` to ``high``, without the ends that are open."""
-        value = self._get(key)
-        number = _number(value)
-        inside = number is not None and math.isfinite(number) and low <= number <= high
-        if number is None or not inside or (open_low and number == low) or (open_high and number == high):
-            above = "above" if open_low else "at least"
-            below = "below" if open_high else "at most"
-            limit = f" and {below} {high:g}" if math.isfinite(high) else ""
-            self.fault(f"{key}={_shown(value)}", f"{key} is a number {above} {low:g}{limit}")
-            return low + 1.0
-        return float(number)
-
-    def reals(self, key: str) -> tuple[float, ...]:
-        """A list of different positive numbers, at least one; a single number is a list of one."""
-        value = self._get(key)
-        items = list(value) if OmegaConf.is_list(value) else [value]
-        numbers = [_number(item) for item in items]
-        good = [number for number in numbers if number is not None and math.isfinite(number) and number > 0]
-        if not good or len(good) < len(items) or len(set(good)) < len(good):
-            shown = ", ".join(_shown(item) for item in items)
-            self.fault(f"{key}=[{shown}]", f"{key} is a list of different positive numbers, at least one")
-            return (1.0,)
-        return tuple(good)
-
-    def choice(self, key: str, known: Iterable[str]) -> str:
-        """One of the known words."""
-        value, words = self._get(key), tuple(known)
-        if value not in words:
-            self.fault(f"{key}={_shown(value)}", f"{key}: {suggest(str(value), words)}")
-            return words[0]
-        return str(value)
-
-    def path(self, key: str) -> str:
-        """A path, absolute: relative ones start where the command was typed; empty where none is given."""
-        text = self.text(key)
-        return str(Path(text).expanduser().absolute()) if text else ""
-
-    def out(self) -> Path:
-        """The folder of the results, as it was typed; an empty one is a fault and no name for where one is."""
-        if not self.text("out"):
-            self.fault("out is empty", "out=DIR")
-        return Path(self.text("out")).expanduser()
-
-    def text(self, key: str) -> str:
-        """A string; null is empty, and a number stands for itself."""
-        value = self._get(key)
-        return "" if value is None else str(value)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings; a single one is a list of one."""
-        value = self._get(key)
-        if value is None:
-            return ()
-        return tuple(str(item) for item in value) if OmegaConf.is_list(value) else (str(value),)
-
-    def switch(self, key: str) -> bool:
-        """True or false."""
-        value = self._get(key)
-        if not isinstance(value, bool):
-            self.fault(f"{key}={_shown(value)}", f"{key} is true or false")
-        return value is True
-
-    def done(self) -> None:
-        """Raise one ``UserError`` for all that is wrong."""
-        if self.faults:
-            facts = "; ".join(fact for fact, _ in self.faults)
-            allowed = "; ".join(dict.fromkeys(allowed for _, allowed in self.faults))
-            raise UserError(facts, allowed, "Correct it on the command line; `--cfg job` shows every value.")
 
 
 def cell_request(cfg: DictConfig) -> CellRequest:
@@ -266,11 +161,11 @@ def _step_lengths(check: Checked, scope: str) -> tuple[float, ...]:
 
 def _model(check: Checked) -> ModelRequest:
     source, path = check.choice("model.source", SOURCES), check.path("model.path")
-    name = check.text("model.name")
+    name = check.name("model.name")
     if path:
         source = "local"
         if name in ("", "tiny"):  # tiny is the default, not a decision
-            name = Path(path).resolve().name
+            name = _folder_name(path)
     elif source == "local":
         check.fault("model=local without model.path", "model.path=DIR, a folder in Hugging Face's format")
     elif source == "hub" and not check.text("model.reference"):
@@ -286,10 +181,12 @@ def _model(check: Checked) -> ModelRequest:
     overrides = OmegaConf.select(check.cfg, "model.overrides")
     plain = OmegaConf.to_container(overrides, resolve=True) if OmegaConf.is_dict(overrides) else None
     if not isinstance(plain, dict) or any(isinstance(value, dict | list) for value in plain.values()):
-        check.fault(f"model.overrides={overrides}", "model.overrides={option: value, ...} with plain values")
+        check.fault(f"model.overrides={echo(overrides)}", "model.overrides={option: value, ...} with plain values")
         plain = {}
+    name = name or reference.rpartition("/")[2]
+    check.check_name("model.name", name)
     return ModelRequest(
-        name=name or reference.rpartition("/")[2],
+        name=name,
         source=source,
         reference="" if source == "local" else reference,
         revision=revision,
@@ -312,18 +209,22 @@ def _checkpoint(reference: str, revision: str) -> tuple[str, str]:
 
 def _task(check: Checked) -> TaskRequest:
     source, path = check.choice("task.source", SOURCES), check.path("task.path")
-    name = check.text("task.name")
+    name = check.name("task.name")
     if path:
         if source == "builtin":
-            check.fault(f"task={name} with task.path={path}", "task.path= goes with task=local or a task of the hub")
+            check.fault(
+                f"task={name} with task.path={echo(path)}", "task.path= goes with task=local or a task of the hub"
+            )
         source = "local"
-        name = name or Path(path).resolve().name
+        name = name or _folder_name(path)
     elif source == "local":
         check.fault("task=local without task.path", "task.path=DIR with train and validation files")
     elif source == "hub" and not check.text("task.reference"):
         check.fault("task=hub without task.reference", "task.reference=owner/name")
+    name = name or check.text("task.reference").rpartition("/")[2]
+    check.check_name("task.name", name)
     return TaskRequest(
-        name=name or check.text("task.reference").rpartition("/")[2],
+        name=name,
         source=source,
         reference="" if source == "local" else check.text("task.reference"),
         config="" if source == "local" else check.text("task.config"),
@@ -345,16 +246,5 @@ def _task(check: Checked) -> TaskRequest:
     )
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return float(str(value))
-    except ValueError:
-        return None
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)
+def _folder_name(path: str) -> str:
+    return Path(os.path.realpath(path)).name

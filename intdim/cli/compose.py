@@ -24,9 +24,23 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from intdim.cli import search_path
-from intdim.cli.overrides import OPEN, check, choices, completed, conf_folder, dotted, known_keys, near, own, split
-from intdim.errors import UserError, suggest
+from intdim.cli import callables, search_path
+from intdim.cli.overrides import (
+    GROUPS,
+    OPEN,
+    check,
+    choices,
+    completed,
+    conf_folder,
+    dotted,
+    known_keys,
+    near,
+    own,
+    split,
+)
+from intdim.cli.quoting import pasted
+from intdim.cli.typed import is_folder
+from intdim.errors import UserError, echo, suggest
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
@@ -68,18 +82,18 @@ def compose(command: str, program: str, arguments: list[str], task: Callable[[Di
         UserError: what was typed, or a configuration file, cannot be composed.
     """
     mine = os.environ.get("INTDIM_CONFIG_PATH")
-    if mine and not Path(mine).expanduser().is_dir():
+    if mine and not is_folder(mine):
         raise UserError(
-            f"INTDIM_CONFIG_PATH={mine} is not a folder", "a folder with config groups", "Correct or unset it."
+            f"INTDIM_CONFIG_PATH={echo(mine)} is not a folder", "a folder with config groups", "Correct or unset it."
         )
-    search_path.register()
     begun, complaint = [], io.StringIO()
 
     def watched(cfg: DictConfig) -> int:
         begun.append(True)
         return task(cfg)
 
-    with _environment("HYDRA_FULL_ERROR", "1"), _program(program, arguments):  # raise instead of printing
+    full = _environment("HYDRA_FULL_ERROR", "1")  # raise instead of printing
+    with full, _program(program, arguments), search_path.registered(), callables.refused():
         try:
             with contextlib.redirect_stderr(complaint):
                 hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(watched)()
@@ -109,7 +123,7 @@ def refuse_foreign(cfg: DictConfig, command: str) -> None:
             bare = key.removeprefix("experiment.")
             package = key.startswith("experiment.") and bare in known
             raise UserError(
-                f"a configuration file brings the unknown key {key!r}",
+                f"a configuration file brings the unknown key '{echo(key)}'",
                 near(bare, known) or f"keys of `intdim {command} --cfg job`",
                 "An experiment file starts with the line `# @package _global_`." if package else "Correct the file.",
             )
@@ -121,22 +135,25 @@ def translated(error: BaseException, command: str) -> UserError:
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.lstrip("+").partition("=")
         return UserError(
-            f"{key}={value} cannot be read ({_said(text)[0]})",
+            f"{key}={echo(value)} cannot be read ({echo(_said(text)[0])})",
             "a value; special characters stand in quotes, and those in the shell's quotes",
-            f"""If it is text: "{key}='{value}'" """,
+            f"If it is text: {pasted(key, value)}",
         )
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         place = f"{error.problem_mark.name}, line {error.problem_mark.line + 1}"
         return UserError(f"{place}: {error.problem}", "a YAML file", "Correct the file.")
     if missing := re.search(r"Could not find '(.+)/([^'/]*)'", text):
         group, name = missing.groups()
+        first, _, rest = group.partition("/")
+        if first in GROUPS and rest:  # owner/name in the place of a name
+            group, name = first, f"{rest}/{name}"
         listed = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or choices(group)
-        return UserError(f"unknown {group} {name!r}", suggest(name, listed), own(group))
+        return UserError(f"unknown {group} '{echo(name)}'", suggest(name, listed), own(group))
     if "Ambiguous value" in text:
         return UserError(_said(text)[0], "one value, or a grid", "Add -m for a grid, or quote a value with commas.")
     if named := re.search(r"Could not override '([^']+)'", text):
         known = known_keys(command)
-        return UserError(f"{named.group(1)!r} cannot be set like this", near(named.group(1), known), every)
+        return UserError(f"'{echo(named.group(1))}' cannot be set like this", near(named.group(1), known), every)
     said = _said(text) or [type(error).__name__]
     return UserError(said[0], " ".join(said[1:2]), every)
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from intdim.errors import UserError, suggest
+from intdim.cli.quoting import hydra_quoted, is_quoted, shell_quoted
+from intdim.cli.typed import check_folder, check_hydra, check_size
+from intdim.errors import LONGEST_VALUE, UserError, echo, suggest
 
 # Hydra's flags that take a value; the rest take none.
 VALUED = {"--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c"}
@@ -62,30 +64,34 @@ def check(overrides: list[str], command: str) -> None:
         key, sign, value = override.lstrip("+~").partition("=")
         key = key.partition("@")[0]
         near_by = near(key, known)
+        check_size(override, key)
         if not sign and not override.startswith("~"):
             raise UserError(
-                f"{override!r} is neither a flag nor key=value",
+                f"'{echo(override)}' is neither a flag nor key=value",
                 "intdim <command> [flags] [key=value ...]",
                 near_by or f"`intdim {command} --help` lists the keys.",
             )
         if override.startswith(("+", "~")):
             there = sign and (key in known or key.startswith(OPEN))
             raise UserError(
-                f"{override!r}: keys cannot be added or removed",
+                f"'{echo(override)}': keys cannot be added or removed",
                 "keys that exist, without + or ~",
-                f"Write {override.lstrip('+~')}" if there else near_by or every,
+                f"Write {shell_quoted(override.lstrip('+~'))}" if there else near_by or every,
             )
         if re.fullmatch(r"hydra\.(launcher|sweeper)", key):
             raise UserError(
-                f"{override!r} would be ignored",
+                f"'{echo(override)}' would be ignored",
                 "a group is chosen with a slash",
-                f"Write {override.replace('.', '/', 1)}",
+                f"Write {shell_quoted(override.replace('.', '/', 1))}",
             )
+        if key.startswith(("hydra.", "hydra/")):
+            check_hydra(override, key)
         if key not in known and not key.startswith(("hydra.", "hydra/", OPEN)):
             at_top = "Known at the top: " + ", ".join(sorted(name for name in known if "." not in name))
-            raise UserError(f"unknown key {key!r}", near_by or at_top, every)
+            raise UserError(f"unknown key '{echo(key)}'", near_by or at_top, every)
         if key in GROUPS and key != "experiment" and value in ("", "null"):
-            raise UserError(f"{override!r} names no {key}", suggest("", choices(key)), own(key))
+            raise UserError(f"'{echo(override)}' names no {key}", suggest("", choices(key)), own(key))
+        check_folder(key, value)
         if key in GROUPS and BASE in re.findall(r"[^\s,()\[\]'\"]+", value):
             raise UserError(f"unknown {key} {BASE!r}", suggest(BASE, choices(key)), own(key))
 
@@ -109,8 +115,8 @@ def completed(overrides: list[str], flags: list[str], command: str = "sweep") ->
             if value in ("", "null"):
                 continue
             _check_experiments(value, flags)
-        if key in PATHS and value not in ("", "null") and not re.search(r"""["'\\]""", value):
-            override = override if grid and re.search(r"[,(]", value) else f"{key}='{value}'"
+        if key in PATHS and value not in ("", "null") and not is_quoted(value) and "\\" not in value:
+            override = override if grid and re.search(r"[,(]", value) else f"{key}={hydra_quoted(value)}"
         # the overrides of a model are an open table: Hydra wants to be told so
         made.append(f"++{override}" if f"{key}.".startswith(OPEN) else override)
     return made
@@ -123,7 +129,7 @@ def _task_of(paths: str, grid: bool) -> str:
     names = {folder if (folder := Path(part.strip(" '\"")).name) in known else "local" for part in parts}
     if len(names) > 1:
         raise UserError(
-            f"task.path={paths} are folders of different tasks",
+            f"task.path={echo(paths)} are folders of different tasks",
             "folders of one task in a grid",
             f"Name it (task=local reads any folder), or make several sweeps: {', '.join(sorted(names))}.",
         )
@@ -137,7 +143,7 @@ def _check_experiments(value: str, flags: list[str]) -> None:
     known = choices("experiment", flags)
     for name in re.findall(r"[^\s,\[\]'\"]+", value):
         if name not in known:
-            raise UserError(f"unknown experiment {name!r}", suggest(name, known), "")
+            raise UserError(f"unknown experiment '{echo(name)}'", suggest(name, known), "")
 
 
 def choices(group: str, flags: Iterable[str] = ()) -> list[str]:
@@ -154,7 +160,8 @@ def choices(group: str, flags: Iterable[str] = ()) -> list[str]:
     for folder in folders:
         base = folder / group
         if base.is_dir():
-            found |= {file.relative_to(base).with_suffix("").as_posix() for file in base.rglob("*.yaml")}
+            files = (file for file in base.rglob("*.yaml") if file.is_file())
+            found |= {file.relative_to(base).with_suffix("").as_posix() for file in files}
     return sorted(found - {BASE})
 
 
@@ -200,6 +207,7 @@ def own(group: str) -> str:
 
 def near(word: str, known: frozenset[str]) -> str:
     """Return ``did you mean a or b?`` for a key that does not exist; empty where nothing is like it."""
+    word = word[:LONGEST_VALUE]
     others = sorted(known - {word})
     close = difflib.get_close_matches(word, others, n=3, cutoff=0.6)
     last = word.rpartition(".")[2]

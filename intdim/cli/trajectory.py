@@ -6,8 +6,9 @@ import math
 import os
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from intdim.cli.config_files import read_config
 from intdim.cli.overrides import conf_folder
 from intdim.cli.pretrain import pretrain_job
 from intdim.config import Checked
@@ -58,7 +59,7 @@ def recipe() -> PretrainJob:
     """Return what ``intdim pretrain`` does where nothing is typed."""
     mine = os.environ.get("INTDIM_CONFIG_PATH")
     files = [Path(folder).expanduser() / "pretrain.yaml" for folder in (mine, conf_folder()) if folder]
-    cfg = OmegaConf.load(next(file for file in files if file.is_file()))
+    cfg = read_config(next(file for file in files if file.is_file()))
     assert isinstance(cfg, DictConfig)
     return pretrain_job(cfg)
 

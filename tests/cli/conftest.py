@@ -32,3 +32,16 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for a finished run that the tests of a file share."""
     return tmp_path_factory.mktemp("commands")
+
+
+@pytest.fixture
+def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where a command that is to be refused begins to work."""
+
+    def begun(*arguments: object, **named: object) -> None:
+        raise AssertionError("the command began to work")
+
+    for where in ("sweep.run_cells", "fetch.fetch_cells", "plan.plan_cells", "train.train_one"):
+        monkeypatch.setattr(f"intdim.drivers.{where}", begun)
+    monkeypatch.setattr("intdim.pretrain.job.run", begun)
+    monkeypatch.setattr("intdim.launch.pool.LocalSlots", begun)
