@@ -380,7 +380,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             said = f"has fields {more} that do not belong there, and lacks {lacks}"
             known = f"has fields {sorted(value)}, expected {sorted(names)}"
             raise ValueError(f"{where} {said if names.intersection(value) else known}")
-        made = {name: _convert(hints[name], value[name], f"{where}.{name}") for name in names}
+        made = {name: _convert(hints[name], value[name], f"{where}.{name}") for name in hints}
         return typing.cast(Any, kind)(**made)
     if origin in (tuple, list) and not isinstance(value, list | tuple):
         raise ValueError(f"{where} is {value!r}, not a list")

@@ -15,14 +15,15 @@ FOUND_WITHIN = 4.0  # an interval (high / low) that is narrow enough to be calle
 
 
 def nothing_learnt(measurement: Measurement) -> bool:
-    """True where runs were made in subspaces and none of them beat always answering the majority class.
+    """True where runs in subspaces have scores and none of them beat always answering the majority class.
 
     Of many runs that learn nothing one may score high by luck, so that the best of them has to be further above chance
     (Bonferroni, 5 % for all of them).
     """
     inside = [result.score for result in measurement.results.values() if result.method != "full"]
     lucky = measurement.facts.chance + float(ndtri(1 - 0.05 / max(1, len(inside)))) * measurement.facts.chance_se
-    return bool(inside) and not any(score > lucky for score in inside)
+    scored = [score for score in inside if math.isfinite(score)]
+    return bool(scored) and not any(score > lucky for score in scored)
 
 
 def warnings_of(measurement: Measurement) -> list[str]:

@@ -35,8 +35,8 @@ def test_a_plan_knows_what_is_measured(out):
     [
         (0, 0, 8, 1, 0),  # the system does not say
         (200 << 30, 0, 8, 1, 0),  # roomy
-        (16 << 30, 0, 2, 4, 1),  # 5 GiB a run
-        (3 << 30, 0, 1, 8, 1),  # one is always tried
+        (16 << 30, 0, 2, 1, 1),  # 5 GiB a run; threads stay, they are part of what a run is
+        (3 << 30, 0, 1, 1, 1),  # one is always tried
         (16 << 30, 8, 8, 1, 0),  # the user's choice stands
     ],
 )

@@ -14,7 +14,7 @@ METHODS = [name for name, _ in inspect.getmembers(View, inspect.isfunction) if n
 
 @pytest.mark.parametrize("view", [Silent, Lines, Screen])
 def test_a_view_receives_every_event(view: type) -> None:
-    assert len(METHODS) == 9
+    assert len(METHODS) == 10
     for name in METHODS:
         wanted, given = (list(inspect.signature(getattr(kind, name)).parameters) for kind in (View, view))
         assert given == wanted, name

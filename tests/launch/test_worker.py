@@ -93,7 +93,7 @@ def test_the_real_worker_serves_the_real_jobs() -> None:
         event = driver.read()
         assert event is not None
         assert (event["kind"], event["key"]) == ("failed", "a")
-        assert "RunJob.runtime has fields [], expected ['checkpoint_seconds', " in event["data"]["message"]
+        assert "RunJob.spec has fields [], expected ['d', " in event["data"]["message"]
         driver.hang_up()
         assert driver.process.wait(PATIENCE) == 0
     finally:
