@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
 
 PREPARED_VERSION = 4  # raised by hand when preparation would find something else for the same request
+MOST_FILES = 100_000  # of a folder in the hub's layout; with more, preparation refuses it
 PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
 
 
@@ -28,8 +30,8 @@ def key(cell: CellRequest) -> str:
     hub = cell.task.reference if cell.task.source == "hub" else ""  # may be a folder in the hub's own layout
     request: dict[str, Any] = {
         "model": to_dict(cell.model) | {"path": _content(cell.model.path)},
-        "task": to_dict(cell.task) | {"path": _rows(cell.task.path)},
-        "hub": _rows(hub),
+        "task": to_dict(cell.task) | {"path": _rows(cell.task.path, "*/state.json")},  # saved data sets
+        "hub": _rows(hub, "**/*"),
         "exclude": list(cell.subspace.exclude),
         "task_files": _assets(f"tasks/{reference}") if cell.task.source == "builtin" else "",
         "model_files": _assets(cell.model.reference) if cell.model.source == "builtin" else "",
@@ -93,13 +95,13 @@ def _content(path: str) -> str:
     return fingerprint_folder(Path(path)) if path and Path(path).is_dir() else path
 
 
-def _rows(path: str) -> str | list[str]:
-    """Return the content of a folder of data, its subfolders included (saved data sets keep their rows there), or the
-    path where there is none."""
+def _rows(path: str, pattern: str) -> str | list[str]:
+    """Return the content of a folder of data and of the subfolders in which a file matches the pattern, or the path
+    where there is none."""
     folder = Path(path)
     if not path or not folder.is_dir():
         return path
-    inside = sorted(entry for entry in folder.rglob("*") if entry.is_dir())
+    inside = sorted({entry.parent for entry in itertools.islice(folder.glob(pattern), MOST_FILES)} - {folder})
     return [_content(path), *(f"{one.relative_to(folder)} {fingerprint_folder(one)}" for one in inside)]
 
 

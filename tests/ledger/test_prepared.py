@@ -45,6 +45,7 @@ def test_rows_in_subfolders_count_by_content(tmp_path: Path, source: str) -> Non
     file = tmp_path / "data" / "train" / "data-00000-of-00001.arrow"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"some rows")
+    (file.parent / "state.json").write_text("{}")
     place = {"path" if source == "local" else "reference": str(tmp_path / "data")}
     cell = cells.cell(task=replace(cells.cell().task, source=source, **place))
     before = prepared.key(cell)
