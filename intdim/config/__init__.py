@@ -1,6 +1,6 @@
 """From a composed Hydra configuration to typed requests: checks everything at once, resolves nothing.
 
-Only this file, ``checked`` and ``cli`` know Hydra. The YAML files hold every default; the dataclasses below hold the types.
+Only this folder and ``cli`` know Hydra. The YAML files hold every default; the requests' dataclasses hold the types.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from intdim.checked import Checked
+from intdim.config.checked import Checked
 from intdim.errors import UserError, echo
 from intdim.launch.pool import uses_cuda
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest

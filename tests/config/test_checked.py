@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from intdim.checked import LARGEST, Checked
+from intdim.config.checked import LARGEST, Checked
 from intdim.errors import UserError, echo
 
 
