@@ -22,6 +22,8 @@ ELSEWHERE = {
     "ledger/layout.py": ("ledger/test_store.py", "part of the ledger, tested through it"),
     "ledger/locks.py": ("ledger/test_store.py", "likewise"),
     "ledger/records.py": ("ledger/test_store.py", "likewise"),
+    "ledger/pretrained.py": ("pretrain/test_damage.py", "a pre-training is damaged there in every way"),
+    "pretrain/whole.py": ("pretrain/test_damage.py", "likewise"),
     "models/buffers.py": ("run/test_training.py", "what is held still is seen in a training"),
     "models/files.py": ("models/test_load.py", "configuration and tokenizer are loaded with the weights"),
     "models/pooling.py": ("models/test_reference.py", "compared there with transformers alone"),

@@ -9,7 +9,6 @@ updates from there, so that they need nothing but the verdicts.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import time
@@ -21,10 +20,13 @@ from intdim.drivers.session import Session
 from intdim.drivers.view import View
 from intdim.durable import read_json, write_json
 from intdim.errors import UserError
+from intdim.fingerprint import file_hash
 from intdim.launch import Launcher
 from intdim.launch.jobs import PretrainJob, PretrainProgress, PretrainSummary
+from intdim.ledger import pretrained
 from intdim.ledger.store import Ledger
 from intdim.request import CellRequest, RuntimeRequest
+from intdim.seals import room_for, shown
 from intdim.spec import to_dict
 
 WEIGHTS = "model.safetensors"
@@ -172,17 +174,23 @@ def pretrain_models(
         Interrupted: Ctrl-C; the states of those under way are kept.
     """
     out = Path(runtime.out)
-    ledger = Ledger(out)
+    ledger = Ledger(out, view.note)
     ledger.check()
-    _check_record(request, out)
+    jobs = pretrainings(request, recipe, out)
+    record = out / "pretrain" / f"{request.name}.json"
+    damaged = _is_damaged(record, request, jobs)
 
     ledger.open()
+    if damaged:
+        ledger.set_aside([record], f"{shown(record)} is damaged, and written again: its models say what they are")
     tasks = sorted({cell.task.name for cell in cells})
     planned = [[model.name, task] for model in made_models(request, out) for task in tasks]
     with ledger.disk():
-        write_json(out / "pretrain" / f"{request.name}.json", {"trajectory": to_dict(request), "cells": planned})
+        room_for(record, out, ledger.tell)
+        write_json(record, {"trajectory": to_dict(request), "cells": planned})
 
-    jobs = pretrainings(request, recipe, out)
+    for job in jobs:
+        _set_damaged_aside(Path(job.out), [model.folder for model in made_models(request, out)], ledger)
     missing = [job for job in jobs if not (Path(job.out) / "final").is_dir()]
     if missing:
         labels = [Path(job.out).name for job in missing]
@@ -223,21 +231,58 @@ class Progress:
         return f" at {last.step:,} of {last.steps:,}, masked-word loss {last.masked_loss:.2f}"
 
 
-def _check_record(request: TrajectoryRequest, out: Path) -> None:
-    file = out / "pretrain" / f"{request.name}.json"
+def _set_damaged_aside(folder: Path, measured: list[Path], ledger: Ledger) -> None:
+    """Set a finished pre-training aside where one of its models that are measured is not what was written: a damaged
+    model would be another model, and its d90 another number."""
+    parts = [model.name for model in measured if model.parent == folder]
+    if not (folder / "final").is_dir():
+        return
+    damage = pretrained.damage_of(folder, parts, file_hash)
+    if damage is not None:
+        with Ledger(folder, ledger.tell).claim(folder, patience=0):
+            aside = [folder / part for part in pretrained.parts_of(folder)]
+            ledger.set_aside(aside, f"{damage.parts[0]}: {folder.name} is pre-trained again")
+
+
+def _is_damaged(file: Path, request: TrajectoryRequest, jobs: list[PretrainJob]) -> bool:
+    """Return whether the record of a trajectory is damaged: the models that are there are those of this one all the
+    same, whatever it says. Raise ``UserError`` where it is another trajectory's, as far as anything tells."""
     try:
         known = read_json(file)
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, OSError):
         known = {}
     if known is None:
-        return
+        return False
     theirs = known.get("trajectory") if isinstance(known, dict) else None
     mine = to_dict(request)
-    if theirs != mine:
-        theirs = theirs if isinstance(theirs, dict) else {}
-        differ = [key for key in mine if theirs.get(key) != mine[key]]
-        raise UserError(
-            f"{out} holds another trajectory named {request.name!r}; it differs in {', '.join(differ)}",
-            "one trajectory of a name in one out",
-            "Choose another out, or give the settings it was made with.",
+    if theirs == mine:
+        return False
+    if _models_are_of(jobs):
+        return True
+
+    theirs = theirs if isinstance(theirs, dict) else {}
+    differ = [key for key in mine if theirs.get(key) != mine[key]]
+    raise UserError(
+        f"{file.parent.parent} holds another trajectory named {request.name!r}; it differs in {', '.join(differ)}",
+        "one trajectory of a name in one out",
+        "Choose another out, or give the settings it was made with.",
+    )
+
+
+def _models_are_of(jobs: list[PretrainJob]) -> bool:
+    """True where pre-trainings are there, and all of them are these."""
+    found = []
+    for job in jobs:
+        file, wanted = Path(job.out) / pretrained.RECORD, to_dict(job.config)
+        if not file.parent.exists():
+            continue
+        try:
+            record = read_json(file)
+        except (ValueError, OSError):
+            return False
+        config = record.get("config") if isinstance(record, dict) else None
+        same = (
+            isinstance(config, dict) and {**config, "device": wanted["device"], "threads": wanted["threads"]} == wanted
         )
+        found.append(same)
+    return bool(found) and all(found)

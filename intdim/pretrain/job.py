@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from intdim.launch.base import Report
-from intdim.launch.jobs import PretrainJob
+from intdim.launch.jobs import Note, PretrainJob
 from intdim.pretrain.loop import run
 from intdim.pretrain.texts import read_corpus
 from intdim.spec import from_dict, to_dict
@@ -33,5 +33,6 @@ def pretrain_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
         report=lambda progress: report(to_dict(progress)),
         dtype=getattr(torch, job.store),
         start=job.start,
+        tell=lambda text: report(to_dict(Note(text))),
     )
     return to_dict(summary)

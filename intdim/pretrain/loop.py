@@ -24,20 +24,25 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from intdim import seals
 from intdim.errors import RunFailed
 from intdim.launch.jobs import PretrainProgress, PretrainSummary
+from intdim.ledger import pretrained
 from intdim.ledger.store import Ledger
 from intdim.pretrain.checkpoints import save_folder, saved_part, stored_weights
 from intdim.pretrain.objectives import check_window, losses, make_bert, make_other
 from intdim.pretrain.packed import Packed
-from intdim.pretrain.record import State, keep_metrics, make_record, resumes, write_record
+from intdim.pretrain.record import State, identity_of, keep_metrics, make_record, resumes, write_record
 from intdim.pretrain.texts import Corpus
 from intdim.pretrain.tokenizer import make_tokenizer, read_tokenizer
+from intdim.pretrain.whole import check_tokenizer, heal
 from intdim.pretrain.windows import Windows
 from intdim.request import PretrainConfig, Start
 from intdim.run.checkpoint import Checkpoint
 from intdim.run.optimiser import Optimiser, split_by_decay
 from intdim.run.seeding import seed_world
+from intdim.seals import Damaged, Tell, warn
+from intdim.spec import from_dict
 
 REPORT_EVERY = 100  # steps between lines of metrics.jsonl
 STATE_EVERY = 60.0  # seconds between states to resume from
@@ -53,6 +58,7 @@ def run(
     report: Callable[[PretrainProgress], None] = lambda progress: None,
     dtype: torch.dtype = torch.float32,
     start: Start | None = None,
+    tell: Tell = warn,
 ) -> PretrainSummary:
     """Pre-train to the end, or resume from the last state in ``out``; return the closing facts.
 
@@ -67,6 +73,7 @@ def run(
         report: receives the mean losses of each line of ``metrics.jsonl``.
         dtype: how checkpoints store the weights; training itself keeps float32.
         start: another architecture than BERT, or weights whose training goes on; their tokenizer then comes with them.
+        tell: receives a line about each file in ``out`` that is damaged and set aside.
 
     Raises:
         UserError: ``out`` cannot be written or holds something else, the corpus is too small for a
@@ -75,6 +82,7 @@ def run(
     """
     torch.set_num_threads(config.threads)
     record = make_record(corpus, config, start)
+    heal(out, record, tell)
     begun = resumes(out, record)
 
     kept = out / "tokenizer"
@@ -95,8 +103,11 @@ def run(
             shutil.copytree(made, partial)
             os.replace(partial, kept)
 
-    with Ledger(out).claim(out, patience=0):
-        return _train(model, windows, out, config, report, dtype)
+    if not check_tokenizer(out, record, tell):
+        return run(corpus, out, config, report=report, dtype=dtype, start=start, tell=tell)
+    ledger = Ledger(out, tell)
+    with ledger.claim(out, patience=0):
+        return _train(model, windows, ledger, config, report, dtype, identity_of(record))
 
 
 def _windows(
@@ -146,16 +157,21 @@ def make_optimiser(model: nn.Module, config: PretrainConfig) -> Optimiser:
 def _train(
     model: nn.Module,
     windows: Windows | Packed,
-    out: Path,
+    ledger: Ledger,
     config: PretrainConfig,
     report: Callable[[PretrainProgress], None],
     dtype: torch.dtype,
+    identity: str,
 ) -> PretrainSummary:
+    out = ledger.out
     nn.Module.to(model, config.device)
     optimiser = make_optimiser(model, config)
     moving: dict[str, Tensor] = dict(model.named_parameters())
-    checkpoint = Checkpoint(out / "state.safetensors", STATE_EVERY)
-    state = State(**(checkpoint.restore(moving, optimiser.inner) or {}))
+    checkpoint = Checkpoint(out / "state.safetensors", STATE_EVERY, identity)
+    state = _restore(checkpoint, moving, optimiser, ledger)
+    if state.step == config.steps and not (out / "final").is_dir():  # it was lost
+        _store(model, out, "final", state.step, config, dtype, identity)
+    seals.room_for(out / "metrics.jsonl", out, ledger.tell)
     keep_metrics(out / "metrics.jsonl", state.step)
     begun = time.monotonic() - state.seconds
 
@@ -177,7 +193,7 @@ def _train(
             state.sums, state.counted = {}, 0
         named = last or state.step % config.checkpoint_every == 0
         if named:
-            _store(model, out, "final" if last else f"step-{state.step}", state.step, config, dtype)
+            _store(model, out, "final" if last else f"step-{state.step}", state.step, config, dtype, identity)
         if named or checkpoint.due():
             checkpoint.save(moving, optimiser.inner, dataclasses.asdict(state))
 
@@ -189,6 +205,21 @@ def _train(
         folder=str(out / "final"),
         vocabulary=int(getattr(model.config, "vocab_size", 0)),
     )
+
+
+def _restore(checkpoint: Checkpoint, moving: dict[str, Tensor], optimiser: Optimiser, ledger: Ledger) -> State:
+    """Return how far the state in ``out`` is, and put it into weights and optimiser; one that is damaged is set aside,
+    and the first step comes next."""
+    try:
+        facts = checkpoint.restore(moving, optimiser.inner)
+    except Damaged as error:
+        ledger.set_aside([error.file], f"{error.parts[0]}: all steps are taken again")
+        facts = None
+    try:
+        return State() if facts is None else from_dict(State, facts)
+    except ValueError as error:  # whole, and of another version: the weights are replaced already
+        ledger.set_aside([checkpoint.path], f"{seals.shown(checkpoint.path)}: {error}")
+        raise RunFailed(f"{seals.shown(checkpoint.path)} was of no use; give the same command again") from error
 
 
 def train_step(
@@ -226,11 +257,16 @@ def _write_metrics(file: Path, state: State, steps: int) -> PretrainProgress:
     return PretrainProgress(state.step, steps, means["masked_loss"], means.get("next_loss"), line["seconds"])
 
 
-def _store(model: nn.Module, out: Path, name: str, step: int, config: PretrainConfig, dtype: torch.dtype) -> None:
+def _store(
+    model: nn.Module, out: Path, name: str, step: int, config: PretrainConfig, dtype: torch.dtype, identity: str
+) -> None:
     """Write a checkpoint folder; raise ``RunFailed`` where a weight is too large for ``dtype``."""
     part = saved_part(model)
     scale = config.embedding_scale if part is not model else 1.0  # a head tied to them would notice
     stored = stored_weights(part, dtype, scale)
     if not all(bool(value.isfinite().all()) for value in stored.values()):
         raise RunFailed(f"a weight is too large for {dtype} at step {step}; use store=float32 and another out")
+    if (out / name).is_symlink() or (out / name).is_file():
+        seals.set_aside([out / name], out, f"{seals.shown(out / name)} is no folder")
     save_folder(part, out / "tokenizer", out / name, stored)
+    pretrained.seal(out, identity, name)

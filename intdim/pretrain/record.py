@@ -11,9 +11,11 @@ from typing import Any
 
 from intdim import durable
 from intdim.errors import UserError
+from intdim.ledger.records import read_text
 from intdim.pretrain.objectives import identity
 from intdim.pretrain.texts import Corpus
 from intdim.request import PretrainConfig, Start
+from intdim.spec import digest
 
 FILE = "pretrain.json"
 HOW = ("device", "threads")  # of the configuration: how it runs, not what it is
@@ -46,6 +48,21 @@ def make_record(corpus: Corpus, config: PretrainConfig, start: Start | None) -> 
     """
     record = {"config": dataclasses.asdict(config), "corpus": corpus.name, "fingerprint": corpus.fingerprint}
     return record | ({"start": identity(start)} if start else {})
+
+
+def identity_of(record: dict[str, Any]) -> str:
+    """Return a hash of what a pre-training is, whatever it runs on."""
+    config = {name: value for name, value in record["config"].items() if name not in HOW}
+    return digest(record | {"config": config})
+
+
+def same_record(out: Path, record: dict[str, Any]) -> bool:
+    """True where pretrain.json can be read and is of this pre-training."""
+    try:
+        known = durable.read_json(out / FILE)
+        return identity_of(known) == identity_of(record)  # type: ignore[arg-type]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return False
 
 
 def write_record(out: Path, record: dict[str, Any]) -> None:
@@ -103,8 +120,8 @@ def keep_metrics(file: Path, step: int) -> None:
     if not file.exists():
         return
     lines = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):
+    for line in read_text(file).splitlines():
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
             if json.loads(line)["step"] <= step:
                 lines.append(line + "\n")
     durable.write_text(file, "".join(lines))

@@ -15,6 +15,7 @@ from intdim.drivers.view import Silent, View
 from intdim.launch import InProcess, Launcher, LocalSlots
 from intdim.launch.base import Report
 from intdim.launch.jobs import Device, PretrainJob, PretrainProgress, PretrainSummary
+from intdim.ledger import pretrained
 from intdim.spec import from_dict, to_dict
 from tests import cells
 from tests.cli.command import composed
@@ -63,10 +64,12 @@ class Played:
         steps = job.config.steps
         for step in range(job.config.checkpoint_every, steps + 1, job.config.checkpoint_every):
             folder = Path(job.out) / ("final" if step == steps else f"step-{step}")
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / "config.json").write_text("{}")
             (folder / "model.safetensors").write_text(str(step))
             report(to_dict(PretrainProgress(step, steps, 2.5, 0.5, 1.0)))
+        names = [folder.name for folder in Path(job.out).iterdir() if folder.is_dir()]
+        pretrained.seal(Path(job.out), "played", *names)
         return to_dict(PretrainSummary(steps, 1, 1, 0.0, str(Path(job.out) / "final"), 100))
 
 

@@ -26,6 +26,7 @@ from intdim.launch import Event, LocalSlots
 from tests import cells
 from tests.cli.command import requests
 from tests.drivers.played import Noting, Played, made_in, miniature, real_slots
+from tests.ledger.damage import WAYS
 
 ROOT = Path(__file__).parents[2]
 LABELS = ("mini-s", "mini-m", "mini-l", "mini-m-untrained")
@@ -104,10 +105,48 @@ def test_a_checkpoint_without_weights_is_one_clear_error(
 ) -> None:
     made_in(tmp_path, mini, played.launcher())
     (tmp_path / "pretrain" / "mini-m" / f"step-{mini.checkpoints[0]}" / file).unlink()
-    made_in(tmp_path, mini, played.launcher())
     with pytest.raises(UserError, match=r"step-\d+ holds no complete model") as raised:
         cells_along(mini, [cells.cell()], tmp_path)
     assert "pretrain/mini-m and repeat the command" in raised.value.parts[2]
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
+def test_a_damaged_checkpoint_is_named_and_pre_trained_again(
+    mini: TrajectoryRequest, tmp_path: Path, played: Played, file: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged model is another model: its d90 would be another number, under a name of its own."""
+    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
+    made_in(tmp_path, mini, played.launcher())
+    folder = tmp_path / "pretrain" / "mini-m" / f"step-{mini.checkpoints[0]}"
+    before, view = (folder / file).read_bytes(), Noting()
+    WAYS[how](folder / file, tmp_path / "pretrain" / "mini-l" / "final" / file)
+    if (folder / file).is_file() and (folder / file).read_bytes() == before:
+        return  # it says the same
+    made_in(tmp_path, mini, played.launcher(), view)
+    assert (folder / file).read_bytes() == before
+    assert any(str(folder / file) in note for note in view.notes)
+    assert [Path(job.out).name for job in played.jobs[len(LABELS) :]] == ["mini-m"]
+    assert all(model.complete for model in made_models(mini, tmp_path))
+
+
+def test_a_damaged_record_of_a_trajectory_is_written_again_if_its_models_say_so(
+    mini: TrajectoryRequest, tmp_path: Path, played: Played
+) -> None:
+    made_in(tmp_path, mini, played.launcher())
+    for job in played.jobs:
+        config = json.loads(json.dumps(dataclasses.asdict(job.config)))
+        (Path(job.out) / "pretrain.json").write_text(json.dumps({"config": config | {"threads": 7}}))
+    record = tmp_path / "pretrain" / "mini.json"
+    before = record.read_text()
+    for damage in ("{", "", before.replace("6000", "6001")):
+        record.write_text(damage)
+        view = Noting()
+        made_in(tmp_path, mini, played.launcher(), view)
+        assert record.read_text() == before
+        assert any(str(record) in note for note in view.notes)
+    with pytest.raises(UserError, match="holds another trajectory named 'mini'; it differs in seed"):
+        made_in(tmp_path, dataclasses.replace(mini, seed=8), played.launcher())
 
 
 def test_progress_is_noted(mini: TrajectoryRequest, tmp_path: Path, played: Played, monkeypatch) -> None:

@@ -68,7 +68,8 @@ def flip(file: Path, other: Path) -> None:
     data = bytearray(file.read_bytes())
     place = len(data) // 2
     if file.suffix in (".json", ".jsonl", ".csv", ".txt"):
-        place = next(at for at in (*range(place, len(data)), *range(place)) if chr(data[at]).isalnum())
+        words = (at for at in (*range(place, len(data)), *range(place)) if chr(data[at]).isalnum())
+        place = next(words, place)
     else:
         place = len(data) - 3
     data[place] ^= 1
