@@ -15,6 +15,8 @@ from intdim.pretrain.loop import run
 from tests.ledger.damage import WAYS
 from tests.pretrain.small import SMALL, interrupted, small_corpus
 
+pytestmark = pytest.mark.slow  # minutes: a pre-training is damaged and made again many times
+
 PARTS = ("pretrain.json", "hashes.json", "state.safetensors", "tokenizer/tokenizer.json", "metrics.jsonl")
 CHECKPOINTS = ("step-5/model.safetensors", "step-5/config.json", "final/model.safetensors", "final/tokenizer.json")
 
