@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from intdim.errors import UserError
-from intdim.tasks.echo import listed, plain, quoted
+from intdim.tasks.echo import listed, plain, quoted, typed
 from intdim.tasks.spelling import REAL
 
 LONGEST_NAME = 200  # characters of a column's name
@@ -23,6 +23,7 @@ NEARLY_ALL = 0.95  # share of the values that look alike
 DETERMINED = 0.99  # share of repeated values that come with the label of their first occurrence
 BY_CHANCE = 0.2  # share of the errors of the commonest label that is far better than chance
 ENOUGH = 8  # values; of fewer nothing is concluded
+MANY = 50  # rows; of fewer, the length of texts says little
 SAME = 0.9  # share of rows in which two columns say the same
 WORDS_OF_A_SENTENCE, LETTERS_OF_A_SENTENCE = 4, 20  # the median text has so many of either
 
@@ -44,6 +45,7 @@ CLOCK = r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?( ?z| ?[+-]\d{2}:?\d{2}| utc| 
 PATTERNS = {
     "dates": re.compile(rf"({DAY}([t ,]+{CLOCK})?|{CLOCK})", re.IGNORECASE),
     "addresses or paths": re.compile(r"([a-z][a-z+.-]*://\S+|www\.\S+|[\w.~-]*([/\\][\w.%~-]+)+)", re.IGNORECASE),
+    "JSON": re.compile(r"\{.*\}|\[.*\]", re.DOTALL),
     "numbers": re.compile(r"[\W\d_]*\d[\W\d_]*[a-z]{0,5}", re.IGNORECASE),
 }
 LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
@@ -65,6 +67,7 @@ def find_text(frame: pd.DataFrame, label: str) -> tuple[str, ...]:
         if name != label and _holds_words(values):
             found[name] = suspicion(name, frame[name].tolist(), frame[label].tolist())
     _mark_copies(frame, found)
+    _mark_short(frame, found)
     if len(found) in (1, 2) and not any(found.values()):
         return tuple(found)
     if len(found) == 1 and holds_sentences(_strings(frame, *found)) and giving_away(frame, list(found), label):
@@ -73,7 +76,7 @@ def find_text(frame: pd.DataFrame, label: str) -> tuple[str, ...]:
     blank = f" ({listed(empty)}: nothing in all {len(frame)} rows)" if empty else ""
     shown = ", ".join(plain(name) + (f" ({why})" if why else "") for name, why in list(found.items())[:6])
     fitting = [name for name, why in found.items() if not why]
-    example = f"task.text=[{','.join(fitting)}]" if len(fitting) in (1, 2) else "task.text=[...]"
+    example = typed("task.text", fitting if len(fitting) in (1, 2) else [], True)
     raise UserError(
         f"{len(found)} column{'s hold' if len(found) != 1 else ' holds'} text{': ' if found else ''}{shown}"
         f"{', ...' if len(found) > 6 else ''}{blank}; which are meant?",
@@ -109,7 +112,8 @@ def determines(values: Sequence[Any], labels: Sequence[Any]) -> str:
     """
     rows = [(str(value).strip(), str(label).strip()) for value, label in zip(values, labels, strict=True) if value]
     each = Counter(value for value, _ in rows)
-    if len(rows) < ENOUGH or len(each) > len(rows) / 2:
+    few = len(rows) / (10 if holds_sentences([value for value, _ in rows]) else 2)  # sentences may stand there twice
+    if len(rows) < ENOUGH or len(each) > few:
         return ""
     commonest = Counter(label for _, label in rows).most_common(1)[0][1]
     best: dict[str, int] = {}
@@ -189,6 +193,15 @@ def _mark_copies(frame: pd.DataFrame, found: dict[str, str]) -> None:
             same = sum(_folded(one) == _folded(two) for one, two in pairs)
             if not found[name] and same >= SAME * len(frame):
                 found[name] = f"says the same as {plain(other)}"
+
+
+def _mark_short(frame: pd.DataFrame, found: dict[str, str]) -> None:
+    """Note of two columns, of which one alone holds sentences, that the other does not: a name, a place, a topic."""
+    if len(found) != 2 or any(found.values()) or len(frame) < MANY:
+        return
+    short = [name for name in found if not holds_sentences(_strings(frame, name))]
+    if len(short) == 1:
+        found[short[0]] = f"holds no sentences, such as {quoted(_strings(frame, short[0])[0], 20)}"
 
 
 def _folded(value: Any) -> str:

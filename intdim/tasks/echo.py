@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 LONGEST = 40  # characters of one value
+SIMPLE = re.compile(r"\w[\w.+-]*")
+MEANS_ELSE = ("true", "false", "null")
+QUOTES = frozenset("'\"\\$")
 INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # control, format, private, surrogate, line and paragraph separators
 
 
@@ -27,6 +31,21 @@ def listed(values: Iterable[str], most: int = 8) -> str:
     """Return the first values, joined by commas."""
     shown = [plain(value) for value in values]
     return ", ".join(shown[:most]) + (", ..." if len(shown) > most else "")
+
+
+def typed(key: str, values: Sequence[str], several: bool) -> str:
+    """Return ``key=value`` (of ``several`` values ``key=[a,b]``) as it can be pasted into a shell.
+
+    Words with blanks and signs go into quotes, and so does what would be read as a truth; where even that would not
+    do, the value is left out.
+    """
+    brackets = "[{}]" if several else "{}"
+    if values and all(SIMPLE.fullmatch(value) and value.lower() not in MEANS_ELSE for value in values):
+        return f"{key}={brackets.format(','.join(values))}"
+    if not values or any(has_invisible(value) or QUOTES.intersection(value) or len(value) > 80 for value in values):
+        return f"{key}={brackets.format('...')}"
+    quotes = ",".join(f'"{value}"' for value in values)
+    return f"'{key}={brackets.format(quotes)}'"
 
 
 def has_invisible(text: str) -> bool:

@@ -13,7 +13,7 @@ from intdim.tasks.echo import listed, quoted
 from intdim.tasks.spelling import like, number
 
 RARE = 0.01  # share of -1 among other labels below which it looks like a mark for "no label"
-YAML_WORDS = ("True", "False")  # what a bare yes, no, on, off, true or false of a YAML file becomes
+YAML_WORDS = ("True", "False", "None")  # what a bare yes, no, on, off, true, false or null of a YAML file becomes
 
 
 class LabelRule(Protocol):
@@ -181,12 +181,12 @@ def _finite(value: int | float) -> float:
 
 
 def _check_quotes(values: Sequence[Any], names: tuple[str, ...]) -> None:
-    """Raise ``UserError`` where names of classes are truths of YAML and no label is one."""
-    truths = [name for name in names if name in YAML_WORDS]
-    if truths and not any(str(value) in YAML_WORDS for value in values):
+    """Raise ``UserError`` where names of classes are what YAML makes of bare words, and no label is one."""
+    odd = [name for name in names if name in YAML_WORDS]
+    if odd and not any(str(value) in YAML_WORDS for value in values):
         raise UserError(
-            f"task.label_names has {' and '.join(truths)}, which is no label of the data ({_sample(values)})",
-            "words in quotes: YAML reads a bare yes, no, on, off, true or false as a truth",
+            f"task.label_names has {' and '.join(odd)}, which is no label of the data ({_sample(values)})",
+            "words in quotes: YAML reads a bare yes, no, on, off, true, false or null as something else",
             'Write the names in quotes, for example label_names: ["no", "yes"].',
         )
 

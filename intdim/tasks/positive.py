@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from intdim.errors import UserError
-from intdim.tasks.echo import listed, plain, quoted
+from intdim.tasks.echo import listed, plain, quoted, typed
 from intdim.tasks.files import usual
 from intdim.tasks.metrics import Metric
 from intdim.tasks.spelling import like, number
@@ -61,7 +61,7 @@ def choose(
         raise UserError(
             f"task.metric={metric.name} counts one class as found, and these have no order: {rows}",
             "one of them as the positive class",
-            f"Set task.positive={plain(names[int(counts.argmin())])} (or the other one).",
+            f"Set {typed('task.positive', names[:1], False)} or {typed('task.positive', names[1:], False)}.",
         )
     if wanted == names[0]:
         train, evaluation, names = 1 - train, 1 - evaluation, names[::-1]
@@ -99,7 +99,7 @@ def _named(asked: str, names: tuple[str, ...]) -> str:
     if same:
         return same[0]
     near = like(word, names)
-    advice = f"Set task.positive={plain(near)}." if near else "Set task.positive."
+    advice = f"Set {typed('task.positive', [near], False)}." if near else "Set task.positive."
     if word in ("True", "False"):
         advice = 'YAML reads a bare yes, no, on or off as a truth: write it in quotes, positive: "yes".'
     raise UserError(f"task.positive={plain(asked)} is none of the classes", f"Classes are: {listed(names)}", advice)

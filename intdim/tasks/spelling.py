@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from intdim.errors import UserError
-from intdim.tasks.echo import plain, quoted
+from intdim.tasks.echo import quoted, typed
 
 WHOLE = re.compile(r"([+-]?[0-9]+)(\.0*)?")
 REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 LONGEST_NUMBER = 400  # characters; Python itself refuses to read 4,300 digits, and 309 are infinity
+VISIBLE = ("case", "blanks, case or Unicode form")  # differences that a reader of a message sees
 LONGEST_LABEL = 200  # characters; what is longer is a text
 
 
@@ -105,9 +106,11 @@ def _check_words(words: dict[str, int], fold: Callable[[str], str], apart: set[s
     for first, *others in groups.values():
         second = next((other for other in others if not {first, other} <= apart), None)
         if second is not None:
-            one, two = (f"{quoted(each)} ({words[each]:,} row{'s' * (words[each] != 1)})" for each in (first, second))
+            what = _difference(first, second)
+            shown = quoted if what in VISIBLE else ascii
+            one, two = (f"{shown(each)} ({words[each]:,} row{'s' * (words[each] != 1)})" for each in (first, second))
             raise UserError(
-                f"labels differ only in {_difference(first, second)}: {one} and {two}",
+                f"labels differ only in {what}: {one} and {two}",
                 "one spelling for each class",
                 f"Repair the data, or list the classes: {_merged(list(groups.values()))} counts spellings as one.",
             )
@@ -116,10 +119,8 @@ def _check_words(words: dict[str, int], fold: Callable[[str], str], apart: set[s
 def _merged(groups: list[list[str]]) -> str:
     """Return the key that takes the spellings of each group as one class, for a shell."""
     names = [" | ".join(group) for group in groups]
-    if len(names) > 4 or sum(map(len, names)) > 120 or any(one in "".join(names) for one in "'\"\\,"):
-        return "task.label_names=[...] with 'one | other' for a class"
-    listed = ",".join(f'"{plain(name, LONGEST_LABEL)}"' for name in names)
-    return f"'task.label_names=[{listed}]'"
+    key = typed("task.label_names", names if len(names) <= 4 else [], True)
+    return f"{key} with 'one | other' for a class" if key.endswith("[...]") else key
 
 
 def _check_numbers(sides: tuple[Sequence[Any], Sequence[Any]], apart: set[str]) -> list[str]:

@@ -38,6 +38,8 @@ ODD = {
     "place": ([f"texts/{n}/part.txt" for n in N], "holds addresses or paths"),
     "tongue": ([["en", "de", "pt-BR"][n % 3] for n in N], "looks like languages: de, en, pt-BR"),
     "origin": (["web"] * COUNT, "the same in all rows"),
+    "note": ([f'{{"a": {n}}}' for n in N], "holds JSON"),
+    "writer": ([f"Ann Lee {n % 97}" for n in N], "holds no sentences, such as 'Ann Lee 0'"),
     "mixed": ([5 if n == 3 else f"a sentence number {n} of some length" for n in N], "also holds 1 of type int"),
 }
 
@@ -61,6 +63,7 @@ def test_a_single_column_is_asked_for_as_well(tmp_path, name):
 
 def test_two_columns_of_sentences_are_found(tmp_path):
     frame = pairs(COUNT).rename(columns={"first": "premise", "second": "hypothesis"})
+    frame["hypothesis"] = "a " + frame["hypothesis"] + " of them"
     found = made.read(request(folder(tmp_path, frame, frame), text=()))
     assert found.text == ("premise", "hypothesis")
     assert not found.warnings
@@ -89,6 +92,16 @@ def test_a_named_column_that_gives_the_label_away_is_a_warning(tmp_path):
     found = made.read(request(path, text=("text", "label_text")))
     assert [one for one in found.warnings if "'label_text' determines the label" in one]
     assert not made.read(request(path)).warnings
+
+
+def test_two_columns_of_words_are_found_as_well(tmp_path):
+    frame = rows(COUNT).assign(text=[f"red {n}" for n in N], other=[f"blue {n * 7 % 113}" for n in N])
+    assert made.read(request(folder(tmp_path, frame, frame), text=())).text == ("text", "other")
+
+
+def test_sentences_that_stand_there_twice_give_nothing_away(tmp_path):
+    frame = pd.concat([rows(60), rows(60)])
+    assert not made.read(request(folder(tmp_path, frame, rows(20, start=900)), text=())).warnings
 
 
 def test_chance_does_not_determine_a_label(tmp_path):

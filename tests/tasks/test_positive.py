@@ -22,7 +22,7 @@ def words(tmp_path, one="attack", other="benign", **changes):
 def test_words_without_an_order_are_refused_until_one_is_chosen(tmp_path):
     message = refused(words(tmp_path))
     assert "'attack' (25 rows), 'benign' (175 rows)" in message
-    assert "Set task.positive=attack" in message
+    assert "Set task.positive=attack or task.positive=benign." in message
     for positive in ("attack", "benign"):
         found = made.read(words(tmp_path, positive=positive))
         assert found.positive == found.label_names[1] == positive

@@ -53,6 +53,14 @@ def test_two_spellings_are_refused_with_examples(tmp_path, one, other, what):
     assert f"labels differ only in {what}" in across
 
 
+def test_labels_that_look_alike_are_shown_apart(tmp_path):
+    message = refused(labelled(tmp_path, ["café", "neg", "cafe\u0301", "neg"] * 4))
+    assert "'cafe\\u0301' (8 rows) and 'caf\\xe9' (8 rows)" in message
+    message = refused(labelled(tmp_path / "zero", ["pos", "neg", "pos\u200b", "neg"] * 4))
+    assert "'pos' (8 rows) and 'pos\\u200b' (8 rows)" in message
+    assert "task.label_names=[...] with 'one | other' for a class" in message
+
+
 def test_what_the_message_says_to_type_counts_spellings_as_one(tmp_path):
     wanted = labelled(tmp_path, ["pos", "neg", "Pos", "neg"] * 4, ["pos", "neg"] * 4)
     typed = refused(wanted).split("'")[-2]
@@ -138,6 +146,7 @@ def test_minus_one_among_scores_is_doubted(tmp_path):
         (["en", "de", "no", "fr"], ("en", "de", "False", "fr")),
         ([0, 1], ("False", "True")),
         (["off", "on"], ("False", "True")),
+        (["null", "some"], ("None", "some")),
     ],
 )
 def test_names_that_yaml_read_as_truths_need_quotes(tmp_path, values, names):
