@@ -8,6 +8,7 @@ the base, hashes theta_0 (body, and head drawn from the run's seed) and the rebu
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -18,11 +19,13 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from intdim.artifacts.header import VERSIONS, Header, versions_text
-from intdim.errors import UserError
+from intdim.artifacts.layout import Layout, parsed, read_layout
+from intdim.errors import UserError, echo
 from intdim.run.checkpoint import load_tensors, save_tensors
 from intdim.spec import to_dict
 
 HEADER = "intdim"  # the key of the header's JSON among safetensors' metadata
+BYTES_PER_NUMBER, MESSAGE_BYTES = 8, 1 << 20  # more than either kind of artifact takes
 
 
 def write(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
@@ -37,39 +40,66 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     Raises:
         UserError: there is no such file, or it is not an artifact, damaged, changed, or of another version.
     """
-    if not path.is_file():
-        raise UserError(f"there is no file {path}", "what `intdim export` wrote", "Check the path.")
+    layout = _layout(path)
     try:
-        tensors, metadata = load_tensors(path)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged ({error})", "a whole safetensors file", "Export the run again.") from None
-
-    data = _parsed(metadata.get(HEADER, ""))
-    if data is None:
-        raise UserError(f"{path} is not an artifact of intdim", "what `intdim export` wrote", "")
+        data = parsed(layout.metadata.get(HEADER, ""))
+    except ValueError:
+        raise UserError(f"{path} is not an artifact of intdim", "what `intdim export` wrote", "") from None
     for name, version in VERSIONS.items():
         if data.get(name) != version:
             raise UserError(
-                f"{path} has {name.replace('_', ' ')} {data.get(name)}, this is {version}",
+                f"{path} has {name.replace('_', ' ')} {echo(data.get(name))}, this is {version}",
                 "an artifact of this version of intdim",
                 f"Export the run again; the file was made with {versions_text(data.get('versions'))}.",
             )
 
-    if data.get("seal") != seal_of(data, tensors):
-        raise UserError(
-            f"{path} was changed after it was written: its seal does not fit its content",
-            "the file as `intdim export` wrote it",
-            "Export the run again.",
-        )
-
+    changed = UserError(
+        f"{path} was changed after it was written: its seal does not fit its content",
+        "the file as `intdim export` wrote it",
+        "Export the run again.",
+    )
+    if not isinstance(data.get("seal"), str):
+        raise changed
     try:
         header = Header.of(data)
+        if layout.size > BYTES_PER_NUMBER * header.d + MESSAGE_BYTES:
+            raise ValueError(f"{layout.size:,} bytes for d={header.d}")
+        tensors, _ = load_tensors(path)
+        if data["seal"] != seal_of(data, tensors):
+            raise changed
         _check_tensors(header, tensors)
-    except ValueError as error:
-        raise UserError(
-            f"{path} holds no run that can be rebuilt ({error})", "the file as `intdim export` wrote it", ""
-        ) from None
+    except UserError as error:
+        raise (error if error is changed else _hopeless(path, error)) from None
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from None
+    except (ValueError, RecursionError) as error:
+        raise _hopeless(path, error) from None
     return header, tensors
+
+
+def _layout(path: Path) -> Layout:
+    """Return the outer form of an artifact; raises ``UserError`` where there is none."""
+    try:
+        return read_layout(path)
+    except FileNotFoundError:
+        found = False
+    except OSError as error:
+        found = error.errno == errno.EINVAL and not path.is_dir()  # something that is no plain file
+        if not found and error.errno not in (errno.EINVAL, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
+            raise _damaged(path, error) from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from None
+    what = f"{echo(path, 200)} is no plain file" if found else f"there is no file {echo(path, 200)}"
+    raise UserError(what, "what `intdim export` wrote", "Check the path.")
+
+
+def _damaged(path: Path, error: BaseException) -> UserError:
+    return UserError(f"{path} is damaged ({echo(error, 200)})", "a whole safetensors file", "Export the run again.")
+
+
+def _hopeless(path: Path, error: BaseException) -> UserError:
+    said = echo(error.parts[0] if isinstance(error, UserError) else error, 200)
+    return UserError(f"{path} holds no run that can be rebuilt ({said})", "the file as `intdim export` wrote it", "")
 
 
 def seal_of(header: dict[str, Any], tensors: dict[str, Tensor]) -> str:
@@ -82,19 +112,6 @@ def seal_of(header: dict[str, Any], tensors: dict[str, Tensor]) -> str:
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    """Return a header's JSON table, None where there is none; NaN and infinity are no JSON."""
-    try:
-        data = json.loads(text, parse_constant=_refuse)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
-
-
-def _refuse(word: str) -> None:
-    raise ValueError(word)
 
 
 def _check_tensors(header: Header, tensors: dict[str, Tensor]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +11,19 @@ from intdim.coding import CODE_VERSION
 from intdim.models.load import Head
 from intdim.run.machine import versions
 from intdim.run.objective import find_objective
-from intdim.spec import STREAM_VERSION, ModelSpec, SubspaceSpec, from_dict
+from intdim.spec import PROJECTIONS, SCOPES, STREAM_VERSION, ModelSpec, SubspaceSpec, from_dict
 
 FORMAT = 2  # raised by hand when an artifact of this version would be misread by an older one
 KINDS = ("exact", "coded")
+HASH, FINGERPRINT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+REFERENCES = {  # what a base may be called, by where it is from
+    "builtin": re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}"),
+    "hub": re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}(/[0-9A-Za-z][0-9A-Za-z._-]{0,99})?"),
+    "local": re.compile(""),
+}
+MOST_WEIGHTS = 1 << 40  # D: no model has more
+MOST_NUMBERS = 1 << 30  # d
+MOST_PATTERNS, LONGEST_PATTERN = 1_000, 1_000
 VERSIONS = {"format": FORMAT, "stream_version": STREAM_VERSION, "code_version": CODE_VERSION}
 
 
@@ -101,11 +111,45 @@ class Header:
 
         if header.kind not in KINDS:
             raise ValueError(f"kind={header.kind!r}")
+        _check_base(header.base)
+        _check_subspace(header.subspace)
+        _check_numbers(header)
         if header.recipe.head.outputs != header.outputs:
             raise ValueError(f"outputs={header.outputs} for {len(header.label_names)} classes")
         if not (math.isfinite(header.theta_norm) and header.theta_norm >= 0):
             raise ValueError(f"theta_norm={header.theta_norm!r}")
         return header
+
+
+def _check_base(base: ModelSpec) -> None:
+    """Raise ``ValueError`` for a base that is none: its reference and its fingerprint become parts of paths."""
+    if base.source not in REFERENCES or not REFERENCES[base.source].fullmatch(base.reference):
+        raise ValueError(f"base.reference={base.reference!r} of base.source={base.source!r}")
+    if ".." in base.reference or not FINGERPRINT.fullmatch(base.fingerprint):
+        raise ValueError(f"base.fingerprint={base.fingerprint!r} of {base.reference!r}")
+
+
+def _check_subspace(subspace: SubspaceSpec) -> None:
+    """Raise ``ValueError`` for a name that is none, and for more patterns than anyone writes."""
+    for name, known in (("method", ("did", "said")), ("projection", PROJECTIONS), ("scope", SCOPES)):
+        if getattr(subspace, name) not in known:
+            raise ValueError(f"subspace.{name}={getattr(subspace, name)!r}")
+    if len(subspace.exclude) > MOST_PATTERNS or max(map(len, subspace.exclude), default=0) > LONGEST_PATTERN:
+        raise ValueError(f"{len(subspace.exclude)} patterns in subspace.exclude")
+
+
+def _check_numbers(header: Header) -> None:
+    """Raise ``ValueError`` for sizes that no model has, and for hashes that are none."""
+    if not 1 <= header.d <= min(header.D, MOST_NUMBERS) or header.D > MOST_WEIGHTS:
+        raise ValueError(f"d={header.d} of D={header.D}")
+    for name in ("seed", "pad_token_id"):
+        if not 0 <= getattr(header, name) < 1 << 63:
+            raise ValueError(f"{name}={getattr(header, name)}")
+    for name in ("theta_0", "theta"):
+        if not HASH.fullmatch(getattr(header, name)):
+            raise ValueError(f"{name}={getattr(header, name)!r}")
+    if (header.kind == "coded") != (header.message_bits is not None) or (header.message_bits or 0) < 0:
+        raise ValueError(f"message_bits={header.message_bits} of kind={header.kind!r}")
 
 
 def versions_text(found: Any) -> str:

@@ -66,11 +66,11 @@ def rebuild(path: Path, base: Located) -> nn.Module:
 
 def assemble(header: Header, tensors: dict[str, Tensor], base: Located, exact: bool) -> nn.Module:
     """Return the model of an artifact that was read, in evaluation mode; raises ``UserError`` as ``load`` does."""
-    recipe, state = _content(header, tensors)
-    model = theta_0(recipe, base.folder)
+    model = theta_0(header.recipe, base.folder)
     if hash_of(model) != header.theta_0:
         raise another_base(header, base)
 
+    recipe, state = _content(header, tensors, most=sum(weight.numel() for weight in model.parameters()))
     theta = move(model, recipe, state)
 
     if hash_of(model) != header.theta:
@@ -163,14 +163,15 @@ def preserved_randomness() -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
 
 
-def _content(header: Header, tensors: dict[str, Tensor]) -> tuple[Recipe, dict[str, Tensor]]:
-    """Return (recipe, state of the subspace). Of a coded artifact the message is believed, not its header."""
+def _content(header: Header, tensors: dict[str, Tensor], most: int) -> tuple[Recipe, dict[str, Tensor]]:
+    """Return (recipe, state of the subspace). Of a coded artifact the message is believed, not its header; a few bytes
+    can say that there are any number of numbers, so that one of more than ``most`` is not read."""
     recipe = header.recipe
     if header.kind == "exact":
         return recipe, tensors
 
     try:
-        message, _ = decode(bytes(tensors["message"].numpy()))
+        message, _ = decode(bytes(tensors["message"].numpy()), most)
     except Damaged as error:
         raise UserError(f"the coded message is damaged: {error}", "", "Export the run again.") from None
     subspace = SubspaceSpec(message.method, message.projection, message.scope, message.groups, message.exclude)

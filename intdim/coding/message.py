@@ -102,17 +102,17 @@ def encode(message: Message) -> tuple[bytes, int, dict[str, float]]:
     return out.to_bytes(), len(out), account
 
 
-def decode(data: bytes) -> tuple[Message, int]:
+def decode(data: bytes, most: int = MOST - 1) -> tuple[Message, int]:
     """Return the message and its length in bits; what follows it is ignored.
 
     Raises:
-        Damaged: the bits are not a message.
+        Damaged: the bits are not a message, or it is one of more than ``most`` numbers.
     """
     source = BitReader(data)
     method, projection, scope, groups, exclude = _read_subspace(source)
     m = source.delta() if method == "said" else 0
     d = _read_count(source) + m
-    if d >= MOST:
+    if d > min(most, MOST - 1):
         raise Damaged(f"d={d}")
     seed = _read_seed(d, source)
     z = _read_block(d - m, source)
