@@ -73,7 +73,7 @@ def account(
 
     if dropped:
         LOG.info("not read, because model.overrides leaves them out: %s", few(dropped))
-    _note_heads(model, stored, [name for name in unexpected if name not in dropped], heads, folder)
+    _note_heads(stored, [name for name in unexpected if name not in dropped], heads)
     if anew:
         LOG.warning("%s has no weights for %s: drawn from the head's seed", folder, few(sorted(anew)))
     return anew
@@ -177,7 +177,7 @@ def _dropped(names: list[str], whole: Callable[[], nn.Module | None]) -> list[st
     return [name for name in names if _place(name, model) in places]
 
 
-def _note_heads(model: nn.Module, stored: Stored, left: list[str], heads: set[str], folder: Path) -> None:
+def _note_heads(stored: Stored, left: list[str], heads: set[str]) -> None:
     """Name in the log what is not taken from the checkpoint: heads, or what no task's head is known by."""
     own = {name.partition(".")[0] for name in stored.dtypes if name in heads}
     other = {name.partition(".")[0] for name in left if not CONSTANTS.search(name)}
@@ -186,9 +186,9 @@ def _note_heads(model: nn.Module, stored: Stored, left: list[str], heads: set[st
     unknown = sorted(name for name in other if not HEADS.search(name))
     known = sorted((other - set(unknown)) | own | ({"pooler"} if poolers else set()))
     if known:
-        LOG.info("not taken from %s, because the head is drawn anew: %s", folder, few(known))
+        LOG.info("not taken from the checkpoint, because the head is drawn anew: %s", few(known))
     if unknown:
-        LOG.warning("%s holds tensors that are no part of the model and no head known here: %s", folder, few(unknown))
+        LOG.warning("the checkpoint holds tensors of no part of the model and no head known here: %s", few(unknown))
 
 
 def _parts(model: nn.Module) -> set[str]:

@@ -19,6 +19,13 @@ from intdim.models.weights import few
 LOG = logging.getLogger(__name__)
 
 
+def may_move(model: nn.Module) -> bool:
+    """Tell whether a model could have a buffer that training moves: one that is saved, or one of its own code. Those
+    of transformers' own models that are not saved are constants."""
+    own_code = not type(model).__module__.startswith("transformers.")
+    return own_code or len(model.state_dict()) > len(list(model.named_parameters(remove_duplicate=False)))
+
+
 class Still:
     """The buffers of a model, as they were at first, and the modules that would move them.
 

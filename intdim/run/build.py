@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from intdim.models.buffers import Still
+from intdim.models.buffers import Still, may_move
 from intdim.models.load import Head, load_model
 from intdim.request import ModelRequest
 from intdim.run.objective import find_objective
@@ -127,11 +127,13 @@ def held_still(model: nn.Module, data: TaskData) -> Still:
     Raises:
         UserError: a buffer moves in evaluation mode too.
     """
+    still = Still(model)
+    if not may_move(model):
+        return still
     device = next(model.parameters()).device
     rows = torch.arange(TRIED) % len(data.train.labels)
     inputs = batches.collate(data.train, rows, data.pad_id, device)
     inputs.pop("labels")
-    still = Still(model)
     still.find(inputs)
     return still
 

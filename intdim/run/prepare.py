@@ -6,6 +6,7 @@ Whatever is wrong with a request's model or data comes out here, before anything
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from intdim.models.locate import locate
 from intdim.models.pooling import ends_with_end_token
 from intdim.parameters import ParameterTable
 from intdim.request import CellRequest
-from intdim.run.build import theta_0
+from intdim.run.build import fitting, held_still, theta_0
 from intdim.run.objective import objective_for
+from intdim.run.said import listening
 from intdim.spec import GROUPS, Facts, ModelSpec, Prepared, from_dict, to_dict
 from intdim.tasks.facts import data_facts
 from intdim.tasks.metrics import find_metric
@@ -52,12 +54,15 @@ def prepare(cell: CellRequest) -> Prepared:
     data = load_task(task_folder)
 
     head = objective.head(data.spec.label_names)
-    model = theta_0(wanted, located.folder, head, head_seed=0, pad_token_id=data.pad_id)
-    check_fit(model, data)
+    with listening() as said:
+        model = theta_0(wanted, located.folder, head, head_seed=0, pad_token_id=data.pad_id)
+        check_fit(model, data)
+        held_still(model, fitting(data, model))
     end = ends_with_end_token(model)
     if end is not None:
         check_end_tokens(data, end, type(model).__name__)
     table = ParameterTable.of(model, exclude=cell.subspace.exclude)
+    read = data_facts(data.manifest, longest_input(model))
     facts = Facts(
         D=table.D,
         groups={kind: len(table.groups(kind)) for kind in GROUPS},
@@ -69,7 +74,7 @@ def prepare(cell: CellRequest) -> Prepared:
         tokens_per_example=float(data.train.lengths.double().mean()),
         model_folder=str(Path(located.folder).resolve()),
         task_folder=str(Path(task_folder).resolve()),
-        data=data_facts(data.manifest, longest_input(model)),
+        data=dataclasses.replace(read, notes=(*read.notes, *said.notes), warnings=(*read.warnings, *said.warnings)),
     )
     spec = ModelSpec(
         name=wanted.name,

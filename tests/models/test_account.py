@@ -160,7 +160,7 @@ def test_constants_of_older_versions_and_poolers_are_expected(tmp_path, caplog):
 def test_what_is_no_known_head_is_warned_of(folder, caplog):
     add(folder, whatever__weight=torch.ones(2))
     load(folder)
-    assert "no part of the model and no head known here: whatever" in caplog.text
+    assert "of no part of the model and no head known here: whatever" in caplog.text
 
 
 # -- files -----------------------------------------------------------------------------------------------------------
