@@ -1,7 +1,7 @@
 """The products on a CPU in C (``c/*.c``): compiled once for this processor, cached, and called through ctypes.
 
-Needs a C compiler (``cc``, ``gcc`` or ``clang``, or the one that ``CC`` names) and about two seconds, once. Without a
-compiler, on Windows, or with ``INTDIM_NATIVE=0``, the torch twins compute the same numbers, bit for bit but for
+Needs a C compiler (``cc``, ``gcc`` or ``clang``, or the one that ``CC`` names) and a few seconds, once. Without one, on
+Windows, or with ``INTDIM_NATIVE=0``, the torch twins compute the same numbers, bit for bit but for
 ``kronecker`` (to rounding), and up to twenty times slower; ``reason()`` says why, and ``intdim doctor`` prints it. A
 library that does not agree with the torch twin is not used.
 
@@ -11,14 +11,8 @@ Threads are torch's: the library is not linked against OpenMP and finds the one 
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
 import os
-import platform
-import shlex
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -27,14 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intdim import durable
-from intdim.errors import UserError
-from intdim.fingerprint import cache_folder
+from intdim.errors import UserError, echo
+from intdim.kernels.compiler import find_compiler, library_file
 from intdim.kernels.flow import Destination, Gradient
 
-SOURCES = Path(__file__).parent / "c"
-FLAGS = "-std=c11 -O3 -march=native -ffp-contract=off -fno-math-errno -fPIC"
-COMPILER_TIMEOUT = 120  # seconds
+EXAMINE = "import sys; from intdim.kernels import native; native.examine(sys.argv[1])"
+DIFFERENT = "this compiler makes products in C that differ from the torch twin"
 PADDING = 48  # as in common.h
 STREAM_FROM = 1 << 22  # weights (16 MiB): a smaller theta may still be in the cache when the model reads it
 
@@ -89,15 +81,14 @@ def reason() -> str:
 def _loaded() -> tuple[ctypes.CDLL | None, str]:
     if os.environ.get("INTDIM_NATIVE", "") == "0":
         return None, "torch (INTDIM_NATIVE=0)"
-    compiler = _compiler()
-    if compiler is None:
-        return None, "torch, slower (no C compiler: install gcc or clang, or name one in CC)"
-
     try:
-        made = _load(_build(compiler))
-    except (OSError, subprocess.SubprocessError) as error:
-        detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        logger.warning("The products in C are not used; torch is slower: %s", detail[-1] if detail else error)
+        compiler = find_compiler()
+        if compiler is None:
+            return None, "torch, slower (no C compiler: install gcc or clang, or name one in CC)"
+        with library_file(compiler, EXAMINE) as file:
+            made = _load(file)
+    except OSError as error:
+        logger.warning("The products in C are not used; torch is slower: %s", echo(error, 300))
         return None, "torch, slower (the products in C could not be compiled or loaded)"
 
     if not _agrees(made):
@@ -106,66 +97,21 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     return made, f"C ({Path(compiler[0]).name})"
 
 
-def _compiler() -> list[str] | None:
-    """Return the command of a C compiler, or None."""
-    if platform.system() == "Windows":
-        return None
-    named = shlex.split(os.environ.get("CC", ""))
-    for words in [named] if named else [["cc"], ["gcc"], ["clang"]]:
-        path = shutil.which(words[0])
-        if path:
-            return [path, *words[1:]]
-    return None
+def examine(path: str) -> None:
+    """Load a library and compare what it computes, in a process of its own; see ``compiler``.
 
-
-def _build(compiler: list[str]) -> Path:
-    """Return the library for these sources, this compiler and this processor, from the cache if it is there."""
-    sources = sorted(SOURCES.glob("*.[ch]"))
-    digest = hashlib.sha256(" ".join([*compiler, FLAGS, _processor(), torch.__version__]).encode())
-    for source in sources:
-        digest.update(source.read_bytes())
-    target = cache_folder() / "native" / f"{digest.hexdigest()[:16]}.so"
-    checksum = target.with_suffix(".sha256")  # loading a truncated or changed file would kill the process
-    try:
-        if hashlib.sha256(target.read_bytes()).hexdigest() == checksum.read_text(encoding="utf-8").strip():
-            return target
-    except OSError:
-        pass
-
-    with tempfile.TemporaryDirectory() as folder:
-        units = [source for source in sources if source.suffix == ".c"]
-        objects = [str(Path(folder) / f"{source.stem}.o") for source in units]
-        for source, made in zip(units, objects, strict=True):
-            _call([*compiler, *FLAGS.split(), "-fopenmp", "-c", str(source), "-o", made])
-        _call([*compiler, "-shared", *objects, "-o", str(Path(folder) / "made.so")])
-        data = (Path(folder) / "made.so").read_bytes()
-
-    try:
-        durable.write_bytes(target, data)
-        durable.write_text(checksum, hashlib.sha256(data).hexdigest() + "\n")
-    except OSError:  # the cache cannot be written: a copy for this process alone
-        target = Path(tempfile.mkdtemp(prefix="intdim-")) / "native.so"
-        target.write_bytes(data)
-    return target
-
-
-def _call(command: list[str]) -> None:
-    settings = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
-    subprocess.run(command, check=True, timeout=COMPILER_TIMEOUT, **settings)
-
-
-def _processor() -> str:
-    """Return what -march=native depends on: machines with different processors may share a cache folder."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    relevant = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
-    return " ".join([platform.machine(), *relevant])
+    Raises:
+        OSError: it cannot be loaded, lacks a function, or computes something else.
+    """
+    if not _agrees(_load(Path(path))):
+        raise OSError(DIFFERENT)
 
 
 def _load(path: Path) -> ctypes.CDLL:
     made = ctypes.CDLL(str(path))
+    for name in ("width", *SIGNATURES):
+        if not hasattr(made, f"intdim_{name}"):
+            raise OSError(f"the library lacks intdim_{name}")
     for name, types in SIGNATURES.items():
         function = getattr(made, f"intdim_{name}")
         function.argtypes, function.restype = types, None
