@@ -281,8 +281,6 @@ def _models_are_of(jobs: list[PretrainJob]) -> bool:
         except (ValueError, OSError):
             return False
         config = record.get("config") if isinstance(record, dict) else None
-        same = (
-            isinstance(config, dict) and {**config, "device": wanted["device"], "threads": wanted["threads"]} == wanted
-        )
-        found.append(same)
+        how = {name: wanted[name] for name in ("device", "threads")}  # not what it is
+        found.append(isinstance(config, dict) and config | how == wanted)
     return bool(found) and all(found)
