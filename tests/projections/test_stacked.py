@@ -1,4 +1,4 @@
-"""One projection per piece: the contract, unit columns, independence, and pieces of every size that keep their share."""
+"""One projection per piece: the contract, unit columns, independence, and pieces of all sizes that keep their share."""
 
 import math
 
