@@ -9,12 +9,13 @@ Five forms of P for the same model, task, loop and seeds (data order, head):
   tensor by 1 / 2^ceil(log2(weights)) too much, because the transform is normalised backwards and not forwards;
 * ``all``: ``tensor`` as it was until ``stream_version`` 2: every tensor sees all coordinates and moves as far as any.
 
-For each form and d the step length is looked for with the first seed on a grid of factors of 1.8, starting at
-``--length`` and moving on while the best is at an end; the other seeds then get the best length and the better one of
-its neighbours. A score is the mean of two: that of one half of the evaluation split where the length was chosen on the
-other half, and the reverse. d90 is where the line through the scores over log d first reaches 0.9 of the baseline's
-mean in ``default-verdict.json``, for the mean over the seeds and for each seed. Runs that ended are found in
-``--folder`` and not repeated. Writes scripts/results/scopes.json.
+For each form and d the step length is looked for with the first seed, by the whole evaluation split, on a grid of
+factors of 1.8: it starts at ``--length`` or at the best one of the d before, and goes on while the best is at an end.
+The other seeds then get the best one. So the score of the first seed is a little too good, in every form alike. d90 is
+where the line through the scores over log d first reaches 0.9 of the baseline's mean in ``default-verdict.json``, for
+the mean over the seeds and for each seed. ``--forms`` and ``--d`` say what is measured now; rows of other forms and d
+in the file of results are kept. Runs that ended are found in ``--folder`` and not repeated. Writes
+scripts/results/scopes.json.
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ from intdim.projections.stacked import Stacked
 RESULTS = Path(__file__).parent / "results"
 FACTOR = 1.8
 SCOPES = {"global": "global", "tensor": "tensor", "tensor_turns": "tensor_turns", "authors": "tensor", "all": "tensor"}
-Halves = tuple[float, float]  # scores on the selection half and on the scoring half
 
 
 class Authors(Stacked):
@@ -95,53 +95,44 @@ def measure(form: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     with Session(runtime_request(made), None, InProcess(JOBS)) as session:
         (prepared,) = prepare_cells(session, [request])
 
-        def run(d: int, length: float, seed: int) -> Halves:
+        def run(d: int, length: float, seed: int) -> float:
             spec = single_run(dataclasses.replace(request, seed=seed), prepared, d, length, 0.0)
             (result,) = session.run([spec], prepared)
-            halves = result.selection_score, result.score
-            return halves if all(map(math.isfinite, halves)) else (prepared.facts.chance, prepared.facts.chance)
+            score = (result.selection_score + result.score) / 2  # two halves of one size
+            return score if math.isfinite(score) else prepared.facts.chance
 
+        best = 0
         for d in options.d:
-            scores = located(lambda length, seed, d=d: run(d, length, seed), options)
-            rows.append({"form": form, "d": d} | summary(scores, options.seeds))
-            means = " ".join(f"{score:.3f}" for score in rows[-1]["scores"])
-            print(f"{form:13s} d={d:<6d} {rows[-1]['mean']:.3f}  ({means})  s={rows[-1]['step_length']:g}", flush=True)
+            scores, best = located(lambda length, seed, d=d: run(d, length, seed), best, options)
+            by_seed = scores[length_at(best, options)]
+            first = {f"{length:g}": found[0] for length, found in sorted(scores.items())}
+            row = {"form": form, "d": d, "step_length": length_at(best, options), "mean": statistics.fmean(by_seed)}
+            rows.append(row | {"scores": by_seed, "first_seed": first})
+            means = " ".join(f"{score:.3f}" for score in by_seed)
+            print(f"{form:13s} d={d:<6d} {row['mean']:.3f}  ({means})  s={row['step_length']:g}", flush=True)
     return rows
 
 
-def located(run: Callable[[float, int], Halves], options: argparse.Namespace) -> dict[float, list[Halves]]:
-    """Return the scores by step length, one for each seed: all seeds at the best length and at its better neighbour."""
-    first: dict[int, Halves] = {}
-    steps, best = [-1, 0, 1], 0
-    while any(step not in first for step in steps):
-        for step in steps:
+def located(
+    run: Callable[[float, int], float], start: int, options: argparse.Namespace
+) -> tuple[dict[float, list[float]], int]:
+    """Return the scores by step length, one for each seed, and the place of the best length in the grid."""
+    first: dict[int, float] = {}
+    best = start
+    while not {best - 1, best, best + 1} <= first.keys():
+        for step in (best, best - 1, best + 1):
             if step not in first:
                 first[step] = run(length_at(step, options), 0)
-        best = max(first, key=lambda step: sum(first[step]))
-        steps = [best - 1, best, best + 1]
+        best = max(first, key=lambda step: first[step])
 
-    second = max((best - 1, best + 1), key=lambda step: sum(first[step]))
-    found = {length_at(step, options): [scores] for step, scores in sorted(first.items())}
-    for length in (length_at(best, options), length_at(second, options)):
-        found[length] += [run(length, seed) for seed in range(1, options.seeds)]
-    return found
+    found = {length_at(step, options): [score] for step, score in first.items()}
+    found[length_at(best, options)] += [run(length_at(best, options), seed) for seed in range(1, options.seeds)]
+    return found, best
 
 
 def length_at(step: int, options: argparse.Namespace) -> float:
     """Return a length of the grid, to two digits."""
     return float(f"{options.length * FACTOR**step:.2g}")
-
-
-def summary(scores: dict[float, list[Halves]], seeds: int) -> dict[str, Any]:
-    """Return the scores of the seeds, each half scored at the length that was chosen on the other one."""
-    whole = {length: halves for length, halves in scores.items() if len(halves) == seeds}
-    chosen = [
-        max(whole, key=lambda length, half=half: statistics.fmean(pair[half] for pair in whole[length]))
-        for half in (0, 1)
-    ]
-    by_seed = [(whole[chosen[0]][seed][1] + whole[chosen[1]][seed][0]) / 2 for seed in range(seeds)]
-    both = max(whole, key=lambda length: sum(map(sum, whole[length])))
-    return {"step_length": both, "mean": statistics.fmean(by_seed), "scores": by_seed, "runs": scores}
 
 
 def crossing(dimensions: list[int], scores: list[float], bar: float) -> float | None:
@@ -168,23 +159,26 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
 
-    baseline = (read_json(RESULTS / "default-verdict.json") or {})["baseline_mean"]
-    rows, summaries = [], []
-    for form in options.forms.split(","):
-        made = measure(form, options)
-        rows += made
-        d90s = [crossing(options.d, [row["mean"] for row in made], 0.9 * baseline)]
-        d90s += [
-            crossing(options.d, [row["scores"][seed] for row in made], 0.9 * baseline) for seed in range(options.seeds)
-        ]
-        summaries.append({"form": form, "d90": d90s[0], "d90_of_seeds": d90s[1:]})
-        print(f"{form:13s} d90 {', '.join('-' if d90 is None else f'{d90:.0f}' for d90 in d90s)}", flush=True)
-
+    bar = 0.9 * (read_json(RESULTS / "default-verdict.json") or {})["baseline_mean"]
+    rows = {(row["form"], row["d"]): row for row in (read_json(options.results) or {"rows": []})["rows"]}
     machine = {"processor": platform.machine(), "cores": os.cpu_count()}
     versions = {"python": sys.version.split()[0], "torch": torch.__version__}
-    settings = {"words": options.words, "seeds": options.seeds, "bar": 0.9 * baseline, "factor": FACTOR}
-    write_json(options.results, settings | {"rows": rows, "d90": summaries, "machine": machine, "versions": versions})
+    settings = {"words": options.words, "seeds": options.seeds, "bar": bar, "factor": FACTOR}
+    for form in options.forms.split(","):
+        rows |= {(form, row["d"]): row for row in measure(form, options)}
+        ordered = sorted(rows.values(), key=lambda row: (list(SCOPES).index(row["form"]), row["d"]))
+        d90 = [d90_row(one, ordered, bar) for one in dict.fromkeys(row["form"] for row in ordered)]
+        record = settings | {"rows": ordered, "d90": d90, "machine": machine, "versions": versions}
+        write_json(options.results, record)
     return 0
+
+
+def d90_row(form: str, rows: list[dict[str, Any]], bar: float) -> dict[str, Any]:
+    """Return d90 of a form by the means over the seeds, and by each seed."""
+    mine = [row for row in rows if row["form"] == form]
+    dimensions, by_seed = [row["d"] for row in mine], zip(*(row["scores"] for row in mine), strict=True)
+    d90 = crossing(dimensions, [row["mean"] for row in mine], bar)
+    return {"form": form, "d90": d90, "d90_of_seeds": [crossing(dimensions, list(scores), bar) for scores in by_seed]}
 
 
 if __name__ == "__main__":
