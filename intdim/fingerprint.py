@@ -10,14 +10,9 @@ import os
 from pathlib import Path
 
 from intdim import durable, seals
+from intdim.caches import cache_folder
 from intdim.errors import UserError
 from intdim.seals import Damaged
-
-
-def cache_folder() -> Path:
-    """Return the folder for files that can be made again: ``$INTDIM_CACHE``, or ``~/.cache/intdim``."""
-    chosen = os.environ.get("INTDIM_CACHE", "")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "intdim"
 
 
 def fingerprint_folder(path: Path | str, patterns: tuple[str, ...] = ("*",)) -> str:

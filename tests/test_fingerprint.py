@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from intdim import fingerprint
 from intdim.errors import UserError
-from intdim.fingerprint import cache_folder, fingerprint_folder
+from intdim.fingerprint import fingerprint_folder
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +22,6 @@ def folder_of(path, **files):
     for name, content in files.items():
         (path / name.replace("_", ".")).write_bytes(content)
     return path
-
-
-def test_the_cache_is_where_the_user_says_or_at_home(monkeypatch, tmp_path):
-    assert cache_folder() == tmp_path / "cache"
-    monkeypatch.setenv("INTDIM_CACHE", "~/elsewhere")
-    assert cache_folder() == Path.home() / "elsewhere"
-    monkeypatch.delenv("INTDIM_CACHE")
-    assert cache_folder() == Path.home() / ".cache" / "intdim"
 
 
 def test_content_and_names_decide_nothing_else_does(tmp_path):

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from intdim import seals
-from intdim.fingerprint import cache_folder, file_hash, fingerprint_folder
+from intdim.caches import cache_folder
+from intdim.fingerprint import file_hash, fingerprint_folder
 from intdim.request import CellRequest
 from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
