@@ -67,7 +67,8 @@ def read_config(file: Path) -> DictConfig:
     """
     check_file(file)
     try:
-        return OmegaConf.create(OmegaConf.to_container(OmegaConf.load(file)) or {})
+        cfg = OmegaConf.load(file)
+        return cfg if isinstance(cfg, DictConfig) else DictConfig({})  # without keys it is empty
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
         said = next(iter(str(error).splitlines()), "")
         raise UserError(f"{file} cannot be read: {echo(said)}", "a YAML file", "Correct the file.") from None

@@ -11,7 +11,7 @@ from intdim.errors import UserError
 from intdim.ledger.records import folders, read_record
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import EVIDENCE, RESULT
-from intdim.seals import Damaged, shown
+from intdim.seals import Damaged, shown, words
 from intdim.spec import LAYOUT_VERSION, STREAM_VERSION, RunSpec, Runtime, from_dict
 
 
@@ -143,9 +143,10 @@ def _check_hashes(folder: Path) -> None:
         raise UserError(error.parts[0], allowed, do) from None
 
 
-def _cause(error: Exception) -> BaseException:
+def _cause(error: Exception) -> BaseException | str:
     """Return what was wrong with a file, without the advice of ``Damaged``: the advice here is another."""
-    return error.__cause__ or error
+    cause = error.__cause__ or error
+    return words(cause) if isinstance(cause, OSError) else cause
 
 
 def _runtime(folder: Path) -> Runtime:
@@ -154,5 +155,7 @@ def _runtime(folder: Path) -> Runtime:
         return from_dict(Runtime, (noted or {}).get("runtime"))
     except (ValueError, OSError, AttributeError) as error:
         raise UserError(
-            f"{folder / 'environment.json'} cannot be read ({error})", "a whole run's folder", "Make the run again."
+            f"{folder / 'environment.json'} cannot be read ({words(error)})",
+            "a whole run's folder",
+            "Make the run again.",
         ) from None
