@@ -43,7 +43,7 @@ def test_a_run_is_found_by_id_by_its_beginning_and_by_folder(run) -> None:
     assert run.z_file.exists()
 
 
-@pytest.mark.parametrize("name", ["", "0123456789abcdef", "no/such/folder"])
+@pytest.mark.parametrize("name", ["", "0123456789abcdef", "no/such/folder", "x" * 3000, "~nobody-of-this-name", "\0"])
 def test_an_unknown_run_is_refused_with_those_there_are(run, name: str) -> None:
     with pytest.raises(UserError, match=r"no run") as caught:
         find_run(name, str(run.out))
