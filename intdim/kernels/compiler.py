@@ -23,10 +23,10 @@ from pathlib import Path
 import torch
 
 from intdim import durable
+from intdim.caches import cache_folder
 from intdim.errors import echo
-from intdim.fingerprint import cache_folder
-from intdim.kernels.ownership import is_ours, locked, why_unsafe
 from intdim.kernels.patient import call
+from intdim.seals.ownership import is_ours, locked, why_unsafe
 
 SOURCES = Path(__file__).parent / "c"
 FLAGS = "-std=c11 -O3 -march=native -ffp-contract=off -fno-math-errno -fPIC"
