@@ -11,7 +11,7 @@ Five forms of P for the same model, task, loop and seeds (data order, head):
 
 For each form and d the step length is looked for with the first seed, by the whole evaluation split, on a grid of
 factors of 1.8: it starts at ``--length`` or at the best one of the d before, and goes on while the best is at an end.
-The other seeds then get the best one. So the score of the first seed is a little too good, in every form alike. d90 is
+The other seeds then get the best one and the better of its neighbours, and the better mean of these two counts. d90 is
 where the line through the scores over log d first reaches 0.9 of the baseline's mean in ``default-verdict.json``, for
 the mean over the seeds and for each seed. ``--forms`` and ``--d`` say what is measured now; rows of other forms and d
 in the file of results are kept. Runs that ended are found in ``--folder`` and not repeated. Writes
@@ -126,8 +126,10 @@ def located(
         best = max(first, key=lambda step: first[step])
 
     found = {length_at(step, options): [score] for step, score in first.items()}
-    found[length_at(best, options)] += [run(length_at(best, options), seed) for seed in range(1, options.seeds)]
-    return found, best
+    second = max((best - 1, best + 1), key=lambda step: first[step])
+    for step in (best, second):
+        found[length_at(step, options)] += [run(length_at(step, options), seed) for seed in range(1, options.seeds)]
+    return found, max((best, second), key=lambda step: statistics.fmean(found[length_at(step, options)]))
 
 
 def length_at(step: int, options: argparse.Namespace) -> float:
