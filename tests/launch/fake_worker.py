@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ NAMES = (
     "echo",
     "count",
     "misspelt",
+    "doubtful",
     "broken",
     "unwritable",
     "chatty",
@@ -45,6 +47,12 @@ def count(payload: Payload, report: Report) -> Payload:
 
 def misspelt(payload: Payload, report: Report) -> Payload:
     raise UserError("d=9 exceeds D=4", "1 <= d <= 4", "Lower d.")
+
+
+def doubtful(payload: Payload, report: Report) -> Payload:
+    logging.getLogger("intdim.kernels.compiler").warning("no %s", "compiler")
+    logging.getLogger("intdim.models.load").warning("not of this machine")
+    return {}
 
 
 def broken(payload: Payload, report: Report) -> Payload:
