@@ -84,6 +84,9 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     try:
         compiler = find_compiler()
         if compiler is None:
+            logger.warning(
+                "The products in C are not used; torch is slower: there is no C compiler (gcc, clang, or CC)"
+            )
             return None, "torch, slower (no C compiler: install gcc or clang, or name one in CC)"
         with library_file(compiler, EXAMINE) as file:
             made = _load(file)
