@@ -340,3 +340,16 @@ while True:
     finally:
         driver.kill()
         driver.wait()
+
+
+def test_files_in_the_folder_of_the_command_are_no_modules(
+    make: Callable[..., LocalSlots], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("random", "json", "intdim"):
+        (tmp_path / f"{name}.py").write_text("open('called', 'w')\nraise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH")
+    launcher = make(command=None)
+    launcher.submit("a", "no such job", {})
+    assert until_ended(launcher, 1)[-1].data["message"] == "'no such job'"
+    assert not (tmp_path / "called").exists()
