@@ -34,6 +34,7 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "PYTHONUNBUFFERED": "1",
+    "PYTHONOPTIMIZE": "",  # transformers reads its docstrings, and assertions are checks
     "PYTHONFAULTHANDLER": "1",  # a crash leaves its Python frames in the log
 }
 

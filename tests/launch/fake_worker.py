@@ -111,7 +111,8 @@ def orphan(payload: Payload, report: Report) -> Payload:
 
 def facts(payload: Payload, report: Report) -> Payload:
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "CUDA_VISIBLE_DEVICES", "MINE")
-    return {"pid": os.getpid(), "session": os.getsid(0)} | {name: os.environ.get(name) for name in names}
+    flags = {"optimised": sys.flags.optimize}
+    return {"pid": os.getpid(), "session": os.getsid(0)} | flags | {name: os.environ.get(name) for name in names}
 
 
 if __name__ == "__main__":
