@@ -54,7 +54,7 @@ def report(
             "At most 100 letters, digits, '-', '_' and '.'",
             "Choose another name.",
         )
-    ledger = Ledger(out)
+    ledger = Ledger(out, tell)
     ledger.check()
     damaged: list[Damaged] = []
     records, unfinished = read_sweeps(out, sweeps, damaged)

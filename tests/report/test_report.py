@@ -40,6 +40,17 @@ def test_nothing_to_report(out: Path) -> None:
     assert not (out / "absent").exists()
 
 
+def test_a_mark_that_is_wrong_is_said_and_written_anew(out: Path) -> None:
+    fake.sweep(out)
+    (out / "intdim.json").write_text('{"layout_version": 9}')
+    lines: list[str] = []
+    report(out, tell=lines.append)
+    assert [line for line in lines if str(out / "intdim.json") in line] == lines[:1]
+    again: list[str] = []
+    report(out, tell=again.append)
+    assert again == []
+
+
 @pytest.mark.parametrize("name", ["", ".", "../x", "a/b", ".hidden"])
 def test_a_report_stays_in_its_folder(out: Path, name: str) -> None:
     fake.sweep(out)
