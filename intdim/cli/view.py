@@ -103,7 +103,7 @@ class Lines:
             for warning in one.warnings:
                 print(f"  warning: {warning}")
             shown = answer(one.other, (one.d_min, one.d_max))
-            print(f"  by the {one.other.threshold_kind} bar ({one.other.threshold:.3f}): {shown}")
+            print(f"  by the {one.other.threshold_kind} threshold ({one.other.threshold:.3f}): {shown}")
             print(f"  written to {Path(self.out) / 'sweeps' / one.sweep_id}")
         print(f"Tables, plots and a page of all sweeps: {command('report', f'out={self.out}')}")
 
