@@ -85,7 +85,7 @@ def _nothing(out: Path) -> UserError:
     first = f"`{command('sweep', f'out={out}')}`"
     advice, there = f"Run {first} first, or give the folder with out=DIR.", "no run either"
     if begun:
-        there = f"{finished} of {begun} run{'s' * (begun != 1)} there {'have' if finished != 1 else 'has'}"
+        there = f"finished runs: {finished} of {begun}"
         advice = f"If a sweep was interrupted, give the command that began it again: it resumes. If not: {first}."
     fact = f"There is nothing to report in {out}: no sweep has finished ({there})"
     return UserError(fact, "A report needs one verdict", advice)

@@ -49,7 +49,7 @@ def test_runs_of_a_sweep_that_was_interrupted_are_counted(tmp_path: Path) -> Non
     (out / "runs" / "begun").mkdir()
     with pytest.raises(UserError) as error:
         report(out)
-    assert f"no sweep has finished ({finished} of {finished + 1} runs there have)" in error.value.parts[0]
+    assert f"no sweep has finished (finished runs: {finished} of {finished + 1})" in error.value.parts[0]
     assert "give the command that began it again" in error.value.parts[2]
     assert f"`intdim sweep 'out={out}'`" in error.value.parts[2]
 
