@@ -157,7 +157,7 @@ def make(made: list[DictConfig], options: argparse.Namespace) -> int:
 
         chosen = [
             place
-            for d in sorted({d for d, _ in grid})
+            for d in sorted({d for d, _ in grid} & set(numbers(options.refine or options.d)))
             for place in table.best([place for place in grid if place[0] == d], options.best)
         ]
         for seed in range(options.seeds, options.seeds + options.more):
@@ -213,6 +213,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3, help="of every d and s, and of every rate")
     parser.add_argument("--more", type=int, default=5, help="further seeds at the best lengths of each d")
     parser.add_argument("--best", type=int, default=3, help="how many lengths get them")
+    parser.add_argument("--refine", default="", help="the d that get further seeds; all unless given")
     parser.add_argument("--rates", default="5e-4,1.5e-3,4.5e-3", help="of full fine-tuning")
     parser.add_argument("--full-seeds", type=int, default=16, help="of the best rate")
     parser.add_argument("words", nargs="*", help="key=value for intdim train")
