@@ -6,7 +6,8 @@
 Makes a run for every d, s and seed, then further seeds at the best lengths of each d (by the mean of both halves over
 the seeds so far), and full fine-tuning at every rate, with further seeds at the best one. As in a sweep, the runs of
 one d and one seed share their projection, head and order of examples whatever their s. Runs are found in ``out=`` and
-not repeated, so that the same command resumes and a longer one adds to the table.
+not repeated, so that the same command resumes; rows of a table that is there already are kept if they are runs of the
+same cell, by their run_id.
 
 Writes scripts/results/replay-NAME.csv, a row per run, d = 0 being full fine-tuning: the step chosen on the selection
 half with the scores of both halves there (``select_score``, ``eval_score``), and the step chosen on the other half
@@ -43,7 +44,7 @@ from intdim.errors import UserError
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import Ledger
 from intdim.request import CellRequest
-from intdim.spec import STREAM_VERSION, TRAINING_VERSION, Prepared, SubspaceSpec, to_dict
+from intdim.spec import STREAM_VERSION, TRAINING_VERSION, Prepared, RunSpec, SubspaceSpec, to_dict
 from intdim.tasks.metrics import majority_score
 from intdim.tasks.stored import load_task
 
@@ -52,7 +53,7 @@ PACKAGES = ("intdim", "torch", "transformers", "tokenizers", "numpy")
 CHOSEN = ("best_step", "select_score", "eval_score")
 SWAPPED = ("swapped_step", "swapped_select_score", "swapped_eval_score")
 HOW = ("out=", "launch.", "device=", "offline=")  # words that change no number
-COLUMNS = ("d", "step_length", "learning_rate", "seed", *CHOSEN, *SWAPPED, "steps", "seconds")
+COLUMNS = ("d", "step_length", "learning_rate", "seed", *CHOSEN, *SWAPPED, "steps", "seconds", "run_id")
 Place = tuple[int, float]  # d and s; d = 0: full fine-tuning, with its rate
 Row = dict[str, Any]
 
@@ -64,18 +65,28 @@ class Table:
         self.session, self.cell, self.prepared = session, cell, prepared
         self.rows: dict[tuple[int, float, int], Row] = {}
 
-    def run(self, places: list[Place], seeds: range) -> None:
-        """Make the runs of these places with these seeds; those that cannot be (d larger than D) raise."""
-        keys = [(d, value, seed) for seed in seeds for d, value in places]
+    def spec(self, d: int, value: float, seed: int) -> RunSpec:
+        """The run of one place and seed; a ``d`` larger than D raises."""
         none = SubspaceSpec("full", "none", "none", "none", self.cell.subspace.exclude)
-        specs = []
-        for d, value, seed in keys:
-            subspace = self.cell.subspace if d else none
-            cell = dataclasses.replace(self.cell, seed=seed, subspace=subspace)
-            specs.append(single_run(cell, self.prepared, d, value, value, self.session.pool.run_threads))
+        cell = dataclasses.replace(self.cell, seed=seed, subspace=self.cell.subspace if d else none)
+        return single_run(cell, self.prepared, d, value, value, self.session.pool.run_threads)
 
-        for key, result in zip(keys, self.session.run(specs, self.prepared), strict=True):
+    def run(self, places: list[Place], seeds: range) -> None:
+        """Make the runs of these places with these seeds."""
+        keys = [(d, value, seed) for seed in seeds for d, value in places]
+        results = self.session.run([self.spec(*key) for key in keys], self.prepared)
+        for key, result in zip(keys, results, strict=True):
             self.rows[key] = row_of(*key, result, self.session.ledger)
+
+    def read(self, path: Path) -> None:
+        """Take the rows of an earlier table that are the runs of this cell, by their names."""
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()) if path.exists() else []:
+            key = int(row["d"]), float(row["step_length"] or row["learning_rate"]), int(row["seed"])
+            if row["run_id"] == self.spec(*key).run_id:
+                self.rows[key] = {
+                    name: (float(row[name]) if row[name] else None) if name.endswith("_score") else row[name]
+                    for name in COLUMNS
+                }
 
     def mean(self, place: Place) -> float:
         """The mean of both halves over the seeds of one place, a failed run counting as chance."""
@@ -109,7 +120,7 @@ def row_of(d: int, value: float, seed: int, result: RunResult, ledger: Ledger) -
     """The row of one run: the step chosen on either half, with the scores of both halves there."""
     row: Row = dict.fromkeys(COLUMNS)
     row |= {"d": d, "step_length": value if d else None, "learning_rate": None if d else value, "seed": seed}
-    row |= {"steps": result.steps, "seconds": result.seconds}
+    row |= {"steps": result.steps, "seconds": result.seconds, "run_id": result.run_id}
     if result.failed:
         return row
 
@@ -147,6 +158,7 @@ def make(made: list[DictConfig], options: argparse.Namespace) -> int:
         (prepared,) = prepare_cells(session, [cell])
         table = Table(session, cell, prepared)
 
+        table.read(csv_file)
         table.run(rates, range(options.seeds))
         table.run(table.best(rates, 1), range(options.full_seeds))
         table.write(csv_file)
@@ -180,7 +192,7 @@ def described(table: Table, options: argparse.Namespace) -> dict[str, Any]:
     settings |= {"subspace": to_dict(table.cell.subspace), "train": to_dict(table.cell.train)}
     settings |= {"stream_version": STREAM_VERSION, "training_version": TRAINING_VERSION}
     settings["grid_seeds"], settings["runs"] = options.seeds, len(table.rows)
-    settings["seconds"] = round(sum(row["seconds"] for row in table.rows.values()), 1)
+    settings["seconds"] = round(sum(float(row["seconds"]) for row in table.rows.values()), 1)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": sys.version.split()[0]}
     return settings | {"versions": versions, "machine": machine}
