@@ -2,14 +2,11 @@
 
     python scripts/bench_replay.py scripts/results/replay-default.csv --sweeps 100
 
-Each sweep has its own master seed and decides which runs it needs: baseline, step lengths, search. A run (d, s, seed)
-is answered by a stored one: at the nearest s, at one of the two nearest d (the nearer one more often), with the stored
-seed that the run's own seed draws, so that lengths share their luck where the table has that seed. Between two d the
-score is interpolated in log d between runs of equal rank, and the stored run's difference between the halves is kept:
-the noise is real, collapsed runs included, and means run straight between those of the table. So the true d90 can be
-read off the table: the smallest d where the mean of the runs that trained, with the best s, reaches the share of the
-mean baseline. The results, in replayed-NAME.json, are shares of the statuses, runs, the factor between d90 and the true
-one, how often the interval holds it, and how much score the chosen s cost in the mean of the runs that were searched.
+Each sweep has its own master seed and decides which runs it needs: baseline, step lengths, search. The runs are
+answered by ``scripts/replayed.py``: real noise, real collapses, around a smooth surface. The true d90 is the smallest d
+where that surface reaches, with the best s, the share of the mean baseline. The results, in replayed-NAME.json, are
+shares of the statuses, runs, the factor between d90 and the true one, how often the interval holds it, and how much
+score the chosen s cost in the mean of the runs that were searched.
 
 No answers to single examples are kept: the intervals cover the seeds alone, and so does the truth they are compared
 with. ``--score both`` gives each run the mean of the two directions (chosen on one half, scored on the other).
@@ -18,9 +15,6 @@ with. ``--score both`` gives each run the mean of the two directions (chosen on 
 from __future__ import annotations
 
 import argparse
-import bisect
-import csv
-import json
 import math
 import statistics
 import sys
@@ -30,113 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from replayed import World
 
 from intdim.cli.compose import cells
 from intdim.config import cell_request
 from intdim.durable import write_json
 from intdim.errors import UserError
-from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
 from intdim.measurement.program import Measurement
 from intdim.measurement.record import make_verdict
-from intdim.spec import Facts, ModelSpec, RunSpec, SweepSpec, TaskSpec
-
-Run = tuple[float, float]  # score on the selection half, score
-Place = tuple[int, float]  # d and s; d = 0: full fine-tuning, with its rate
-
-
-class World:
-    """A table of runs, as what answers the runs of a sweep."""
-
-    def __init__(self, file: Path, both: bool) -> None:
-        self.about: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-        part = self.about["halves"]["whole" if both else "eval"]
-        self.chance, self.chance_se = part["chance"], part["chance_se"]
-        self.runs: dict[Place, list[Run]] = {}
-        with file.open(encoding="utf-8", newline="") as opened:
-            for row in csv.DictReader(opened):
-                place = int(row["d"]), float(row["step_length"] or row["learning_rate"])
-                self.runs.setdefault(place, []).append(scores(row, both, self.chance))
-
-        self.dimensions = sorted({d for d, _ in self.runs} - {0})
-        self.lengths = sorted({value for d, value in self.runs if d})
-        self.most = max(len(runs) for place, runs in self.runs.items() if place[0])
-        self.half_way = (self.chance + max(score for runs in self.runs.values() for _, score in runs)) / 2
-        self.baseline = max(statistics.fmean(self.trained(place)) for place in self.runs if place[0] == 0)
-
-    def trained(self, place: Place) -> list[float]:
-        """The scores of one place without its collapsed runs: those at chance where another came more than half of
-        the way from there to the best of the table."""
-        found = [score for _, score in self.runs[place]]
-        if max(found) <= self.half_way:
-            return found
-        return [score for score in found if score > self.chance + 2 * self.chance_se]
-
-    def nearest(self, d: int, value: float) -> Place:
-        """The place of the table at ``d`` whose s (or rate) is nearest in the logarithm."""
-        return min((place for place in self.runs if place[0] == d), key=lambda one: abs(math.log(one[1] / value)))
-
-    def around(self, d: int) -> tuple[int, int, float]:
-        """The dimensions of the table on both sides of ``d``, and how far it is from the first to the second."""
-        d = min(max(d, self.dimensions[0]), self.dimensions[-1])
-        above = max(1, bisect.bisect_left(self.dimensions, d))
-        low, high = self.dimensions[above - 1], self.dimensions[above]
-        return low, high, math.log(d / low) / math.log(high / low)
-
-    def answer(self, spec: RunSpec) -> RunResult:
-        """What the table says in place of a run."""
-        rng, d = np.random.default_rng(spec.seed), spec.d
-        if d:
-            select, score = self.inside(d, spec.step_length, rng)
-        else:
-            here = self.runs[self.nearest(0, spec.learning_rate)]
-            select, score = here[rng.integers(len(here))]
-        made: dict[str, Any] = {"run_id": spec.run_id, "status": "done", "reason": "", "stopped": "", "seed": spec.seed}
-        made |= {"d": d or self.about["D"], "D": self.about["D"], "step_length": spec.step_length}
-        made |= {"method": spec.subspace.method, "projection": spec.subspace.projection}
-        made |= {"train_score": score, "eval_score": score, "select_score": select, "eval_loss": 0.5}
-        made |= {"learning_rate": spec.learning_rate, "metric": spec.task.metric, "steps": 1, "best_step": 1}
-        return RunResult(**made, seconds=0.0, peak_memory_bytes=0)
-
-    def inside(self, d: int, length: float, rng: np.random.Generator) -> Run:
-        """Draw the scores of a run in ``d`` dimensions."""
-        low, high, share = self.around(d)
-        if rng.random() < share:
-            low, high, share = high, low, 1 - share
-        drawn, other = (self.runs[self.nearest(at, length)] for at in (low, high))
-
-        seed, instead = int(rng.integers(self.most)), int(rng.integers(len(drawn)))
-        chosen = drawn[seed if seed < len(drawn) else instead]
-        rank = (sorted(drawn, key=sum).index(chosen) + rng.random()) / len(drawn)
-        opposite = sorted(other, key=sum)[int(rank * len(other))]
-        moved = share * (sum(opposite) - sum(chosen)) / 2
-        return chosen[0] + moved, chosen[1] + moved
-
-    def mean(self, d: int, length: float) -> float:
-        """The mean score at ``d`` of the runs that trained, with the nearest s of the table."""
-        low, high, share = self.around(d)
-        means = [statistics.fmean(self.trained(self.nearest(at, length))) for at in (low, high)]
-        return means[0] + share * (means[1] - means[0])
-
-    def curve(self, d: int) -> float:
-        """The mean score of the runs that trained, with the best s for them."""
-        return max(self.mean(d, length) for length in self.lengths)
-
-    def crossing(self, bar: float) -> float:
-        """The smallest d where the curve reaches ``bar``; 0 or infinity where that is outside of the table."""
-        points = np.unique(np.geomspace(self.dimensions[0], self.dimensions[-1], 1000).round().astype(int)).tolist()
-        reached = next((d for d in points if self.curve(d) >= bar), math.inf)
-        return 0.0 if reached == points[0] else reached
-
-
-def scores(row: dict[str, str], both: bool, chance: float) -> Run:
-    """The scores of a row as a run reports them, on the selection half and on the other; failed runs are at chance."""
-    if not row["eval_score"]:
-        return chance, chance
-    select, score = float(row["select_score"]), float(row["eval_score"])
-    if not both:
-        return select, score
-    return (select + float(row["swapped_eval_score"])) / 2, (score + float(row["swapped_select_score"])) / 2
+from intdim.spec import Facts, ModelSpec, SweepSpec, TaskSpec
 
 
 def sweep_of(world: World, cfg: Any) -> tuple[SweepSpec, Facts]:
