@@ -1,17 +1,18 @@
 """A table of make_replay.py as what answers the runs of a sweep.
 
 Asked for (d, s, seed), it gives the mean of the runs that trained there, a surface over log d and log s smoothed over
-all of them (a thin-plate spline, its smoothness by cross-validation), and what a stored run differs from it: one at the
-nearest s and one of the two nearest d, with the stored seed that the run's own seed draws, so that lengths share their
-luck where the table has that seed. A stored run that collapsed is given as it is. So noise, collapses and halves are
-real, and the true d90 can be read off the surface. (Of means that are not smoothed, the chance of a few seeds would
-decide where they cross a bar.)
+all of them (a thin-plate spline, its smoothness by cross-validation), and what stored runs near it differ from that
+surface. The share of that which lengths of one d and seed have in common is the table's own. Where runs of the nearest
+s and of the two nearest d collapsed, as many of the answers are one of these. So noise, collapses and halves are real,
+and the true d90 can be read off the surface. (Means of a few seeds that are not smoothed, or the noise of one place
+alone, would bend the curve by chance, and so decide where it crosses a bar.)
 """
 
 from __future__ import annotations
 
 import bisect
 import csv
+import itertools
 import json
 import math
 import statistics
@@ -25,6 +26,7 @@ from intdim.ledger.results import RunResult
 from intdim.spec import RunSpec
 
 SMOOTHING = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+NEAR = 24  # runs that the noise at a place is drawn from
 Run = tuple[float, float]  # score on the selection half, score
 Place = tuple[int, float]  # d and s; d = 0: full fine-tuning, with its rate
 
@@ -37,23 +39,27 @@ class World:
         part = self.about["halves"]["whole" if both else "eval"]
         self.chance, self.chance_se = part["chance"], part["chance_se"]
         self.runs: dict[Place, list[Run]] = {}
+        self.seeds: dict[Place, list[int]] = {}
         with file.open(encoding="utf-8", newline="") as opened:
             for row in csv.DictReader(opened):
                 place = int(row["d"]), float(row["step_length"] or row["learning_rate"])
                 self.runs.setdefault(place, []).append(scores(row, both, self.chance))
+                self.seeds.setdefault(place, []).append(int(row["seed"]))
 
         self.dimensions = sorted({d for d, _ in self.runs} - {0})
         self.lengths = sorted({value for d, value in self.runs if d})
-        self.most = max(len(runs) for place, runs in self.runs.items() if place[0])
         best = max(score for runs in self.runs.values() for _, score in runs)
         self.learnt = self.chance + (best - self.chance) / 3
-        full = [[run[1] for run in self.trained(place)] for place in self.runs if place[0] == 0]
-        self.baseline = max(statistics.fmean(found) for found in full)
+        full = max((place for place in self.runs if place[0] == 0), key=lambda place: len(self.runs[place]))
+        self.baseline = statistics.fmean(score for _, score in self.trained(full))  # the best rate has the most seeds
 
         self.rows = [(place, run) for place in sorted(self.runs) if place[0] for run in self.trained(place)]
         points, values = [place for place, _ in self.rows], [run for _, run in self.rows]
         self.smoothing = min(SMOOTHING, key=lambda one: self.error(points, values, one))
         self.surface = smooth(points, values, self.smoothing)
+        self.at = coordinates(points)
+        self.noise = np.array(values) - self.surface(self.at)
+        self.shared = self.luck()
 
     def trained(self, place: Place) -> list[Run]:
         """The runs of one place without those that collapsed: at chance where another s of the same d came a third of
@@ -100,17 +106,30 @@ class World:
         made |= {"learning_rate": spec.learning_rate, "metric": spec.task.metric, "steps": 1, "best_step": 1}
         return RunResult(**made, seconds=0.0, peak_memory_bytes=0)
 
+    def luck(self) -> float:
+        """The correlation of what runs of one d and seed with different s differ from the surface."""
+        groups: dict[tuple[int, int], list[float]] = {}
+        for (place, run), noise in zip(self.rows, self.noise[:, 1], strict=True):
+            groups.setdefault((place[0], self.seeds[place][self.runs[place].index(run)]), []).append(float(noise))
+        products = [one * other for found in groups.values() for one, other in itertools.combinations(found, 2)]
+        return min(max(statistics.fmean(products) / float(self.noise[:, 1].var()), 0.0), 1.0)
+
     def inside(self, d: int, length: float, rng: np.random.Generator) -> Run:
-        """Draw the scores of a run in ``d`` dimensions."""
+        """Draw the scores of a run in ``d`` dimensions; ``rng`` is that of the run's seed."""
         low, high, share = self.around(d)
         place = self.nearest(high if rng.random() < share else low, length)
-        there = self.runs[place]
-        seed, instead = int(rng.integers(self.most)), int(rng.integers(len(there)))
-        chosen = there[seed if seed < len(there) else instead]
-        if chosen not in self.trained(place):
-            return chosen
-        here, stored = self.surface(coordinates([(d, self.within(length)), place]))
-        return float(here[0] + chosen[0] - stored[0]), float(here[1] + chosen[1] - stored[1])
+        stored = self.runs[place]
+        drawn = stored[rng.integers(len(stored))]
+        if drawn not in self.trained(place):
+            return drawn
+
+        here = coordinates([(d, self.within(length))])
+        near = self.noise[np.argsort(((self.at - here) ** 2).sum(axis=1))[:NEAR]]
+        near = near - near.mean(axis=0)
+        own = np.random.default_rng([int(rng.integers(1 << 31)), round(1000 * length)])
+        common, single = near[rng.integers(NEAR)], near[own.integers(NEAR)]
+        scores = self.surface(here)[0] + math.sqrt(self.shared) * common + math.sqrt(1 - self.shared) * single
+        return float(scores[0]), float(scores[1])
 
     def within(self, length: float) -> float:
         """The length, or the end of the table's range that is nearest to it."""
