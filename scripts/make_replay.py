@@ -191,7 +191,7 @@ def described(table: Table, options: argparse.Namespace) -> dict[str, Any]:
     settings |= {"D": facts.D, "train_examples": facts.train_examples, "halves": halves(table.prepared)}
     settings |= {"subspace": to_dict(table.cell.subspace), "train": to_dict(table.cell.train)}
     settings |= {"stream_version": STREAM_VERSION, "training_version": TRAINING_VERSION}
-    settings["grid_seeds"], settings["runs"] = options.seeds, len(table.rows)
+    settings["runs"] = len(table.rows)
     settings["seconds"] = round(sum(float(row["seconds"]) for row in table.rows.values()), 1)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": sys.version.split()[0]}
