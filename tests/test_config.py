@@ -161,8 +161,8 @@ def test_how_a_number_is_typed_does_not_matter() -> None:
 
 def test_step_lengths_follow_the_scope_unless_they_are_given() -> None:
     whole = request().step_lengths
-    for scope in ("tensor", "layer"):
-        assert request(f"subspace.scope={scope}").step_lengths == pytest.approx([length / 10 for length in whole])
+    for scope in ("tensor", "layer", "tensor_turns"):
+        assert request(f"subspace.scope={scope}").step_lengths == pytest.approx([length / 3 for length in whole], 0.02)
         assert request(f"subspace.scope={scope}", "train.step_length=[2,6]").step_lengths == (2.0, 6.0)
         assert request(f"subspace.scope={scope}", "experiment=smoke").step_lengths == (3.0,), "a file's decision too"
     assert request("train.step_length=4").step_lengths == (4.0,)
