@@ -138,6 +138,8 @@ def _answers(ledger: Ledger, results: Sequence[RunResult]) -> tuple[list[Answers
 
 def score_difference(first: Side, second: Side) -> tuple[Difference | None, str]:
     """Return by how much the second score is above the first, None where the two cannot be paired, with the reason."""
+    if first.verdict and second.verdict and first.verdict.baseline_run_ids == second.verdict.baseline_run_ids:
+        return None, "both stand on the same baseline"
     if first.metric != second.metric:
         return None, f"not comparable: one score is {first.metric}, the other {second.metric}"
     for side in (first, second):

@@ -19,7 +19,7 @@ from intdim.cli.quoting import hydra_quoted
 PLAIN = re.compile(r"[\w./~@%:-]+", re.ASCII)  # of a value that Hydra would take as it stands
 NUMBER = re.compile(r"-?\d[\d_]*|[\d.]+e[+-]?\d+|true|false|null|inf|nan", re.IGNORECASE)  # and not as text
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-SWITCHES = ("json", "yes", "force", "runs")
+SWITCHES = {"--json": "json=true", "--force": "force=true", "--runs": "runs=true", "--yes": "ask=false"}
 
 Settings = dict[str, Any]
 
@@ -61,7 +61,7 @@ def _defaults(command: str) -> Settings:
 
 def _sorted(arguments: Sequence[str], defaults: Settings) -> tuple[list[str], list[str]]:
     """Return the bare words, and the rest with each of our switches written as a key."""
-    ours = {f"--{name}": f"{name}=true" for name in SWITCHES if name in defaults}
+    ours = {flag: word for flag, word in SWITCHES.items() if word.partition("=")[0] in defaults}
     words = [word for word in arguments if not word.startswith(("-", "+")) and "=" not in word]
     valued = any(word.startswith("-") and word not in ours for word in arguments)
     if valued:  # a flag of Hydra's may be followed by its value

@@ -33,7 +33,7 @@ def delete(settings: Settings) -> int:
     chosen = plan(seen, [find(seen, word) for word in settings["ids"]], settings["runs"])
     refuse(chosen, settings["force"])
 
-    if not settings["yes"]:
+    if settings["ask"]:
         if settings["json"]:
             raise UserError("--json does not ask", "--json --yes", "Add --yes to remove without a question.")
         print("\n".join(listed(chosen)))

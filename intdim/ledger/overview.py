@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,11 @@ def count_runs(seen: Overview) -> dict[str, int]:
     for name, ended in run_files(seen.out):
         counts[DONE if ended else _begun_state(seen.out, name, name in running)] += 1
     return counts
+
+
+def gone_runs(out: Path, run_ids: Iterable[str]) -> list[str]:
+    """Return those of some finished runs whose results are no longer there."""
+    return [run for run in run_ids if not os.path.lexists(f"{out}/runs/{run}/{RESULT}")]
 
 
 def runs_of(verdict: dict[str, Any]) -> list[str]:

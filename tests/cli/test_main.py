@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_commands_are_these() -> None:
-    words = "sweep train report plan fetch doctor bound export pretrain"
+    words = "sweep train report status list show compare remove plan fetch doctor bound export pretrain"
     assert " ".join(command_line.COMMANDS) == words
     for name in command_line.COMMANDS:
         assert (ROOT / "intdim" / "cli" / f"{name}.py").exists()
