@@ -36,6 +36,8 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
             overrides.append(word)
             continue
         flags.append(word)
+        if word.startswith("--e"):  # --experimental-rerun, perhaps shortened: Hydra would unpickle the file
+            raise UserError(f"{echo(word)} is no flag of intdim", "Hydra's other flags", "Take it out.")
         if (word in VALUED and rest) or (word in ("--info", "-i") and rest and "=" not in rest[0]):
             flags.append(rest.pop(0))
     return flags, overrides

@@ -8,7 +8,7 @@ foreign files are found alike.
 Nothing that fails is deleted: it moves to ``damaged/`` under the results or cache folder, with a line that says so.
 """
 
-from intdim.seals.damage import Damaged, Tell, make_folder, obstacle, room_for, set_aside, shown, warn
+from intdim.seals.damage import Damaged, Tell, make_folder, obstacle, room_for, set_aside, shown, warn, words
 from intdim.seals.folders import HASHES, add, check, complete, listed, read, sha256
 from intdim.seals.records import content_hash, read_sealed, write_sealed
 
@@ -30,5 +30,6 @@ __all__ = [
     "sha256",
     "shown",
     "warn",
+    "words",
     "write_sealed",
 ]

@@ -16,6 +16,8 @@ BAD = [
     ("bond", "did you mean 'bound'"),
     ("sweep --grid", "unrecognized arguments: --grid"),
     ("sweep --cfg", "expected one argument"),
+    ("sweep --experimental-rerun=x.pickle", "is no flag of intdim"),
+    ("train --experim x.pickle d=1", "is no flag of intdim"),
     ("sweep --cfg=work", "invalid choice"),
     ("sweep --config-dir=nowhere", "nowhere' not found"),
     ("sweep --config-name=nothing", "Cannot find primary config 'nothing'"),
