@@ -115,6 +115,13 @@ class Lines:
         print(f"Tables, plots and a page of all sweeps: intdim report out={self.out}")
 
 
+class Hushed(Lines):
+    """A view that prints nothing."""
+
+    def note(self, text: str) -> None:
+        """Print nothing."""
+
+
 class Screen(Lines):
     """A live table: each cell with its stage, runs and answer so far; each run under way with its step."""
 
