@@ -244,5 +244,5 @@ def made_by(commands: list[Driven]) -> list[str]:
         origin, command = one.command.origin, one.command
         commit = f"commit {origin.commit}" if origin.commit else "no commit is known"
         when = f"{local(seconds_of(command.started))} on {origin.host}, intdim {origin.version}, {commit}"
-        lines += ["", "  " + command_line(one), *folded(when, 2)]
+        lines += ["", f"command  {command_line(one)}", *pairs([("began  ", when)])]
     return lines
