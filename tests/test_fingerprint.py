@@ -76,6 +76,25 @@ def test_a_cache_that_is_damaged_or_cannot_be_written_costs_time_only(tmp_path, 
     assert fingerprint_folder(folder) == first
 
 
+def test_a_file_of_which_nothing_was_written_is_refused_at_once(tmp_path):
+    folder = folder_of(tmp_path / "hollow", w_bin=b"a" * 5000)
+    os.truncate(folder / "w.bin", 1 << 40)
+    with pytest.raises(UserError, match=r"w\.bin is hollow: of its 1,099,511,627,776 bytes"):
+        fingerprint_folder(folder)
+    assert fingerprint_folder(folder, ("*.json",))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path / "odd", a_json=b"1")
+
+    def refuse(file):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(fingerprint, "file_hash", refuse)
+    with pytest.raises(UserError, match=r"a\.json cannot be read: permission denied"):
+        fingerprint_folder(folder)
+
+
 def test_no_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         fingerprint_folder(tmp_path / "nothing")

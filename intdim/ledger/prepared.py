@@ -14,7 +14,7 @@ from typing import Any
 
 from intdim import seals
 from intdim.caches import cache_folder
-from intdim.fingerprint import file_hash, fingerprint_folder
+from intdim.fingerprint import MODEL_FILES, file_hash, fingerprint_folder
 from intdim.request import CellRequest
 from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
@@ -30,7 +30,7 @@ def key(cell: CellRequest) -> str:
     reference = cell.task.reference or cell.task.name
     hub = cell.task.reference if cell.task.source == "hub" else ""  # may be a folder in the hub's own layout
     request: dict[str, Any] = {
-        "model": to_dict(cell.model) | {"path": _content(cell.model.path)},
+        "model": to_dict(cell.model) | {"path": _model(cell.model.path)},
         "task": to_dict(cell.task) | {"path": _rows(cell.task.path, "*/state.json")},  # saved data sets
         "hub": _rows(hub, "**/*"),
         "exclude": list(cell.subspace.exclude),
@@ -90,6 +90,14 @@ def _file(cell: CellRequest) -> Path:
 def _set_aside(path: Path, error: Damaged, tell: Tell) -> None:
     with contextlib.suppress(OSError):  # a cache that cannot be written: it is prepared again each time
         seals.set_aside([path], cache_folder(), f"{error.parts[0]}: prepared again", tell)
+
+
+def _model(path: str) -> str | list[str]:
+    """Return the content of a model's folder and the names of what else is in it, which may be an adapter."""
+    folder = Path(path)
+    if not path or not folder.is_dir():
+        return path
+    return [fingerprint_folder(folder, MODEL_FILES), *sorted(seals.shown(entry.name) for entry in folder.iterdir())]
 
 
 def _content(path: str) -> str:

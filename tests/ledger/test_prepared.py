@@ -54,6 +54,21 @@ def test_rows_in_subfolders_count_by_content(tmp_path: Path, source: str) -> Non
     assert prepared.key(cell) != before
 
 
+def test_of_a_models_folder_its_files_count_by_content_and_others_by_name(tmp_path: Path) -> None:
+    cell = cells.cell(model=replace(cells.cell().model, source="local", path=str(tmp_path / "model")))
+    seen = {prepared.key(cell)}
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "photo.png").write_bytes(b"1")
+    seen.add(prepared.key(cell))
+    (tmp_path / "model" / "photo.png").write_bytes(b"2")
+    seen.add(prepared.key(cell))
+    assert len(seen) == 2
+    for name in ("config.json", "adapter_model.bin"):
+        (tmp_path / "model" / name).write_bytes(b"1")
+        seen.add(prepared.key(cell))
+    assert len(seen) == 4
+
+
 def test_a_built_in_task_that_there_is_not_has_a_key_too(package: Path) -> None:
     shutil.rmtree(package / "tasks" / cells.cell().task.name)
     assert prepared.key(cells.cell())
