@@ -66,6 +66,13 @@ class Presence:
         self._sweep(cell.sweep_id, state=FINISHED, stage="done", done=verdict.runs, expected=verdict.runs)
         self.shown.verdict(cell, verdict)
 
+    def run_known(self, spec: RunSpec, result: RunResult) -> None:
+        """Note the run, which a removal must leave where it is."""
+        if self.command is not None:
+            with self._changed() as command:
+                self.command = replace(command, found=(*command.found, spec.run_id))
+        self.shown.run_known(spec, result)
+
     def run_started(self, spec: RunSpec) -> None:
         """Note the run."""
         with self._changed() as command:
@@ -129,11 +136,20 @@ class Presence:
                 self._write()
 
     def _begin(self) -> Command:
-        moment = commands.utc(time.time())
+        now = time.time()
         sweeps = {sweep_id: _begun(spec) for sweep_id, spec in self._specs.items()}
         origin = this_process()
         threading.Thread(target=self._beat, name="intdim-presence", daemon=True).start()
-        return Command(commands.COMMANDS_VERSION, origin, moment, moment, None, RUNNING, "", sweeps)
+        return Command(
+            version=commands.COMMANDS_VERSION,
+            origin=origin,
+            started=commands.utc(now, "milliseconds"),
+            beat=commands.utc(now),
+            ended=None,
+            state=RUNNING,
+            message="",
+            sweeps=sweeps,
+        )
 
     def _beat(self) -> None:
         """Give signs of life until the command is over."""

@@ -51,7 +51,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Command:
-    """The content of ``out``/commands/<name>.json. Times are UTC, as ``2026-11-27T01:36:07Z``.
+    """The content of ``out``/commands/<name>.json. Times are UTC, as ``2026-11-27T01:36:07Z``, with
+    milliseconds in ``started``, which is part of the file's name.
 
     Attributes:
         version: of this record.
@@ -63,6 +64,7 @@ class Command:
         message: why it failed, else "".
         sweeps: by sweep id; empty for a command that makes single runs.
         runs: the runs that it began, in order.
+        found: the runs that were there already.
         running: those under way.
         seconds: of the runs that ended here, added up.
         measured: how many these are.
@@ -77,6 +79,7 @@ class Command:
     message: str
     sweeps: dict[str, Progress]
     runs: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
     seconds: float = 0.0
     measured: int = 0
@@ -103,9 +106,9 @@ class Life:
     words: tuple[str, ...] = field(default=())
 
 
-def utc(seconds: float) -> str:
-    """Return a time since the epoch as records give it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def utc(seconds: float, digits: str = "seconds") -> str:
+    """Return a time since the epoch as records give it, to ``seconds`` or ``milliseconds``."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=digits).replace("+00:00", "Z")
 
 
 def seconds_of(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -61,7 +62,13 @@ def this_process() -> Origin:
     number = os.getpid()
     words = _typed[-1] if _typed else ("python", script)
     version = importlib.metadata.version("intdim")
-    return Origin(words, folder, platform.node(), number, process_start(number), version, commit(PACKAGE))
+    return Origin(words, folder, platform.node(), number, process_start(number), version, own_commit())
+
+
+@functools.cache
+def own_commit() -> str:
+    """Return the commit of this package, as of the first time that it was asked for."""
+    return commit(PACKAGE)
 
 
 def commit(folder: Path) -> str:

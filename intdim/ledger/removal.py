@@ -35,7 +35,7 @@ class Removal:
         folder: that goes; it may be gone already.
         size: bytes in it.
         stands: what stands on it, in words; () where nothing does.
-        busy: who is at it now, "" where nobody is.
+        busy: who makes it, or needs it for what is being made; "" where nobody does.
     """
 
     kind: str
@@ -71,14 +71,13 @@ def plan(seen: Overview, named: Sequence[Named], with_runs: bool) -> list[Remova
         folder = seen.out / "sweeps" / sweep_id
         busy = next((_who(one.command) for one in line.drivers if one.life.state == RUNNING), "")
         made.append(Removal(SWEEP, sweep_id, folder, size(folder), (), busy if line.state == RUNNING else ""))
-    running = {
-        run: _who(one.command) for one in seen.drivers if one.life.state == RUNNING for run in one.command.running
-    }
+    live = [one.command for one in seen.drivers if one.life.state == RUNNING]
+    needed = {run: _who(command) for command in live for run in (*command.runs, *command.found, *command.running)}
     for run in chosen:
         stands = [f"sweep {one}" for one in verdicts.get(run, [])]
         stands += [f"certificate {one}" for one in certified.get(run, [])]
         folder = seen.out / "runs" / run
-        made.append(Removal(RUN, run, folder, size(folder), tuple(stands), running.get(run, "")))
+        made.append(Removal(RUN, run, folder, size(folder), tuple(stands), needed.get(run, "")))
     return made
 
 

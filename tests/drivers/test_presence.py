@@ -88,6 +88,18 @@ def test_the_cell_that_failed_says_why_and_the_other_is_finished(out: Path) -> N
     assert "out of memory, say" in states["said"].progress.message  # type: ignore[union-attr]
 
 
+def test_runs_that_were_there_are_noted_for_as_long_as_they_are_needed(out: Path) -> None:
+    train_one(cells.cell(), 100, 3.0, 0.0, cells.runtime(out), launcher=cells.Simulated().launcher())
+    world = cells.Simulated()
+    world.stop_after = 4
+    with pytest.raises(Interrupted):
+        sweep(out, world)
+    sweep(out, world := cells.Simulated())
+    found = [command for command, _ in read_all(out)[0]]
+    assert [len(command.found) for command in found] == [0, 0, 4]
+    assert set(found[2].found) == set(found[1].runs[:4])
+
+
 def test_a_single_run_is_noted(out: Path) -> None:
     train_one(cells.cell(), 100, 3.0, 0.0, cells.runtime(out), launcher=cells.Simulated().launcher())
     command = only(out)
@@ -111,7 +123,7 @@ def test_it_gives_signs_of_life_while_nothing_happens(tmp_path: Path, monkeypatc
     view, presence = present(Silent(), Ledger(tmp_path))
     view.cells([cell], {})
     presence._sweep(cell.sweep_id, stage="search")
-    (file,) = (tmp_path / "commands").iterdir()
+    (file,) = (tmp_path / "commands").glob("*.json")
     first, patience = file.stat().st_mtime_ns, time.monotonic() + 10
     while file.stat().st_mtime_ns == first:
         assert time.monotonic() < patience

@@ -81,6 +81,12 @@ def test_a_run_that_is_being_made_stays(tmp_path: Path) -> None:
     assert ledger.result(run) is not None
 
 
+def test_a_run_that_a_running_command_made_or_found_is_needed(tmp_path: Path) -> None:
+    first, second = (small_ledger.single(tmp_path, seed=seed) for seed in (1, 2))
+    small_ledger.write(tmp_path, small_ledger.command("aa", runs=(first,), found=(second,)))
+    assert all(one.busy for one in planned(tmp_path, first, second))
+
+
 def test_a_sweep_that_runs_is_busy(tmp_path: Path) -> None:
     small_ledger.write(tmp_path, small_ledger.command("aa"))
     (one,) = planned(tmp_path, "aa")
