@@ -51,7 +51,8 @@ def look(command: str, arguments: Sequence[str], work: Callable[[Settings], int]
 def print_json(data: Any) -> None:
     """Print data as JSON, a list with one line for each of its entries."""
     if isinstance(data, list):
-        lines = [json.dumps(one, allow_nan=False, ensure_ascii=False) for one in data]
+        encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+        lines = [encode(one) for one in data]
         print("[\n" + ",\n".join(lines) + "\n]" if lines else "[]")
     else:
         print(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False))

@@ -42,7 +42,7 @@ def columns(
         limit: characters of a line, 0 for any number; None: ``width()``.
     """
     limit = width() if limit is None else limit
-    shown = [[visible(cell) for cell in row] for row in (head, *rows)]
+    shown = [[cell if cell.isprintable() else visible(cell) for cell in row] for row in (head, *rows)]
     wide = [max(len(row[place]) for row in shown) for place in range(len(head))]
     if limit:
         others = sum(wide) - wide[cut] + len(GAP) * (len(head) - 1)

@@ -26,7 +26,7 @@ def fields_of(kind: type, file: Path) -> dict[str, Any] | None:
         Damaged: it cannot be read, or is no such record.
     """
     try:
-        data = json.loads(durable.read_bytes(file))
+        data = json.loads(durable.read_bytes(file).decode())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, OSError, RecursionError) as error:

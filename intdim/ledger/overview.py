@@ -239,7 +239,7 @@ def _begun_state(out: Path, run_id: str, running: bool) -> str:
 def _cell_of(file: Path) -> tuple[str | None, str | None]:
     """Return model and task of a run's spec, None where it does not say."""
     try:
-        data = json.loads(durable.read_bytes(file))
+        data = json.loads(durable.read_bytes(file).decode())
         names = data["model"]["name"], data["task"]["name"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None, None
