@@ -1,8 +1,9 @@
-"""Records read at a glance: the fields of one JSON file, their names and plain types checked, nothing converted."""
+"""Records read at a glance: the fields of one JSON file, its hash, names and plain types checked, nothing converted."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import types
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from intdim import durable
-from intdim.seals import Damaged
+from intdim.seals import HASHES, Damaged, check
+from intdim.spec import LAYOUT_VERSION
 
 PLAIN = (str, int, float, bool, types.NoneType)
 LISTS = ("run_ids", "baseline_run_ids", "other_run_ids")  # of a verdict: the runs that it stands on
@@ -19,19 +21,21 @@ _KINDS: dict[type, dict[str, tuple[type, ...]]] = {}
 
 
 def fields_of(kind: type, file: Path) -> dict[str, Any] | None:
-    """Return the fields of a record as they stand in its file, None where there is no file. Their names and the types
-    of the plain ones are checked.
+    """Return the fields of a record of a complete folder as they stand in its file, None where there is no file. Its
+    hash, the names of the fields, and the types of the plain ones are checked.
 
     Raises:
-        Damaged: it cannot be read, or is no such record.
+        Damaged: it cannot be read, was changed, or is no such record.
     """
     try:
-        data = json.loads(durable.read_bytes(file).decode())
+        whole = durable.read_bytes(file)
+        data = json.loads(whole.decode())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, OSError, RecursionError) as error:
         raise Damaged(file, error) from error
 
+    check_seal(file, whole)
     kinds = _kinds(kind)
     if not isinstance(data, dict) or data.keys() != kinds.keys():
         raise Damaged(file, f"its fields are not those of a {kind.__name__} of this version")
@@ -42,6 +46,21 @@ def fields_of(kind: type, file: Path) -> dict[str, Any] | None:
         if name in kinds and not all(isinstance(run, str) for run in data[name]):
             raise Damaged(file, f"{name} is no list of ids")
     return data
+
+
+def check_seal(file: Path, content: bytes) -> None:
+    """See that a file of a complete folder is what was written.
+
+    Raises:
+        Damaged: it is not, or its folder has no whole list of hashes.
+    """
+    try:
+        hashes = durable.read_bytes(file.with_name(HASHES))
+    except OSError:
+        hashes = b""
+    line = f'"{file.name}": "{hashlib.sha256(content).hexdigest()}"'
+    if line.encode() not in hashes:  # read as it is written, since ten thousand are; otherwise see what is wrong
+        check(file.parent, (file.name,), version=LAYOUT_VERSION)
 
 
 def folder_names(parent: Path) -> list[str]:

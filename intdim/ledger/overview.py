@@ -1,7 +1,7 @@
 """What ``out`` holds, at a glance: sweeps and runs as lines, read so that ten thousand take less than a second.
 
-A line is read from one file, whose fields and their types are checked. Hashes are not: whoever shows one run or one
-verdict, or computes with it, reads it through the ledger, which checks them.
+A line is read from one file, whose hash, fields and their types are checked. The other files of its folder are not:
+whoever shows one run or one verdict, or computes with it, reads it through the ledger, which checks them all.
 """
 
 from __future__ import annotations

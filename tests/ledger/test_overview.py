@@ -66,6 +66,18 @@ def test_a_verdict_that_was_changed_or_is_of_another_version_is_damaged(tmp_path
         assert line.run_ids == []
 
 
+def test_a_number_that_was_changed_is_not_listed(tmp_path: Path) -> None:
+    made = small_ledger.sweep(tmp_path)
+    changed = made.observed[0]
+    small_ledger.change(tmp_path / "runs" / changed / "result.json", eval_score=0.99)
+    small_ledger.change(tmp_path / "sweeps" / made.spec.sweep_id / "verdict.json", d90=13.0)
+    seen = overview(tmp_path)
+    assert [(line.state, line.verdict) for line in seen.sweeps] == [("damaged", None)]
+    assert [(line.run_id, line.result) for line in run_lines(seen)[0] if line.state == "damaged"] == [(changed, None)]
+    (tmp_path / "runs" / made.observed[1] / "hashes.json").unlink()
+    assert sum(line.state == "damaged" for line in run_lines(seen)[0]) == 2
+
+
 def test_runs_are_listed_in_the_order_they_ended_with_their_states(tmp_path: Path) -> None:
     made = small_ledger.sweep(tmp_path)
     failed = small_ledger.single(tmp_path, seed=8, status="failed", reason="the loss became NaN", eval_score=None)
@@ -109,7 +121,7 @@ def test_runs_that_are_gone_are_found(tmp_path: Path) -> None:
     assert gone_runs(tmp_path, made.runs) == [made.observed[0]]
 
 
-def test_a_glance_reads_no_file_of_a_run_and_a_list_one_for_each(
+def test_a_glance_reads_no_file_of_a_run_and_a_list_two_for_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = small_ledger.sweep(tmp_path)
@@ -120,4 +132,5 @@ def test_a_glance_reads_no_file_of_a_run_and_a_list_one_for_each(
     count_runs(seen)
     assert not [path for path in opened if "runs" in path.parts]
     run_lines(seen)
-    assert len([path for path in opened if "runs" in path.parts]) == len(made.runs)
+    read = [path.name for path in opened if "runs" in path.parts]
+    assert sorted(read) == ["hashes.json"] * len(made.runs) + ["result.json"] * len(made.runs)
