@@ -17,7 +17,6 @@ from intdim.seals import Damaged, write_sealed
 from intdim.spec import to_dict
 from tests import small_ledger
 
-NOW = time.time()
 ELSEWHERE = {"host": "euler", "process": 17}
 
 
@@ -58,9 +57,9 @@ def test_times_in_another_zone_are_the_same_times() -> None:
 
 def test_a_driver_on_this_host_lives_with_its_process() -> None:
     made = small_ledger.command("abc")
-    assert commands.life(made, NOW) == commands.Life("running")
+    assert commands.life(made, time.time()) == commands.Life("running")
     later = replace(made, origin=replace(made.origin, process_start="1"))
-    assert commands.life(later, NOW).state == "stopped", "its number was given to another process"
+    assert commands.life(later, time.time()).state == "stopped", "its number was given to another process"
 
 
 def test_a_held_and_a_killed_driver_are_told_apart() -> None:
@@ -70,14 +69,14 @@ def test_a_held_and_a_killed_driver_are_told_apart() -> None:
         made = small_ledger.command("abc", origin=origin)
         os.kill(child.pid, signal.SIGSTOP)
         os.waitpid(child.pid, os.WUNTRACED)
-        held = commands.life(made, NOW)
+        held = commands.life(made, time.time())
         assert held.state == "running"
         assert f"kill -CONT {child.pid}" in held.words[0]
     finally:
         child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.Wtime.time()AIT)
     for _ in ("nobody has asked how it ended", "somebody has"):
-        killed = commands.life(made, NOW)
+        killed = commands.life(made, time.time())
         assert killed.state == "stopped"
         assert f"process {child.pid} is gone" in killed.words[0]
         child.wait()
@@ -94,8 +93,9 @@ def test_a_held_and_a_killed_driver_are_told_apart() -> None:
     ],
 )
 def test_a_driver_on_another_host_lives_by_its_signs(beat: float, written: float, state: str, words: str) -> None:
-    made = small_ledger.command("abc", origin=ELSEWHERE, beat=commands.utc(NOW + beat))
-    found = commands.life(made, NOW + written, NOW)
+    now = time.time()
+    made = small_ledger.command("abc", origin=ELSEWHERE, beat=commands.utc(now + beat))
+    found = commands.life(made, now + written, now)
     assert found.state == state
     assert words in " ".join(found.words)
     assert bool(words) == bool(found.words)
@@ -103,8 +103,10 @@ def test_a_driver_on_another_host_lives_by_its_signs(beat: float, written: float
 
 @pytest.mark.parametrize("state", ["finished", "stopped", "failed"])
 def test_what_has_ended_is_believed(state: str) -> None:
-    made = small_ledger.command("abc", origin=ELSEWHERE, ended=commands.utc(NOW - 9000), state=state)
-    assert commands.life(made, NOW - 9000, NOW) == commands.Life(state)
+    now = time.time()
+    long_ago = commands.utc(now - 9000)
+    made = small_ledger.command("abc", origin=ELSEWHERE, beat=long_ago, ended=long_ago, state=state)
+    assert commands.life(made, now - 9000, now) == commands.Life(state)
 
 
 def test_the_time_left_follows_from_the_runs_that_ended() -> None:
