@@ -107,6 +107,10 @@ def run(arguments: list[str]) -> int:
     command = arguments[0]
     if command not in COMMANDS:
         raise UserError(f"unknown command '{echo(command)}'", suggest(command, COMMANDS), USAGE)
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError("the folder in which this was typed is gone", "a folder that is there", "cd to one.") from None
     module = importlib.import_module(f"intdim.cli.{command}")
     with typed(["intdim", *arguments]):
         return int(module.main(arguments[1:]) or 0)

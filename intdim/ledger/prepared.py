@@ -21,6 +21,7 @@ from intdim.spec import Prepared, digest, from_dict, to_dict
 
 PREPARED_VERSION = 4  # raised by hand when preparation would find something else for the same request
 MOST_FILES = 100_000  # of a folder in the hub's layout; with more, preparation refuses it
+ASSETS = Path(__file__).parents[1] / "assets"  # what the package ships
 PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
 
 
@@ -59,9 +60,9 @@ def lookup(cell: CellRequest, tell: Tell = seals.warn) -> Prepared | None:
         prepared = from_dict(Prepared, data)
     except ValueError:
         return None  # written by another version
-    if cell.model.source == "local":  # the same weights may lie elsewhere now
-        folder = str(Path(cell.model.path).resolve())
-        data["facts"]["model_folder"] = folder
+    weights = _weights(cell)
+    if weights is not None:  # the same weights may lie elsewhere now
+        data["facts"]["model_folder"] = str(weights.resolve())
         prepared = from_dict(Prepared, data)
     task = Path(prepared.facts.task_folder)
     if not Path(prepared.facts.model_folder).is_dir() or not task.is_dir():
@@ -100,6 +101,13 @@ def _model(path: str) -> str | list[str]:
     return [fingerprint_folder(folder, MODEL_FILES), *sorted(seals.shown(entry.name) for entry in folder.iterdir())]
 
 
+def _weights(cell: CellRequest) -> Path | None:
+    """Return the folder of a cell's weights by the request alone, whose content is in the key; None for the hub's."""
+    if cell.model.source == "local":
+        return Path(cell.model.path)
+    return ASSETS / cell.model.reference if cell.model.source == "builtin" else None
+
+
 def _content(path: str) -> str:
     return fingerprint_folder(Path(path)) if path and Path(path).is_dir() else path
 
@@ -116,4 +124,4 @@ def _rows(path: str, pattern: str) -> str | list[str]:
 
 def _assets(name: str) -> str:
     """Return the content of a folder that the package ships, or its path where there is none: preparation says so."""
-    return _content(str(Path(__file__).parents[1] / "assets" / name))
+    return _content(str(ASSETS / name))

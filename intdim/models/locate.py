@@ -70,6 +70,20 @@ def locate(source: str, reference: str, revision: str = "main", path: str = "") 
     return Located(folder, folder.name)  # a snapshot's folder is named after its commit
 
 
+def check_content(folder: Path, source: str, fingerprint: str) -> None:
+    """Raise ``UserError`` where the files of a model are no longer those whose content a run names; the hub's cache
+    keeps a folder for each commit."""
+    if source == "hub":
+        return
+    found = fingerprint_folder(folder, MODEL_FILES)
+    if found != fingerprint:
+        raise UserError(
+            f"the files in {folder} have changed since they were prepared (content {found}, it was {fingerprint})",
+            "weights that stay as they are while runs are made from them",
+            "Give the same command again: it measures the weights that are there now.",
+        )
+
+
 def check_folder(folder: Path) -> None:
     """Raise ``UserError`` unless the folder holds a configuration (weights are checked when they are loaded)."""
     if not (folder / "config.json").is_file():

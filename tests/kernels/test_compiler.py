@@ -96,6 +96,17 @@ def test_a_compiler_that_does_not_work(cache, tmp_path: Path, body: str, words: 
 def test_a_variable_that_names_no_compiler(cache, named: str, monkeypatch, caplog) -> None:
     monkeypatch.setenv("CC", named)
     assert reason(caplog).startswith("torch, slower")
+    assert "The products in C are not used; torch is slower: " in caplog.text
+    assert "CC=" in caplog.text
+
+
+def test_a_machine_without_a_compiler(cache, monkeypatch, caplog) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert reason(caplog).startswith("torch, slower (no C compiler")
+    assert caplog.messages == [
+        "The products in C are not used; torch is slower: there is no C compiler (gcc, clang, or CC)"
+    ]
 
 
 @compiled
