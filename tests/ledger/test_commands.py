@@ -74,7 +74,7 @@ def test_a_held_and_a_killed_driver_are_told_apart() -> None:
         assert f"kill -CONT {child.pid}" in held.words[0]
     finally:
         child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.Wtime.time()AIT)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     for _ in ("nobody has asked how it ended", "somebody has"):
         killed = commands.life(made, time.time())
         assert killed.state == "stopped"
