@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +151,3 @@ def confirmed(question: str) -> bool | None:
         return None
     print(f"{question} [y/N] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table without entries that are None."""
-    return {key: value for key, value in data.items() if value is not None}

@@ -33,6 +33,8 @@ def test_help_and_version() -> None:
         ended = call(word)
         assert ended.status == 0
         assert all(f"\n  {name} " in ended.out for name in command_line.COMMANDS)
+    assert call("help", "status") == call("status", "--help")
+    assert call("help", "nothing").status == 2
     assert (call("--version").status, call("--version").out) == (0, f"intdim {__version__}\n")
     bare = call()
     assert bare.status == 2
