@@ -70,7 +70,7 @@ class Presence:
         """Note the run, which a removal must leave where it is."""
         if self.command is not None:
             with self._changed() as command:
-                self.command = replace(command, found=(*command.found, spec.run_id))
+                self.command = counted(replace(command, found=(*command.found, spec.run_id)))
         self.shown.run_known(spec, result)
 
     def run_started(self, spec: RunSpec) -> None:
@@ -117,12 +117,16 @@ class Presence:
             running = tuple(one for one in command.running if one != spec.run_id)
             more = 0.0 if seconds is None else seconds
             measured = command.measured + (seconds is not None)
-            self.command = replace(command, running=running, seconds=command.seconds + more, measured=measured)
+            changed = replace(command, running=running, seconds=command.seconds + more, measured=measured)
+            self.command = counted(changed)
 
     def _sweep(self, sweep_id: str, **changes: Any) -> None:
         with self._changed(now=changes.get("state") == FINISHED) as command:
             before = command.sweeps.get(sweep_id) or _begun(self._specs[sweep_id])
-            self.command = replace(command, sweeps=command.sweeps | {sweep_id: replace(before, **changes)})
+            after = replace(before, **changes)
+            self.command = replace(command, sweeps=command.sweeps | {sweep_id: after})
+            if after.state != FINISHED:
+                self.command = counted(self.command)
 
     @contextlib.contextmanager
     def _changed(self, now: bool = False) -> Any:
@@ -171,6 +175,16 @@ def present(shown: View, ledger: Ledger) -> tuple[View, Presence]:
     """Return a view that keeps the record of its command, as the view it stands for and as itself."""
     presence = Presence(shown, ledger)
     return cast(View, presence), presence
+
+
+def counted(command: Command) -> Command:
+    """Return a command with the runs that it has by now counted for its sweep, which takes them in batches; of several
+    sweeps it is not known which one a run is for."""
+    if len(command.sweeps) != 1:
+        return command
+    ((sweep_id, one),) = command.sweeps.items()
+    done = max(one.done, len(command.found) + command.measured)
+    return replace(command, sweeps={sweep_id: replace(one, done=done)})
 
 
 def stage(measurement: Measurement) -> str:

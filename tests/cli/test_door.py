@@ -8,7 +8,7 @@ import pytest
 
 import intdim
 from intdim.cli.door import words_of
-from intdim.errors import UserError
+from intdim.errors import Interrupted, UserError
 from tests import cells, small_ledger
 from tests.cli.command import call, requests
 
@@ -37,6 +37,15 @@ def test_a_sweep_is_the_one_of_the_command_line(
     assert set(intdim.runs("outputs")["run_id"]) == {spec.run_id for spec in world.made}
     assert (intdim.write_report(name="mine") / "d90.csv") == Path("outputs/reports/mine/d90.csv")
     assert "intdim sweep" in call("show", verdict.sweep_id[:8]).out
+
+
+def test_a_call_that_was_interrupted_goes_on(world: cells.Simulated, undrawn: None) -> None:
+    world.stop_after = 4
+    with pytest.raises(Interrupted):
+        intdim.sweep(progress=False, **KEYS, **MORE)
+    world.stop_after = None
+    verdict = intdim.sweep(progress=False, **KEYS, **MORE)
+    assert len(world.made) == verdict.runs, "no run twice"
 
 
 def test_a_single_run(world: cells.Simulated) -> None:
