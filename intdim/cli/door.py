@@ -62,7 +62,7 @@ def train(*, progress: bool = True, **keys: Any) -> RunResult:
     words = list(words_of(keys))
     made = _composed("train", words)
     with typed(["intdim", "train", *words]):
-        (result,) = results_of([made], lambda out: _view(made, progress))
+        (result,) = results_of([made], lambda out: _view(made, progress), words)
     return result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -12,6 +11,7 @@ import traceback
 from intdim import __version__
 from intdim.cli.terminal import steady
 from intdim.errors import IntdimError, Interrupted, UserError, echo, suggest
+from intdim.errors import command as command_line
 from intdim.ledger.origin import typed
 
 COMMANDS = {
@@ -69,10 +69,10 @@ def _status(arguments: list[str]) -> int:
     try:
         return run(arguments)
     except Interrupted as error:
-        _say(f"{error}. To resume: {_command_line(arguments)}")
+        _say(f"{error}. To resume: {command_line(*arguments)}")
         return error.exit_status
     except KeyboardInterrupt:
-        _say(f"interrupted; what is finished is kept. To resume: {_command_line(arguments)}")
+        _say(f"interrupted; what is finished is kept. To resume: {command_line(*arguments)}")
         return Interrupted.exit_status
     except IntdimError as error:
         _debug()
@@ -127,10 +127,6 @@ def _terminate(number: int, frame: object) -> None:
 def _debug() -> None:
     if os.environ.get("INTDIM_DEBUG") == "1":
         traceback.print_exc()
-
-
-def _command_line(arguments: list[str]) -> str:
-    return shlex.join(["intdim", *arguments])
 
 
 if __name__ == "__main__":

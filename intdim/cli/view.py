@@ -25,6 +25,7 @@ from intdim.cli.words import (
     verdict_answer,
     verdict_table,
 )
+from intdim.errors import command
 from intdim.launch.jobs import RunProgress
 from intdim.ledger.overview import gone_runs
 from intdim.ledger.results import RunResult
@@ -112,7 +113,7 @@ class Lines:
             shown = answer(one.other, (one.d_min, one.d_max))
             print(f"  by the {one.other.threshold_kind} bar ({one.other.threshold:.3f}): {shown}")
             print(f"  written to {Path(self.out) / 'sweeps' / one.sweep_id}")
-        print(f"Tables, plots and a page of all sweeps: intdim report out={self.out}")
+        print(f"Tables, plots and a page of all sweeps: {command('report', f'out={self.out}')}")
 
 
 class Hushed(Lines):
