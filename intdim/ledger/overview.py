@@ -33,8 +33,8 @@ from intdim.ledger.layout import MARK, Layout
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import RESULT, SPEC, VERDICT
 from intdim.ledger.verdict import Verdict
-from intdim.seals import Damaged
-from intdim.spec import LAYOUT_VERSION, STATUSES
+from intdim.seals import Damaged, shown
+from intdim.spec import STATUSES
 
 DONE, BROKEN, UNFINISHED, DAMAGED = "done", "broken", "unfinished", "damaged"
 
@@ -112,20 +112,18 @@ class Seen(Layout):
         """
         if not self.out.is_dir():
             raise UserError(f"out={self.out} is not a folder", "a results folder", "Choose out=, or run a sweep first.")
-        version = self._version()
         kept = [name for name in ("runs", "sweeps") if (self.out / name).is_dir()]
-        if version is None and not kept:
+        if self._version() is None and not kept:
             raise UserError(
                 f"out={self.out} holds no results: it has neither {MARK} nor runs",
                 "a results folder",
                 "Choose out=, or run a sweep first.",
             )
-        if version not in (None, LAYOUT_VERSION) and not self._holds_this_version():
-            raise UserError(
-                f"out={self.out} was written by another version of intdim (layout {version}, this is {LAYOUT_VERSION})",
-                "a folder of this version",
-                "Choose another out=, or look at this one with the version that wrote it.",
-            )
+        self.check_mark()
+
+    def _mend(self, why: str) -> None:
+        """Say that the mark is wrong; whoever writes here writes it anew."""
+        self.tell(f"{shown(self.out / MARK)} is damaged: {why}")
 
 
 def overview(out: Path) -> Overview:

@@ -115,6 +115,14 @@ def test_folders_that_hold_no_results_of_this_version_are_refused(tmp_path: Path
     assert [file.name for file in tmp_path.iterdir()] == ["intdim.json"], "nothing is written"
 
 
+def test_a_mark_that_is_wrong_is_said_and_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    small_ledger.sweep(tmp_path)
+    (tmp_path / "intdim.json").write_text(json.dumps({"layout_version": 99}))
+    assert len(overview(tmp_path).sweeps) == 1
+    assert "intdim.json is damaged: it names layout 99" in caplog.text
+    assert json.loads((tmp_path / "intdim.json").read_text()) == {"layout_version": 99}
+
+
 def test_runs_that_are_gone_are_found(tmp_path: Path) -> None:
     made = small_ledger.sweep(tmp_path)
     (tmp_path / "runs" / made.observed[0] / "result.json").unlink()
