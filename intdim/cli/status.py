@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
-import shlex
 from typing import Any
 
 from intdim.cli.answers import cell_words, verdict_words
 from intdim.cli.looking import Settings, look, print_json
 from intdim.cli.plain import columns, day, folded, local, short
 from intdim.ledger.commands import FAILED, FINISHED, RUNNING, STOPPED, age, seconds_of, utc
+from intdim.ledger.origin import pasted
 from intdim.ledger.overview import DAMAGED, UNFINISHED, Driven, Overview, SweepLine, count_runs, overview
 
 ORDER = (RUNNING, STOPPED, FAILED, DAMAGED, UNFINISHED, FINISHED)
@@ -137,7 +135,7 @@ def sweep_text(line: SweepLine) -> list[str]:
     for one in line.drivers:
         lines += driver_text(one)
     if line.state in (STOPPED, FAILED) and line.drivers:
-        lines += ["  resume: " + command_line(line.drivers[-1])]
+        lines += ["  resume: " + pasted(line.drivers[-1].command.origin)]
     return lines
 
 
@@ -152,14 +150,6 @@ def driver_text(one: Driven) -> list[str]:
     for words in one.life.words:
         lines += folded(words, 2)
     return lines
-
-
-def command_line(one: Driven) -> str:
-    """Return the command, with the folder it belongs into where that is another one, to be pasted into a shell."""
-    origin = one.command.origin
-    typed = shlex.join(origin.words)
-    elsewhere = origin.host != platform.node() or origin.folder != os.getcwd()
-    return f"cd {shlex.quote(origin.folder)} && {typed}" if elsewhere and origin.folder else typed
 
 
 def _answer(line: SweepLine) -> list[str]:

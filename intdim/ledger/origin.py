@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,13 @@ class Origin:
     process_start: str
     version: str
     commit: str
+
+
+def pasted(origin: Origin) -> str:
+    """Return the command, with the folder it belongs into where that is another one, to be pasted into a shell."""
+    line = shlex.join(origin.words)
+    elsewhere = origin.host != platform.node() or origin.folder != os.getcwd()
+    return f"cd {shlex.quote(origin.folder)} && {line}" if elsewhere and origin.folder else line
 
 
 @contextmanager
