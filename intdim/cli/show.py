@@ -11,10 +11,11 @@ from intdim.cli.answers import cell_words, run_words, verdict_words
 from intdim.cli.looking import Settings, look, print_json
 from intdim.cli.plain import columns, folded, local, pairs, score, short
 from intdim.cli.sources import Source, of_run, of_verdict, roles
-from intdim.cli.status import command_line, driven_json, sweep_json, sweep_text
+from intdim.cli.status import driven_json, sweep_json, sweep_text
 from intdim.errors import UserError
 from intdim.ledger.commands import seconds_of, touched, utc
 from intdim.ledger.named import RUN, find, standing_on
+from intdim.ledger.origin import pasted
 from intdim.ledger.overview import Driven, Overview, SweepLine, overview
 from intdim.ledger.records import read_record, read_text
 from intdim.ledger.results import RunResult
@@ -244,5 +245,5 @@ def made_by(commands: list[Driven]) -> list[str]:
         origin, command = one.command.origin, one.command
         commit = f"commit {origin.commit}" if origin.commit else "no commit is known"
         when = f"{local(seconds_of(command.started))} on {origin.host}, intdim {origin.version}, {commit}"
-        lines += ["", f"command  {command_line(one)}", *pairs([("began  ", when)])]
+        lines += ["", f"command  {pasted(one.command.origin)}", *pairs([("began  ", when)])]
     return lines
