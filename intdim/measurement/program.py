@@ -13,7 +13,7 @@ from typing import Any
 
 from intdim.ledger.results import Answers, RunResult
 from intdim.measurement.baseline import Baseline
-from intdim.measurement.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best
+from intdim.measurement.steplength import APART, EXTENSIONS, StepLengths, beyond_edge, grid_best, round_rate
 from intdim.search import Search, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 
@@ -27,12 +27,13 @@ class Measurement:
     spec: SweepSpec
     facts: Facts
     baseline: Baseline | None = None
-    lengths: StepLengths = field(default_factory=lambda: StepLengths(()))
+    lengths: StepLengths = field(default_factory=lambda: StepLengths((1.0,)))
     results: dict[str, RunResult] = field(default_factory=dict)  # every run of this cell by run_id
     observed: list[RunResult] = field(default_factory=list)  # the runs the search has observed, in order
     search: Search | None = None  # set once the program has ended, with all its runs observed
     stop_at: float | None = None  # the selection score at which the runs of a bisection end
     answers: Callable[[str], Answers | None] = lambda run_id: None  # of a finished run
+    bar_errors: Any = None
 
     # -- the runs a cell can ask for ---------------------------------------------------------------------------------
 
@@ -100,9 +101,13 @@ class Measurement:
             self.stop_at = self.threshold(search_spec.threshold, self.baseline.select_mean)
 
         asked = search.ask(n=search_spec.batch)
-        if asked:
-            yield from self.locate_lengths()
-
+        self.lengths = StepLengths(
+            self.spec.step_lengths,
+            search_spec.d_min,
+            search_spec.d_max,
+            self.facts.chance,
+            max(self.baseline.mean - self.facts.chance, 1e-3),
+        )
         counts: dict[int, int] = {}
         while asked:
             measured = yield from self.measure_points(asked, counts)
@@ -131,29 +136,9 @@ class Measurement:
         selected = [_or(result.selection_score, self.facts.chance) for result in results]
         self.baseline = Baseline(best, tried, scores, selected, [run.run_id for run in runs])
 
-    def locate_lengths(self) -> Program:
-        """Try every step length at two dimensions; a single length given by the user is a decision, not a grid."""
-        self.lengths = StepLengths(self.spec.step_lengths)
-        if len(self.spec.step_lengths) < 2:
-            return
-
-        dims = anchors(self.spec.search.d_min, self.spec.search.d_max)
-        pending = [(d, length) for d in dims for length in sorted(self.spec.step_lengths)]
-        for extension in range(EXTENSIONS + 1):
-            results = self.take((yield [self.inside_run(d, length, 0, "locate") for d, length in pending]))
-            for (d, length), result in zip(pending, results, strict=True):
-                self.lengths.note(d, length, result.selection_score)
-            if extension == EXTENSIONS:
-                break
-            pending = [(d, length) for d in dims for length in self.lengths.further(d, self.chance_level)]
-            if not pending:
-                break
-
-        for d in dims:
-            self.lengths.settle(d, self.chance_level)
-
     def measure_points(self, asked: list[int], counts: dict[int, int]) -> Program:
-        """Run a fresh seed at each asked dimension; a run that ended at chance is made again with other lengths.
+        """Run a fresh seed at each asked dimension, with several step lengths where the region is new; return the
+        result that counts of each.
 
         ``counts`` says how many seeds each dimension has had, and is kept up to date."""
         places = []
@@ -161,33 +146,56 @@ class Measurement:
             places.append((d, counts.get(d, 0)))
             counts[d] = counts.get(d, 0) + 1
 
-        runs = [self.inside_run(d, self.lengths.at(d), k, "run") for d, k in places]
-        results = list(self.take((yield runs)))
-        for run, result in zip(runs, results, strict=True):
-            self.lengths.note(run.d, run.step_length, result.selection_score)
+        told: dict[int, RunResult] = {}
+        while len(told) < len(places):
+            now = self._at_once([(n, place) for n, place in enumerate(places) if n not in told])
+            told |= yield from self.measure_at(now)
+        return [told[n] for n in range(len(places))]
 
-        retries = {
-            number: [self.inside_run(d, length, k, "run") for length in self.other_lengths(d)]
-            for number, (d, k) in enumerate(places)
-            if d > self.lengths.hopeless and not _above(results[number].selection_score, self.chance_level)
-        }
-        wanted = [run for runs_there in retries.values() for run in runs_there]
-        if not wanted:
-            return results
+    def _at_once(self, left: list[tuple[int, tuple[int, int]]]) -> list[tuple[int, tuple[int, int]]]:
+        """Return which of these places to measure side by side: those that need no tuning, else one new region."""
+        plain = [one for one in left if not self.lengths.is_new(one[1][0])]
+        return plain or left[:1]
 
-        made = dict(zip((run.run_id for run in wanted), self.take((yield wanted)), strict=True))
-        for number, runs_there in retries.items():
-            again = [made[run.run_id] for run in runs_there]
-            for run, result in zip(runs_there, again, strict=True):
-                self.lengths.note(run.d, run.step_length, result.selection_score)
-            results[number] = max([results[number], *again], key=lambda one: _number(one.selection_score))
-        for d in sorted({places[number][0] for number in retries}):
-            self.lengths.settle(d, self.chance_level)
-        return results
+    def measure_at(self, places: list[tuple[int, tuple[int, int]]]) -> Program:
+        """Measure places (d, k), numbered, side by side; return the result that counts by number."""
+        lengths = self.lengths
+        made: dict[int, dict[float, RunResult]] = {n: {} for n, _ in places}
+        tuning = {n for n, (d, _) in places if lengths.is_new(d)}
+        pending = [(n, d, k, length) for n, (d, k) in places for length in lengths.first(d)]
+        if any(len([1 for p in pending if p[0] == n]) >= len(lengths.lengths) for n in tuning) and len(lengths.lengths) > 3:
+            lengths.grids += 1
+        for extension in range(EXTENSIONS + 2):
+            runs = [self.inside_run(d, length, k, "run") for _, d, k, length in pending]
+            results = self.take((yield runs))
+            for (n, d, _, length), result in zip(pending, results, strict=True):
+                made[n][length] = result
+                lengths.note(d, length, result.selection_score)
 
-    def other_lengths(self, d: int) -> list[float]:
-        """Return the lengths to try after a failure at ``d``; none where the user gave a single length."""
-        return self.lengths.neighbours(d) if len(self.spec.step_lengths) > 1 else []
+            pending = []
+            for n, (d, k) in places:
+                scores = {length: result.selection_score for length, result in made[n].items()}
+                further = lengths.further(d, scores) if n in tuning and extension < EXTENSIONS else []
+                pending += [(n, d, k, length) for length in further if length not in made[n]]
+            if not pending:
+                break
+        for n, (d, k) in places:
+            if n in tuning and len(made[n]) >= len(lengths.lengths) and not lengths.tuned:
+                best = grid_best({length: r.selection_score for length, r in made[n].items()})
+                pending += [(n, d, k, round_rate(best * f)) for f in (1 / APART, APART)]
+        if pending:
+            results = self.take((yield [self.inside_run(d, length, k, "run") for _, d, k, length in pending]))
+            for (n, d, _, length), result in zip(pending, results, strict=True):
+                made[n][length] = result
+                lengths.note(d, length, result.selection_score)
+
+        told = {}
+        for n, (d, _) in places:
+            scores = {length: result.selection_score for length, result in made[n].items()}
+            if n in tuning:
+                lengths.tuned.append(d)
+            told[n] = made[n][lengths.chosen(d, scores)]
+        return told
 
     def threshold(self, kind: str, baseline: float | None = None) -> float:
         """Return the score to reach: a share of the baseline (by default its mean score), or of its gain over the
@@ -233,7 +241,7 @@ def expected_runs(spec: SweepSpec) -> ExpectedRuns:
     located = len(spec.step_lengths) if len(spec.step_lengths) > 1 else 0
     return ExpectedRuns(
         baseline=len(spec.learning_rates) + spec.baseline_seeds - 1,
-        locating=located * len(anchors(spec.search.d_min, spec.search.d_max)),
+        locating=located * 2,
         search=spec.search.max_runs,
     )
 

@@ -25,7 +25,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
     assert measurement.search is not None
     assert measurement.baseline is not None
     spec, wanted, facts, baseline = measurement.spec, measurement.spec.search, measurement.facts, measurement.baseline
-    shifts = bar_errors(measurement)
+    shifts = bar_errors(measurement) if measurement.bar_errors is None else measurement.bar_errors()
     verdict = measurement.search.verdict(shifts=shifts.get(wanted.threshold))
     threshold = measurement.threshold(wanted.threshold)
     stuck = verdict.status != "no_baseline" and nothing_learnt(measurement)
