@@ -6,13 +6,18 @@ import math
 import statistics
 from dataclasses import dataclass
 
+PRIOR_STD = 0.008  # of the score over seeds, before any are seen
+PRIOR_FREEDOM = 2.0  # how many seeds that counts as
+COLLAPSED = 0.5  # a seed that made less than this share of the median gain over chance has collapsed
+
 
 @dataclass
 class Baseline:
     """Full fine-tuning of a cell.
 
     ``tried`` maps each learning rate to its selection score (NaN where the run failed); ``scores`` and
-    ``select_scores`` have one entry for each seed, ``run_ids`` the runs behind them.
+    ``select_scores`` have one entry for each seed that trained, ``run_ids`` the runs of all seeds; ``collapsed`` counts
+    the seeds that did not train, which are no part of the mean.
     """
 
     learning_rate: float
@@ -20,6 +25,7 @@ class Baseline:
     scores: list[float]
     select_scores: list[float]
     run_ids: list[str]
+    collapsed: int = 0
 
     @property
     def mean(self) -> float:
@@ -37,6 +43,26 @@ class Baseline:
         return statistics.stdev(self.scores) if len(self.scores) > 1 else 0.0
 
     @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the error of the mean."""
+        return PRIOR_FREEDOM + len(self.scores) - 1
+
+    @property
     def standard_error(self) -> float:
-        """Standard error of the mean."""
-        return self.std / math.sqrt(len(self.scores))
+        """Scale of the error of the mean, which has a t distribution with ``freedom`` degrees of freedom.
+
+        Few seeds may agree by luck: before any are seen, their variance has a scaled inverse chi-square distribution
+        around ``PRIOR_STD`` with ``PRIOR_FREEDOM`` degrees of freedom (Gelman et al., Bayesian Data Analysis, 3.3)."""
+        count = len(self.scores)
+        squares = PRIOR_FREEDOM * PRIOR_STD**2 + (count - 1) * self.std**2
+        return math.sqrt(squares / self.freedom / count)
+
+
+def trained(scores: list[float], chance: float) -> list[bool]:
+    """Return which seeds trained: not those that failed (NaN), nor those that collapsed, which made less than half of
+    the median gain over ``chance``. Where more than half of them did not, they are not told apart."""
+    finite = [score for score in scores if math.isfinite(score)]
+    gain = statistics.median(finite) - chance if finite else 0.0
+    if gain <= 0:
+        return [math.isfinite(score) for score in scores]
+    return [math.isfinite(score) and score - chance >= COLLAPSED * gain for score in scores]

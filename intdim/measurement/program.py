@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from intdim.ledger.results import Answers, RunResult
-from intdim.measurement.baseline import Baseline
+from intdim.measurement.baseline import Baseline, trained
 from intdim.measurement.steplength import APART, EXTENSIONS, StepLengths, beyond_edge, grid_best, round_rate
 from intdim.search import Search, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
@@ -94,6 +94,8 @@ class Measurement:
             max_runs=search_spec.max_runs,
             seed=derive_seed(self.spec.seed, "search"),
             baseline_std=self.baseline.standard_error,
+            freedom=self.baseline.freedom,
+            fraction=search_spec.fraction,
             seeds=search_spec.seeds,
             grid_points=search_spec.grid_points,
         )
@@ -119,7 +121,8 @@ class Measurement:
         self.search = search
 
     def measure_baseline(self) -> Program:
-        """Find the best learning rate on the selection half with the first seed, then take the other seeds."""
+        """Find the best learning rate with one seed, then take the seeds that the mean is made of: others, so that a
+        seed that was lucky enough to choose its rate does not raise the mean."""
         pending, tried = sorted(self.spec.learning_rates), {}
         for extension in range(EXTENSIONS + 1):
             results = self.take((yield [self.full_run(rate, 0) for rate in pending]))
@@ -130,11 +133,14 @@ class Measurement:
             pending = [further]
 
         best = grid_best(tried)
-        runs = [self.full_run(best, k) for k in range(self.spec.baseline_seeds)]
+        runs = [self.full_run(best, k) for k in range(1, self.spec.baseline_seeds + 1)]
         results = self.take((yield runs))
-        scores = [_or(result.score, self.facts.chance) for result in results]
-        selected = [_or(result.selection_score, self.facts.chance) for result in results]
-        self.baseline = Baseline(best, tried, scores, selected, [run.run_id for run in runs])
+        whole = trained([result.score for result in results], self.facts.chance)
+        counted = [result for result, good in zip(results, whole, strict=True) if good]
+        scores = [result.score for result in counted] or [self.facts.chance]
+        selected = [_or(result.selection_score, self.facts.chance) for result in counted] or [self.facts.chance]
+        collapsed = len(results) - len(counted)
+        self.baseline = Baseline(best, tried, scores, selected, [run.run_id for run in runs], collapsed)
 
     def measure_points(self, asked: list[int], counts: dict[int, int]) -> Program:
         """Run a fresh seed at each asked dimension, with several step lengths where the region is new; return the

@@ -103,6 +103,8 @@ def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray], stuc
         d_min=wanted.d_min,
         d_max=wanted.d_max,
         baseline_std=baseline.standard_error,
+        freedom=baseline.freedom,
+        fraction=wanted.fraction,
         seed=derive_seed(spec.seed, "search"),
         shifts=shifts.get(kind),
     )
