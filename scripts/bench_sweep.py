@@ -54,7 +54,7 @@ def sweep_spec(task: Task, options: argparse.Namespace) -> SweepSpec:
             "posterior", D_MIN, D_MAX, options.runs, FRACTION, task.kind, 3, options.batch, 13,
             RESAMPLES if task.bar_error else 0,
         ),
-        step_lengths=STEP_GRID,
+        step_lengths=STEP_GRID[:1] if options.known_lengths else STEP_GRID,
         learning_rates=RATES,
         baseline_seeds=options.baseline_seeds,
         seed=task.number,
@@ -66,6 +66,8 @@ def measure(job: tuple[str, str, int, argparse.Namespace]) -> Row:
     family, window, number, options = job
     rng = np.random.default_rng([options.seed, number])
     task = draw(family, window, 100_000 * options.seed + number, rng, options.collapse, options.evaluation_noise)
+    if options.known_lengths:
+        task = replace(task, width=(1e6, 1e6))
     facts = Facts(1_000_000, {}, 41, 200, 120, task.floor, 0.01, 20.0, "/tmp", "/tmp")
     measurement = Measurement(sweep_spec(task, options), facts)
     if task.bar_error:
@@ -141,6 +143,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the tasks: 0 to 9 for tuning, 100 on for reporting")
     parser.add_argument("--collapse", type=float, default=0.04)
     parser.add_argument("--evaluation-noise", type=float, default=0.0, help="error of the bar, in scores")
+    parser.add_argument("--known-lengths", action="store_true", help="every run has the best step length")
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--label", default="as it is")
     parser.add_argument("--processes", type=int, default=1)

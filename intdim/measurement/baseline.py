@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 PRIOR_STD = 0.008  # of the score over seeds, before any are seen
 PRIOR_FREEDOM = 2.0  # how many seeds that counts as
+RIVAL_SEEDS = 2  # further seeds of rates that one seed each cannot tell apart
+NEAR = 0.06  # of the gain: rates that differ by less in one seed each
 COLLAPSED = 0.5  # a seed that made less than this share of the median gain over chance has collapsed
 
 
@@ -66,3 +68,27 @@ def trained(scores: list[float], chance: float) -> list[bool]:
     if gain <= 0:
         return [math.isfinite(score) for score in scores]
     return [math.isfinite(score) and score - chance >= COLLAPSED * gain for score in scores]
+
+
+def close_rates(tried: dict[float, float], chance: float) -> list[float]:
+    """Return the rates that one seed each cannot tell apart: the best, and those of its neighbours that come near it or
+    made less than half of its gain, which may be a collapse."""
+    finite = {rate: score for rate, score in tried.items() if math.isfinite(score)}
+    if not finite:
+        return []
+    order, best = sorted(tried), max(finite, key=lambda rate: finite[rate])
+    gain, at = finite[best] - chance, order.index(best)
+    if gain <= 0:
+        return [best]
+    neighbours = [rate for rate in order[max(0, at - 1) : at + 2] if rate != best and rate in finite]
+    lost = {rate: (finite[best] - finite[rate]) / gain for rate in neighbours}
+    return sorted([best, *(rate for rate in neighbours if lost[rate] < NEAR or lost[rate] > COLLAPSED)])
+
+
+def best_rate(scores: dict[float, list[float]], chance: float) -> float:
+    """Return the rate with the best mean over its seeds that trained."""
+    def mean(rate: float) -> float:
+        good = [one for one, whole in zip(scores[rate], trained(scores[rate], chance), strict=True) if whole]
+        return statistics.fmean(good) if good else -math.inf
+
+    return max(sorted(scores), key=mean)

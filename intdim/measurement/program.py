@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from intdim.ledger.results import Answers, RunResult
-from intdim.measurement.baseline import Baseline, trained
+from intdim.measurement.baseline import RIVAL_SEEDS, Baseline, best_rate, close_rates, trained
 from intdim.measurement.steplength import APART, EXTENSIONS, StepLengths, beyond_edge, grid_best, round_rate
 from intdim.search import Search, make_search
 from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
@@ -132,7 +132,14 @@ class Measurement:
                 break
             pending = [further]
 
-        best = grid_best(tried)
+        best, more = grid_best(tried), {}
+        rivals = close_rates(tried, self.facts.chance)
+        if len(rivals) > 1:
+            wanted = [self.full_run(rate, k) for rate in rivals for k in range(1, RIVAL_SEEDS + 1)]
+            results = self.take((yield wanted))
+            more = {rate: [r.selection_score for r, w in zip(results, wanted, strict=True) if w.learning_rate == rate]
+                    for rate in rivals}
+            best = best_rate({rate: [tried[rate], *more[rate]] for rate in rivals}, self.facts.chance)
         runs = [self.full_run(best, k) for k in range(1, self.spec.baseline_seeds + 1)]
         results = self.take((yield runs))
         whole = trained([result.score for result in results], self.facts.chance)
