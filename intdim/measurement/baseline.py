@@ -10,7 +10,7 @@ PRIOR_STD = 0.008  # of the score over seeds, before any are seen
 PRIOR_FREEDOM = 2.0  # how many seeds that counts as
 RIVAL_SEEDS = 2  # further seeds of rates that one seed each cannot tell apart
 NEAR = 0.06  # of the gain: rates that differ by less in one seed each
-COLLAPSED = 0.5  # a seed that made less than this share of the median gain over chance has collapsed
+COLLAPSED = 0.7  # a seed that made less than this share of the median gain over chance has collapsed
 
 
 @dataclass

@@ -137,12 +137,12 @@ def unpack(cube: Array, setting: Setting) -> Curves:
     span, gap = setting.high - setting.low, setting.gap
     beyond = max(span / 3, 3.0)
     middle = setting.low - beyond + cube[:, 0] * (span + 2 * beyond)
-    width = 2 * 0.6 * np.exp(0.55 * wide + 0.06 * wide**3)  # twice: tanh(t / 2w) is the logistic of t / w
+    width = 2 * 0.6 * np.exp(0.65 * wide + 0.06 * wide**3)  # twice: tanh(t / 2w) is the logistic of t / w
 
     return Curves(
         middle=middle,
-        left=width * np.exp(0.35 * skew),
-        right=width * np.exp(-0.35 * skew),
+        left=width * np.exp(0.5 * skew),
+        right=width * np.exp(-0.5 * skew),
         second=np.clip((cube[:, 3] - SECOND) / (1 - SECOND), 0.0, 0.9),
         later=middle + 0.4 + 5.6 * cube[:, 4],
         width=2 * 0.35 * np.exp(0.5 * later_wide + 0.05 * later_wide**3),
