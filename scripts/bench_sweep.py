@@ -52,7 +52,7 @@ def sweep_spec(task: Task, options: argparse.Namespace) -> SweepSpec:
         train=TrainSpec(1, 60, 8, 1, 0.1, 1.0, 0.01, 0.9, 0.999, 1e-8, "float32", 2, 0),
         search=SearchSpec(
             "posterior", D_MIN, D_MAX, options.runs, FRACTION, task.kind, 3, options.batch, 13,
-            RESAMPLES if task.bar_error else 0,
+            RESAMPLES if task.bar_error else 0, options.narrow, options.enough,
         ),
         step_lengths=STEP_GRID[:1] if options.known_lengths else STEP_GRID,
         learning_rates=RATES,
@@ -72,7 +72,7 @@ def measure(job: tuple[str, str, int, argparse.Namespace]) -> Row:
     measurement = Measurement(sweep_spec(task, options), facts)
     if task.bar_error:
         drawn = task.bar_error * np.random.default_rng([options.seed, number, 1]).standard_normal(RESAMPLES)
-        measurement.bar_errors = lambda: {"absolute": drawn, "above_chance": drawn}
+        measurement.bar_errors = {"absolute": drawn, "above_chance": drawn}
 
     program, results = measurement.program(), None
     while True:
@@ -138,6 +138,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tasks", type=int, default=320, help="tasks with a d90; a quarter as many censored ones")
     parser.add_argument("--runs", type=int, default=24, help="search.max_runs")
+    parser.add_argument("--narrow", type=float, default=1.26)
+    parser.add_argument("--enough", type=int, default=14)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--baseline-seeds", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0, help="of the tasks: 0 to 9 for tuning, 100 on for reporting")
@@ -164,7 +166,9 @@ def main() -> None:
     inside = [row for row in rows if row["family"] in FAMILIES]
     outside = [row for row in rows if row["family"] in CENSORED]
     table: dict[str, Any] = {"all": summary(inside)}
-    table |= {window: summary([row for row in inside if row["window"] == window]) for window in WINDOWS}
+    for window in WINDOWS:
+        here = [row for row in inside if row["window"] == window]
+        table |= {window: summary(here)} if here else {}
     if set(families) >= set(PLAIN):
         table["plain"] = summary([row for row in inside if row["family"] in PLAIN])
     table |= {family: summary([row for row in inside if row["family"] == family]) for family in families}

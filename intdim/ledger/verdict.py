@@ -23,12 +23,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class StepLengthEvidence:
-    """Which step lengths were tried. ``known``: the best one by d; ``tried``: selection score by length, by d (None
-    where the run failed); at or below ``hopeless_up_to`` every length that was tried ended at chance."""
+    """Which step lengths were tried. ``known``: the best one, by all runs, at each d where several were tried;
+    ``tried``: selection score of the first seed by length, by d (None where the run failed)."""
 
     known: dict[str, float]
     tried: dict[str, dict[str, float | None]]
-    hopeless_up_to: int
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,22 @@ on results alone: not on which run ended first, nor on kills, nor on how many sl
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from intdim.ledger.results import Answers, RunResult
-from intdim.measurement.baseline import RIVAL_SEEDS, Baseline, best_rate, close_rates, trained
-from intdim.measurement.steplength import APART, EXTENSIONS, StepLengths, beyond_edge, grid_best, round_rate
+from intdim.measurement.baseline import RIVAL_SEEDS, Baseline, measure_baseline
+from intdim.measurement.points import Place, measure_points
+from intdim.measurement.steplength import StepLengths
 from intdim.search import Search, make_search
-from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
+from intdim.spec import BOTH, THRESHOLDS, Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 
 Program = Generator[list[RunSpec], list[RunResult], Any]  # yields the runs it needs next, receives their results
+T = TypeVar("T")
 
 
 @dataclass
@@ -30,10 +34,12 @@ class Measurement:
     lengths: StepLengths = field(default_factory=lambda: StepLengths((1.0,)))
     results: dict[str, RunResult] = field(default_factory=dict)  # every run of this cell by run_id
     observed: list[RunResult] = field(default_factory=list)  # the runs the search has observed, in order
-    search: Search | None = None  # set once the program has ended, with all its runs observed
+    searching: Search | None = None  # the search while it is under way
+    search: Search | None = None  # set once it has ended, with all its runs observed
+    second: Search | None = None  # the search for the other threshold, where that has runs of its own
     stop_at: float | None = None  # the selection score at which the runs of a bisection end
     answers: Callable[[str], Answers | None] = lambda run_id: None  # of a finished run
-    bar_errors: Any = None
+    bar_errors: dict[str, np.ndarray] | None = None  # in place of those by the answers, for simulations
 
     # -- the runs a cell can ask for ---------------------------------------------------------------------------------
 
@@ -42,10 +48,9 @@ class Measurement:
         none = SubspaceSpec("full", "none", "none", "none", self.spec.subspace.exclude)
         return self._run(none, 0, 0.0, rate, derive_seed(self.spec.seed, "full", k))
 
-    def inside_run(self, d: int, length: float, k: int, purpose: str) -> RunSpec:
-        """The k-th seed of a run in d dimensions; ``purpose`` keeps locating seeds and measuring seeds apart."""
-        seed = derive_seed(self.spec.seed, purpose, d, k)
-        return self._run(self.spec.subspace, d, length, 0.0, seed, self.stop_at if purpose == "run" else None)
+    def inside_run(self, d: int, length: float, k: int) -> RunSpec:
+        """The k-th seed of a run in d dimensions; the same seed for every step length."""
+        return self._run(self.spec.subspace, d, length, 0.0, derive_seed(self.spec.seed, "run", d, k), self.stop_at)
 
     def _run(
         self, subspace: SubspaceSpec, d: int, length: float, rate: float, seed: int, stop_at: float | None = None
@@ -66,12 +71,6 @@ class Measurement:
             training_version=spec.training_version,
         )
 
-    def take(self, results: list[RunResult]) -> list[RunResult]:
-        """Keep results and return them."""
-        for result in results:
-            self.results[result.run_id] = result
-        return results
-
     @property
     def chance_level(self) -> float:
         """A selection score up to here does not differ from always answering the majority class."""
@@ -81,134 +80,81 @@ class Measurement:
 
     def program(self) -> Program:
         """Yield the runs needed next, receive their results; ends when ``search`` is set."""
-        yield from self.measure_baseline()
+        spec, chance = self.spec, self.facts.chance
+        self.baseline = yield from self._keeping(
+            measure_baseline(spec.learning_rates, spec.baseline_seeds, chance, self.full_run)
+        )
+        gap = max(self.baseline.mean - chance, 1e-3)
+        self.lengths = StepLengths(spec.step_lengths, spec.search.d_min, spec.search.d_max, chance, gap)
+        if spec.search.name == "bisection":
+            self.stop_at = self.threshold(self.kind, self.baseline.select_mean)
+
+        self.searching = self.make_search(self.kind)
+        yield from self._search(self.searching)
+        self.search = self.searching
+        if spec.search.threshold == BOTH:
+            self.second = self.make_search(self.other_kind)
+            for result in self.observed:
+                self.second.tell(result.d, result.score, seed=result.seed, at_least=result.crossed)
+            self.second.max_runs += len(self.observed)
+            yield from self._search(self.second)
+
+    def make_search(self, kind: str) -> Search:
+        """Return a search for the threshold of this kind that has observed nothing."""
         assert self.baseline is not None
-        search_spec = self.spec.search
-        search = make_search(
-            search_spec.name,
-            d_min=search_spec.d_min,
-            d_max=search_spec.d_max,
-            threshold=self.threshold(search_spec.threshold),
+        wanted = self.spec.search
+        return make_search(
+            wanted.name,
+            d_min=wanted.d_min,
+            d_max=wanted.d_max,
+            threshold=self.threshold(kind),
             baseline=self.baseline.mean,
             chance=self.facts.chance,
-            max_runs=search_spec.max_runs,
+            max_runs=wanted.max_runs,
             seed=derive_seed(self.spec.seed, "search"),
             baseline_std=self.baseline.standard_error,
             freedom=self.baseline.freedom,
-            fraction=search_spec.fraction,
-            seeds=search_spec.seeds,
-            grid_points=search_spec.grid_points,
+            fraction=wanted.fraction,
+            seeds=wanted.seeds,
+            grid_points=wanted.grid_points,
+            narrow=wanted.narrow,
+            enough=wanted.enough,
         )
-        if search_spec.name == "bisection":
-            self.stop_at = self.threshold(search_spec.threshold, self.baseline.select_mean)
 
-        asked = search.ask(n=search_spec.batch)
-        self.lengths = StepLengths(
-            self.spec.step_lengths,
-            search_spec.d_min,
-            search_spec.d_max,
-            self.facts.chance,
-            max(self.baseline.mean - self.facts.chance, 1e-3),
-        )
-        counts: dict[int, int] = {}
-        while asked:
-            measured = yield from self.measure_points(asked, counts)
+    def _search(self, search: Search) -> Program:
+        """Measure what a search asks for until it has ended."""
+        while asked := search.ask(n=self.spec.search.batch):
+            counts = Counter(result.d for result in self.observed)
+            places = []
+            for d in asked:
+                places.append(Place(d, counts[d]))
+                counts[d] += 1
+            measured = yield from self._keeping(measure_points(places, self.lengths, self.inside_run))
             for result in measured:
                 search.tell(result.d, result.score, seed=result.seed, at_least=result.crossed)
                 self.observed.append(result)
-            asked = search.ask(n=search_spec.batch)
 
-        self.search = search
+    def _keeping(self, program: Generator[list[RunSpec], list[RunResult], T]) -> Generator[Any, Any, T]:
+        """Run a part of the program, and keep every result that it receives."""
+        results: list[RunResult] | None = None
+        while True:
+            try:
+                wanted = next(program) if results is None else program.send(results)
+            except StopIteration as ended:
+                return ended.value
+            results = yield wanted
+            self.results |= {result.run_id: result for result in results}
 
-    def measure_baseline(self) -> Program:
-        """Find the best learning rate with one seed, then take the seeds that the mean is made of: others, so that a
-        seed that was lucky enough to choose its rate does not raise the mean."""
-        pending, tried = sorted(self.spec.learning_rates), {}
-        for extension in range(EXTENSIONS + 1):
-            results = self.take((yield [self.full_run(rate, 0) for rate in pending]))
-            tried |= {rate: result.selection_score for rate, result in zip(pending, results, strict=True)}
-            further = beyond_edge(tried)
-            if further is None or extension == EXTENSIONS:
-                break
-            pending = [further]
+    @property
+    def kind(self) -> str:
+        """The kind of the threshold that the verdict is about."""
+        wanted = self.spec.search.threshold
+        return THRESHOLDS[0] if wanted == BOTH else wanted
 
-        best, more = grid_best(tried), {}
-        rivals = close_rates(tried, self.facts.chance)
-        if len(rivals) > 1:
-            wanted = [self.full_run(rate, k) for rate in rivals for k in range(1, RIVAL_SEEDS + 1)]
-            results = self.take((yield wanted))
-            more = {rate: [r.selection_score for r, w in zip(results, wanted, strict=True) if w.learning_rate == rate]
-                    for rate in rivals}
-            best = best_rate({rate: [tried[rate], *more[rate]] for rate in rivals}, self.facts.chance)
-        runs = [self.full_run(best, k) for k in range(1, self.spec.baseline_seeds + 1)]
-        results = self.take((yield runs))
-        whole = trained([result.score for result in results], self.facts.chance)
-        counted = [result for result, good in zip(results, whole, strict=True) if good]
-        scores = [result.score for result in counted] or [self.facts.chance]
-        selected = [_or(result.selection_score, self.facts.chance) for result in counted] or [self.facts.chance]
-        collapsed = len(results) - len(counted)
-        self.baseline = Baseline(best, tried, scores, selected, [run.run_id for run in runs], collapsed)
-
-    def measure_points(self, asked: list[int], counts: dict[int, int]) -> Program:
-        """Run a fresh seed at each asked dimension, with several step lengths where the region is new; return the
-        result that counts of each.
-
-        ``counts`` says how many seeds each dimension has had, and is kept up to date."""
-        places = []
-        for d in asked:
-            places.append((d, counts.get(d, 0)))
-            counts[d] = counts.get(d, 0) + 1
-
-        told: dict[int, RunResult] = {}
-        while len(told) < len(places):
-            now = self._at_once([(n, place) for n, place in enumerate(places) if n not in told])
-            told |= yield from self.measure_at(now)
-        return [told[n] for n in range(len(places))]
-
-    def _at_once(self, left: list[tuple[int, tuple[int, int]]]) -> list[tuple[int, tuple[int, int]]]:
-        """Return which of these places to measure side by side: those that need no tuning, else one new region."""
-        plain = [one for one in left if not self.lengths.is_new(one[1][0])]
-        return plain or left[:1]
-
-    def measure_at(self, places: list[tuple[int, tuple[int, int]]]) -> Program:
-        """Measure places (d, k), numbered, side by side; return the result that counts by number."""
-        lengths = self.lengths
-        made: dict[int, dict[float, RunResult]] = {n: {} for n, _ in places}
-        tuning = {n for n, (d, _) in places if lengths.is_new(d)}
-        pending = [(n, d, k, length) for n, (d, k) in places for length in lengths.first(d)]
-        if any(len([1 for p in pending if p[0] == n]) >= len(lengths.lengths) for n in tuning) and len(lengths.lengths) > 3:
-            lengths.grids += 1
-        for extension in range(EXTENSIONS + 2):
-            runs = [self.inside_run(d, length, k, "run") for _, d, k, length in pending]
-            results = self.take((yield runs))
-            for (n, d, _, length), result in zip(pending, results, strict=True):
-                made[n][length] = result
-                lengths.note(d, length, result.selection_score)
-
-            pending = []
-            for n, (d, k) in places:
-                scores = {length: result.selection_score for length, result in made[n].items()}
-                further = lengths.further(d, scores) if n in tuning and extension < EXTENSIONS else []
-                pending += [(n, d, k, length) for length in further if length not in made[n]]
-            if not pending:
-                break
-        for n, (d, k) in places:
-            if n in tuning and len(made[n]) >= len(lengths.lengths) and not lengths.tuned:
-                best = grid_best({length: r.selection_score for length, r in made[n].items()})
-                pending += [(n, d, k, round_rate(best * f)) for f in (1 / APART, APART)]
-        if pending:
-            results = self.take((yield [self.inside_run(d, length, k, "run") for _, d, k, length in pending]))
-            for (n, d, _, length), result in zip(pending, results, strict=True):
-                made[n][length] = result
-                lengths.note(d, length, result.selection_score)
-
-        told = {}
-        for n, (d, _) in places:
-            scores = {length: result.selection_score for length, result in made[n].items()}
-            if n in tuning:
-                lengths.tuned.append(d)
-            told[n] = made[n][lengths.chosen(d, scores)]
-        return told
+    @property
+    def other_kind(self) -> str:
+        """The other kind."""
+        return next(kind for kind in THRESHOLDS if kind != self.kind)
 
     def threshold(self, kind: str, baseline: float | None = None) -> float:
         """Return the score to reach: a share of the baseline (by default its mean score), or of its gain over the
@@ -237,7 +183,7 @@ def check_dimensions(spec: SweepSpec, facts: Facts) -> list[str]:
 
 @dataclass(frozen=True)
 class ExpectedRuns:
-    """How many runs a sweep expects: for the baseline, for locating step lengths, and for the search at most."""
+    """How many runs a sweep expects: for the baseline, for tuning step lengths, and for the search at most."""
 
     baseline: int
     locating: int
@@ -250,22 +196,11 @@ class ExpectedRuns:
 
 
 def expected_runs(spec: SweepSpec) -> ExpectedRuns:
-    """Return how many runs a sweep expects."""
-    located = len(spec.step_lengths) if len(spec.step_lengths) > 1 else 0
+    """Return how many runs a sweep expects. In simulation a sweep tunes its step lengths in three further regions."""
+    grid = len(spec.step_lengths)
+    twice = 2 if spec.search.threshold == BOTH else 1
     return ExpectedRuns(
-        baseline=len(spec.learning_rates) + spec.baseline_seeds - 1,
-        locating=located * 2,
-        search=spec.search.max_runs,
+        baseline=len(spec.learning_rates) + spec.baseline_seeds + (RIVAL_SEEDS if len(spec.learning_rates) > 1 else 0),
+        locating=grid + 1 + 2 * 3 if grid > 1 else 0,
+        search=twice * spec.search.max_runs,
     )
-
-
-def _or(score: float, other: float) -> float:
-    return score if math.isfinite(score) else other
-
-
-def _number(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
-
-
-def _above(score: float, level: float) -> bool:
-    return _number(score) > level

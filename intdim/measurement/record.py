@@ -25,9 +25,9 @@ def make_verdict(measurement: Measurement) -> Verdict:
     assert measurement.search is not None
     assert measurement.baseline is not None
     spec, wanted, facts, baseline = measurement.spec, measurement.spec.search, measurement.facts, measurement.baseline
-    shifts = bar_errors(measurement) if measurement.bar_errors is None else measurement.bar_errors()
-    verdict = measurement.search.verdict(shifts=shifts.get(wanted.threshold))
-    threshold = measurement.threshold(wanted.threshold)
+    shifts = bar_errors(measurement) if measurement.bar_errors is None else measurement.bar_errors
+    verdict = measurement.search.verdict(shifts=shifts.get(measurement.kind))
+    threshold = measurement.threshold(measurement.kind)
     stuck = verdict.status != "no_baseline" and nothing_learnt(measurement)
 
     observed = [result.run_id for result in measurement.observed]
@@ -45,7 +45,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
         d90_high=None if stuck else _plain(verdict.high),
         level=verdict.level,
         threshold=threshold,
-        threshold_kind=wanted.threshold,
+        threshold_kind=measurement.kind,
         fraction=wanted.fraction,
         chance=facts.chance,
         baseline_mean=baseline.mean,
@@ -93,7 +93,7 @@ def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray], stuc
     """Return the answer by the other kind of threshold, from the same runs; ``stuck``: none of them beat chance."""
     assert measurement.baseline is not None
     spec, wanted, facts, baseline = measurement.spec, measurement.spec.search, measurement.facts, measurement.baseline
-    kind = "above_chance" if wanted.threshold == "absolute" else "absolute"
+    kind = measurement.other_kind
     threshold = measurement.threshold(kind)
     other = estimate(
         [(result.d, result.score, result.crossed) for result in measurement.observed],

@@ -21,6 +21,9 @@ APART = 1.73  # between the lengths that are tried around the best
 REGION = 2.5  # a d farther than this factor from all tuned ones is a new region
 LEARNT = 0.25  # of the baseline's gain: until some run has made that, the whole grid is tried
 GRIDS = 4  # how often at most
+NOTHING = 0.05  # of that gain: a run that made less has learnt nothing
+CLEAR = 0.03  # of that gain: by so much is a length clearly better than the one beside it
+SURE = 0.99  # expected share of the gain that the best length keeps, from which a new region is not tuned
 
 
 def grid_best(scores: dict[float, float]) -> float:
@@ -87,41 +90,60 @@ class StepLengths:
 
     def is_new(self, d: int) -> bool:
         """True where several lengths should be tried: no tuned dimension is near."""
-        return not self.decided and all(abs(math.log(d / tuned)) > math.log(REGION) for tuned in self.tuned)
+        if self.surface is None or any(abs(math.log(d / tuned)) <= math.log(REGION) for tuned in self.tuned):
+            return False
+        return self.surface.expected(d, self.at(d)) < SURE or not self.tuned
 
     @property
-    def nothing_learnt(self) -> bool:
-        """True while no run has made a quarter of the baseline's gain."""
-        return not any(
-            self._gain(score) > LEARNT for here in self.tried.values() for scores in here.values() for score in scores
-        )
+    def wants_grid(self) -> bool:
+        """True while no run has made a quarter of the baseline's gain, so that nothing is known of the best length."""
+        return self.grids < GRIDS and not self._learnt(math.inf)
 
     def first(self, d: int) -> list[float]:
-        """Return the lengths to try first with a new seed at ``d``."""
-        if self.surface is None or not self.is_new(d):
-            return [self.at(d)]
-        if self.nothing_learnt and self.grids < GRIDS:
+        """Return the lengths to try first with a new seed in a new region, at ``d``."""
+        if self.wants_grid:
             return sorted(self.lengths)
-        here = self.surface.best(d)
-        return [round_rate(here / APART), round_rate(here), round_rate(here * APART)]
+        here = self.at(d)
+        return [*self.beside(here), here]
 
-    def further(self, d: int, scores: dict[float, float]) -> list[float]:
-        """Return the lengths to try next with a seed at ``d`` that has these selection scores.
-
-        After a grid: beyond its edge where the best lies there, else the neighbours of the best; beyond both edges
-        where nothing was learnt. After three lengths: beyond the edge if the best is there and clearly better."""
-        best = grid_best(scores)
-        tried = sorted(scores)
-        top = self._gain(scores[best])
-        if len(tried) < 2 or top <= 0.05:
+    def further(self, scores: dict[float, float], grid: bool) -> list[float]:
+        """Return the lengths to try next where one seed has these selection scores: beyond the edge if the best is there
+        and clearly better; after a ``grid`` on which nothing was learnt, beyond both edges, since all may have been too
+        short or too long."""
+        tried, best = sorted(scores), grid_best(scores)
+        if len(tried) < 2:
             return []
-        if best in (tried[0], tried[-1]):
-            inner = tried[1] if best == tried[0] else tried[-2]
-            factor = tried[1] / tried[0]
-            clear = top - self._gain(scores[inner]) > 0.03
-            outer = best * factor if best == tried[-1] else best / factor
-            return [round_rate(outer)] if clear else []
-        return []
+        if self._gain(scores[best]) <= NOTHING:
+            return [round_rate(tried[0] / FACTOR), round_rate(tried[-1] * FACTOR)] if grid else []
+        if best not in (tried[0], tried[-1]):
+            return []
+
+        inner, sign = (tried[1], -1) if best == tried[0] else (tried[-2], 1)
+        clear = self._gain(scores[best]) - self._gain(scores[inner]) > CLEAR
+        return [round_rate(best * (FACTOR if grid else APART) ** sign)] if clear or grid else []
+
+    def beside(self, length: float) -> list[float]:
+        """Return the lengths next to one."""
+        return [round_rate(length / APART), round_rate(length * APART)]
+
+    def beside_best(self, scores: dict[float, float]) -> list[float]:
+        """Return the lengths next to the best of a grid; none where nothing was learnt."""
+        best = grid_best(scores)
+        return self.beside(best) if self._gain(scores[best]) > NOTHING else []
+
+    def doubtful(self, d: int, score: float) -> bool:
+        """True where a run at ``d`` learnt nothing although a smaller d did, and nothing else was tried there."""
+        return not self.decided and self._gain(score) <= NOTHING and self._learnt(d) and len(self.tried[d]) < 2
+
+    def _learnt(self, d: float) -> bool:
+        """True where some run at ``d`` or below has made a quarter of the baseline's gain."""
+        return any(
+            self._gain(score) > LEARNT
+            for at, here in self.tried.items()
+            if at <= d
+            for scores in here.values()
+            for score in scores
+        )
 
     def note(self, d: int, length: float, score: float) -> None:
         """Record a selection score of one length at ``d``; NaN is a failed run, which kept nothing of the gain."""
@@ -135,20 +157,24 @@ class StepLengths:
         best, here = grid_best(scores), self.at(d)
         good = [length for length, score in scores.items() if not math.isnan(score)] or [best]
         nearest = min(good, key=lambda length: abs(math.log(length / here)))
-        return best if self._gain(scores[best]) - self._gain(scores[nearest]) > 0.05 else nearest
+        return best if self._gain(scores[best]) - self._gain(scores[nearest]) > NOTHING else nearest
 
     def evidence(self) -> StepLengthEvidence:
         """Return the evidence for the record: the best length where several were tried, and every score."""
         tried = {
-            str(d): {f"{length:g}": (None if math.isnan(scores[0]) else scores[0]) for length, scores in sorted(here.items())}
+            str(d): {f"{length:g}": _or_none(scores[0]) for length, scores in sorted(here.items())}
             for d, here in sorted(self.tried.items())
         }
         known = {str(d): self.at(d) for d in sorted(self.tuned)}
-        return StepLengthEvidence(known, tried, 0)
+        return StepLengthEvidence(known, tried)
 
     def _gain(self, score: float) -> float:
         """Return the gain over chance, in gains of the baseline; none for a failed run."""
         return 0.0 if math.isnan(score) else (score - self.chance) / self.gap
+
+
+def _or_none(score: float) -> float | None:
+    return None if math.isnan(score) else score
 
 
 def _worst_if_nan(score: float) -> float:

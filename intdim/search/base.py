@@ -12,7 +12,7 @@ import numpy as np
 
 from intdim.errors import UserError
 from intdim.search.curve import Array, Setting
-from intdim.search.evidence import Evidence
+from intdim.search.evidence import NARROW, Evidence
 from intdim.search.verdict import Verdict, beats_chance, judge
 
 
@@ -37,6 +37,8 @@ class Search:
         seeds: runs wanted on each side of d90 before it is called found; ``bisection`` and ``grid`` make as many at
             each dimension.
         grid_points: number of dimensions of ``grid``.
+        narrow: ``posterior`` ends when both ends of the interval are within this factor of d90.
+        enough: or after so many runs, if d90 is found by then.
 
     Raises:
         UserError: a setting is outside its range.
@@ -57,15 +59,20 @@ class Search:
         fraction: float = 1.0,
         seeds: int = 3,
         grid_points: int = 13,
+        narrow: float = NARROW,
+        enough: int = 10**9,
     ) -> None:
         setting = make_setting(d_min, d_max, threshold, baseline, chance, baseline_std, freedom, fraction)
-        counts = {"max_runs": max_runs, "seeds": seeds, "grid_points": grid_points}
+        counts = {"max_runs": max_runs, "seeds": seeds, "grid_points": grid_points, "enough": enough}
         for name, value in counts.items():
             if whole_number(value, name) < 1:
                 raise UserError(f"{name}={value}", f"{name} must be at least 1", f"Raise {name}.")
 
         self.setting, self.seed = setting, int(seed)
-        self.max_runs, self.seeds, self.grid_points = (int(value) for value in counts.values())
+        if not number(narrow, "narrow") > 1:
+            raise UserError(f"narrow={narrow}", "narrow must be above 1", "It is a factor.")
+        self.max_runs, self.seeds, self.grid_points, self.enough = (int(value) for value in counts.values())
+        self.narrow = float(narrow)
         self.evidence = Evidence(setting, abs(self.seed))
         self._scores: dict[tuple[int, int], tuple[float, bool]] = {}
         self._pending: Counter[int] = Counter()

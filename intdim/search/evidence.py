@@ -30,12 +30,11 @@ class Crossing:
     above: float
     samples: Array
 
-    @property
-    def narrow(self) -> bool:
-        """True when both ends are within the factor ``NARROW`` of the median."""
+    def is_narrow(self, factor: float) -> bool:
+        """True when both ends are within a factor of the median."""
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             return False
-        return max(self.high - self.median, self.median - self.low) <= math.log(NARROW)
+        return max(self.high - self.median, self.median - self.low) <= math.log(factor)
 
 
 class Evidence:

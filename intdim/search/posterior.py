@@ -27,8 +27,8 @@ class PosteriorSearch(Search):
     below the threshold although a smaller one was above it, a run far from an answer that is otherwise complete, and
     the seeds still missing on one side of d90.
 
-    Ends when the 90 % interval is within a factor of 1.26 of its median with enough seeds on each side, when d90 is
-    known to lie beyond an end of the range, when the curve is known to fall again, or when the budget is spent.
+    Ends when the 90 % interval is within a factor ``narrow`` of its median, or after ``enough`` runs when d90 is found
+    by then, with enough seeds on each side; when d90 is known to lie beyond an end of the range, when the curve is known to fall again, or when the budget is spent.
     """
 
     def _choose(self, n: int) -> list[int]:
@@ -83,7 +83,7 @@ class PosteriorSearch(Search):
         if math.isfinite(crossing.median):
             left = self.max_runs - len(self.points) - len(pending)
             missing = self._missing(crossing, pending_x)
-            if sum(missing) and (left <= sum(missing) or crossing.narrow):
+            if sum(missing) and (left <= sum(missing) or self._complete(crossing)):
                 return self._side(crossing, x, 0 if missing[0] >= missing[1] else 1)
 
         return np.ones(len(candidates), dtype=bool)
@@ -115,7 +115,7 @@ class PosteriorSearch(Search):
             return self.setting.high
         if status == "above_range" and not np.any(x < self.setting.low + 1):
             return self.setting.low
-        if status == "found" and crossing.narrow:
+        if status == "found" and self._complete(crossing):
             for wanted in (min(crossing.median + DECADE, self.setting.high), self.setting.high):
                 if not np.any(np.abs(x - wanted) <= 1):
                     return wanted
@@ -134,7 +134,11 @@ class PosteriorSearch(Search):
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds
         if status == "above_range":
             return crossing.above > CERTAIN and self.evidence.near(self.setting.high, 1.0) >= self.seeds
-        return status == "found" and crossing.narrow
+        return status == "found" and self._complete(crossing)
+
+    def _complete(self, crossing: Crossing) -> bool:
+        """True when the interval is narrow, or the runs are enough for a wider one."""
+        return crossing.is_narrow(self.narrow) or len(self.points) >= self.enough
 
 
 class Acquisition:
