@@ -11,7 +11,7 @@ from intdim.ledger.results import RunResult
 from intdim.measurement.steplength import EXTENSIONS, beyond_edge, grid_best
 from intdim.spec import RunSpec
 
-PRIOR_STD = 0.008  # of the score over seeds, before any are seen
+PRIOR_STD = 0.01  # of the score over seeds, before any are seen
 PRIOR_FREEDOM = 2.0  # how many seeds that counts as
 COLLAPSED = 0.7  # a seed that made less than this share of the median gain over chance has collapsed
 NEAR = 0.06  # of the gain: rates that differ by less with one seed each are compared with further seeds

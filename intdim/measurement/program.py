@@ -6,6 +6,7 @@ on results alone: not on which run ended first, nor on kills, nor on how many sl
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from intdim.measurement.baseline import RIVAL_SEEDS, Baseline, measure_baseline
 from intdim.measurement.points import Place, measure_points
 from intdim.measurement.steplength import StepLengths
 from intdim.search import Search, make_search
+from intdim.search.verdict import WIDEST
 from intdim.spec import BOTH, THRESHOLDS, Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 
 Program = Generator[list[RunSpec], list[RunResult], Any]  # yields the runs it needs next, receives their results
@@ -146,6 +148,17 @@ class Measurement:
             self.results |= {result.run_id: result for result in results}
 
     @property
+    def likely_more(self) -> int | None:
+        """About how many more runs the search needs for an interval that is narrow enough; None where nobody can say."""
+        search = self.searching
+        if search is None or self.search is not None or len(search.points) < search.seeds:
+            return None
+        crossing = search.evidence.crossing()
+        if not (math.isfinite(crossing.low) and math.isfinite(crossing.high)):
+            return None
+        return runs_to_go(math.exp(crossing.low), math.exp(crossing.high), len(search.points))
+
+    @property
     def kind(self) -> str:
         """The kind of the threshold that the verdict is about."""
         wanted = self.spec.search.threshold
@@ -179,6 +192,17 @@ def check_dimensions(spec: SweepSpec, facts: Facts) -> list[str]:
             f"SAID with groups={spec.subspace.groups} has m={m} scales"
         )
     return wrong
+
+
+def runs_to_go(low: float | None, high: float | None, runs: int) -> int | None:
+    """Return about how many more runs make an interval narrow enough, None where an end of it is not known.
+
+    The width of log d90 shrinks with the root of the number of runs.
+    """
+    if low is None or high is None or runs < 1:
+        return None
+    width = math.log(high / low) / math.log(WIDEST)
+    return max(1, math.ceil(runs * (width**2 - 1)))
 
 
 @dataclass(frozen=True)

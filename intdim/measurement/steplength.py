@@ -23,7 +23,7 @@ LEARNT = 0.25  # of the baseline's gain: until some run has made that, the whole
 GRIDS = 4  # how often at most
 NOTHING = 0.05  # of that gain: a run that made less has learnt nothing
 CLEAR = 0.03  # of that gain: by so much is a length clearly better than the one beside it
-SURE = 0.99  # expected share of the gain that the best length keeps, from which a new region is not tuned
+SURE = 0.985  # expected share of the gain that the best length keeps, from which a new region is not tuned
 
 
 def grid_best(scores: dict[float, float]) -> float:

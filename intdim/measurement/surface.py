@@ -107,6 +107,16 @@ class Surface:
         near = slice(max(0, top - 1), top + 2)
         return math.exp(_peak(candidates[near], expected[near]))
 
+    def draws(self, places: list[tuple[float, float]], weights: Array, count: int) -> Array:
+        """Return ``count`` equally likely values of what runs at places (log d, log s), weighted by ``weights``, keep of
+        the gain: quantiles of the posterior, ascending."""
+        share = np.asarray(weights) / np.sum(weights)
+        kept = sum(w * self.kept(x, v) for w, (x, v) in zip(share, places, strict=True))
+        order = np.argsort(kept)
+        below = np.cumsum(self.weights[order])
+        wanted = (np.arange(count) + 0.5) / count
+        return np.asarray(kept)[order[np.minimum(np.searchsorted(below, wanted), len(order) - 1)]]
+
     def _log_likelihood(self, runs: list[Seen]) -> Array:
         kept = np.array([self.kept(one.x, one.v) for one in runs])  # (runs, hypotheses)
         total = np.zeros((len(TOPS), kept.shape[1]))

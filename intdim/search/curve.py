@@ -146,9 +146,7 @@ def unpack(cube: Array, setting: Setting) -> Curves:
         second=np.clip((cube[:, 3] - SECOND) / (1 - SECOND), 0.0, 0.9),
         later=middle + 0.4 + 5.6 * cube[:, 4],
         width=2 * 0.35 * np.exp(0.5 * later_wide + 0.05 * later_wide**3),
-        ceiling=np.minimum(
-            setting.baseline + error + gap * (-0.01 + 0.03 * tall + 0.006 * tall**3), 1.0
-        ),
+        ceiling=np.minimum(setting.baseline + error + gap * (-0.01 + 0.03 * tall + 0.006 * tall**3), 1.0),
         floor=setting.chance + gap * (0.02 + 0.04 * low),
         noise=0.009 * np.exp(0.8 * noise),
         heavier=3.0 * cube[:, 9],

@@ -10,7 +10,7 @@ from intdim.search.base import Search
 from intdim.search.curve import OUTSIDE, Array
 from intdim.search.evidence import DECADE, Crossing
 from intdim.search.isotonic import contradiction
-from intdim.search.verdict import status_of
+from intdim.search.verdict import WIDEST, status_of
 
 PER_DECADE = 12  # candidate dimensions are few, so that several seeds meet at the same one
 CERTAIN = 0.97  # probability beyond an end of the range at which the search ends there
@@ -130,6 +130,8 @@ class PosteriorSearch(Search):
         if doubtful is not None or self._far(crossing) is not None:
             return False
 
+        if status == "budget_spent" and len(self.points) >= self.enough:
+            return self.evidence.bar_width() > math.log(WIDEST)  # no number of runs would do
         if status == "below_range":
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds
         if status == "above_range":
