@@ -18,7 +18,6 @@ from intdim.search import estimate
 from intdim.search.verdict import MESSAGES
 from intdim.spec import derive_seed
 
-DRAWS = 400  # of the errors by step lengths
 PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
 
 
@@ -137,7 +136,7 @@ def second_verdict(measurement: Measurement, examples: dict[str, np.ndarray], st
 def all_errors(measurement: Measurement, kind: str, examples: dict[str, np.ndarray]) -> np.ndarray | None:
     """Return equally likely errors of a threshold relative to the scores: by the drawn evaluation examples and by step
     lengths that keep less than all of the gain; None where neither is known."""
-    lengths = length_errors(measurement, kind, DRAWS)
+    lengths = length_errors(measurement, kind)
     if kind not in examples:
         return lengths
     return examples[kind] if lengths is None else np.resize(lengths, len(examples[kind])) + examples[kind]

@@ -23,6 +23,8 @@ LEARNT = 0.25  # of the baseline's gain: until some run has made that, the whole
 GRIDS = 4  # how often at most
 NOTHING = 0.05  # of that gain: a run that made less has learnt nothing
 CLEAR = 0.03  # of that gain: by so much is a length clearly better than the one beside it
+UNSURE = 0.97  # below this expected share a region is tuned again
+TUNINGS = 3  # at most so often
 SURE = 0.985  # expected share of the gain that the best length keeps, from which a new region is not tuned
 
 
@@ -89,10 +91,12 @@ class StepLengths:
         return round_rate(self.surface.best(d))
 
     def is_new(self, d: int) -> bool:
-        """True where several lengths should be tried: no tuned dimension is near."""
-        if self.surface is None or any(abs(math.log(d / tuned)) <= math.log(REGION) for tuned in self.tuned):
-            return False
-        return self.surface.expected(d, self.at(d)) < SURE or not self.tuned
+        """True where several lengths should be tried: at the first d; where no tuned d is near, unless all runs so far
+        leave little doubt; and again where they leave much."""
+        if self.surface is None or not self.tuned:
+            return self.surface is not None
+        near = sum(abs(math.log(d / tuned)) <= math.log(REGION) for tuned in self.tuned)
+        return near < TUNINGS and self.surface.expected(d, self.at(d)) < (UNSURE if near else SURE)
 
     @property
     def wants_grid(self) -> bool:

@@ -17,7 +17,6 @@ PARTICLES = 1000  # the 5 % quantile of log d90 then errs by less than a tenth o
 ONE_BY_ONE = 24  # scores that are observed singly; later ones in batches: as exact, and long grids stay affordable
 CURVE_POINTS = 80
 DECADE = math.log(10)
-NORMAL = 1.645  # standard deviations from the middle of a normal distribution to an end of its 90 % interval
 
 
 @dataclass(frozen=True)
@@ -129,10 +128,9 @@ class Evidence:
     def bar_width(self, threshold: float | None = None) -> float:
         """Return how wide, in log d, the interval would be by the error of the threshold alone, whatever the runs."""
         low, high = self.setting.low - OUTSIDE, self.setting.high + OUTSIDE
-        whole, exact = (
-            float(np.var(np.clip(self.crossing(threshold, exact=one).samples, low, high))) for one in (False, True)
-        )
-        return 2 * NORMAL * math.sqrt(max(0.0, whole - exact))
+        found = [self.crossing(threshold, exact=one) for one in (False, True)]
+        whole, exact = (min(max(one.high, low), high) - min(max(one.low, low), high) for one in found)
+        return math.sqrt(max(0.0, whole**2 - exact**2))
 
     def sides(self, median: float) -> tuple[int, int]:
         """Return how many runs with a score lie within a decade below a log d, and within a decade above it."""

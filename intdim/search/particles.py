@@ -17,6 +17,7 @@ from intdim.search.curve import DIMENSIONS, Array, Curves, Setting, log_likeliho
 
 EFFECTIVE = 0.5  # share of the particles that a tempering step keeps effective
 LAST_MOVES = 4  # Metropolis moves after the last step; half as many after the others
+EARLY_MOVES = 12  # so many more with no score, one less with each: few scores cost little and matter long
 REFINED = 3  # times as many particles for a verdict
 REFINING_MOVES = 8  # so many moves of them: other seeds then give the same quantiles within a few per cent
 
@@ -53,12 +54,13 @@ class Particles:
         """The particles as curves."""
         return unpack(self.cube, self.setting)
 
-    def update(self, x: Array, y: Array, bound: Array | None = None, moves: int = LAST_MOVES) -> Particles:
+    def update(self, x: Array, y: Array, bound: Array | None = None) -> Particles:
         """Return particles that have also observed scores ``y`` (k,), or lower bounds, at log d ``x`` (k,)."""
         rng = np.random.default_rng([self.seed, len(self.y) + len(y)])
         all_x, all_y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
         all_bound = np.concatenate([self.bound, np.zeros(len(y), dtype=bool) if bound is None else bound])
         known, size = len(self.y), len(self.cube)
+        moves = LAST_MOVES + max(0, EARLY_MOVES - len(all_y))
 
         def log_likelihoods(points: Array) -> tuple[Array, Array]:
             """Return the log-likelihood of the known scores and that of the new ones, (n,) each."""

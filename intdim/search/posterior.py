@@ -14,6 +14,7 @@ from intdim.search.verdict import WIDEST, status_of
 
 PER_DECADE = 12  # candidate dimensions are few, so that several seeds meet at the same one
 CERTAIN = 0.97  # probability beyond an end of the range at which the search ends there
+HOPELESS = 1.25  # times the widest interval that is called found: by the error of the threshold alone
 LIKELY = 0.8  # probability beyond an end from which that end is measured
 
 
@@ -123,6 +124,8 @@ class PosteriorSearch(Search):
 
     def _ended(self, crossing: Crossing) -> bool:
         """True when the runs so far suffice."""
+        if self.errors is not None:
+            crossing = self.evidence.crossing(shifts=self.errors)
         status = status_of(self.evidence, crossing, self.seeds, self.setting.threshold)
         if status == "not_monotone":
             return True
@@ -131,7 +134,7 @@ class PosteriorSearch(Search):
             return False
 
         if status == "budget_spent" and len(self.points) >= self.enough:
-            return self.evidence.bar_width() > math.log(WIDEST)  # no number of runs would do
+            return self.evidence.bar_width() > HOPELESS * math.log(WIDEST)  # no number of runs would do
         if status == "below_range":
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds
         if status == "above_range":
