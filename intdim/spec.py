@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 STREAM_VERSION = 2  # raised by hand when the random numbers behind a projection change
 TRAINING_VERSION = 4  # raised by hand when the training loop would give other numbers for the same RunSpec
-LAYOUT_VERSION = 2  # raised by hand when the files under ``out`` change shape
+LAYOUT_VERSION = 3  # raised by hand when the files under ``out`` change shape
 
 METHODS = ("did", "said", "full")
 SCOPES = ("global", "layer", "tensor")

@@ -14,6 +14,7 @@ from intdim.search.verdict import WIDEST, status_of
 
 PER_DECADE = 12  # candidate dimensions are few, so that several seeds meet at the same one
 CERTAIN = 0.97  # probability beyond an end of the range at which the search ends there
+LATER = 4  # runs after which what is not found by then may be given up
 HOPELESS = 1.25  # times the widest interval that is called found: by the error of the threshold alone
 LIKELY = 0.8  # probability beyond an end from which that end is measured
 
@@ -133,7 +134,7 @@ class PosteriorSearch(Search):
         if doubtful is not None or self._far(crossing) is not None:
             return False
 
-        if status == "budget_spent" and len(self.points) >= self.enough:
+        if status == "budget_spent" and len(self.points) >= self.enough + LATER:
             return self.evidence.bar_width() > HOPELESS * math.log(WIDEST)  # no number of runs would do
         if status == "below_range":
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds

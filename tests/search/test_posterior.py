@@ -84,7 +84,7 @@ def test_it_ends_once_the_interval_is_narrow_with_seeds_on_both_sides():
 
 
 def test_enough_runs_end_it_with_a_wider_interval():
-    noise = noisy(logistic(6.0, 1.3), 0, noise=0.015)
+    noise = noisy(logistic(6.0, 1.3), 0, noise=0.03)
     long, short = (search(max_runs=20, **limits) for limits in ({}, {"enough": 8}))
     for made in (long, short):
         drive(made, noise)
@@ -93,10 +93,10 @@ def test_enough_runs_end_it_with_a_wider_interval():
 
 
 def test_a_threshold_that_is_too_uncertain_ends_it():
-    made = PosteriorSearch(**SETTING, max_runs=40, enough=8, baseline_std=0.05, seed=0)
-    drive(made, noisy(logistic(6.0, 1.3), 0, noise=0.004))
+    made = PosteriorSearch(**SETTING, max_runs=40, enough=6, baseline_std=0.06, freedom=3.0, seed=0)
+    drive(made, noisy(logistic(7.0, 2.5), 0, noise=0.004))
     verdict = made.verdict()
-    assert len(made.points) < 40
+    assert len(made.points) < 20
     assert (verdict.status, verdict.limit) == ("budget_spent", "baseline")
     assert "raise train.baseline_seeds" in verdict.message
 
