@@ -158,9 +158,9 @@ class RunSpec:
 class SearchSpec:
     """How d90 is searched. ``batch`` dimensions are asked for at once (a property of the search, not of the machine,
     so that the verdict does not depend on how many slots there are); ``seeds`` on each side of the bracket;
-    ``resamples`` of the evaluation examples make the interval (0: it then covers seeds alone). A search by ``posterior``
-    ends when both ends of the interval are within the factor ``narrow`` of d90, or after ``enough`` runs if d90 is found
-    by then, and goes on to ``max_runs`` otherwise."""
+    ``resamples`` of the evaluation examples make the interval (0: it then covers seeds alone). The search by
+    ``posterior`` ends when both ends of the interval are within the factor ``narrow`` of d90, or after ``enough`` runs
+    if d90 is found by then, and goes on to ``max_runs`` otherwise."""
 
     name: str
     d_min: int

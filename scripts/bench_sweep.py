@@ -2,11 +2,11 @@
 
     python scripts/bench_sweep.py --tasks 320 --seed 1 --label shipped
 
-Drives ``Measurement.program()``, which is what ``intdim sweep`` drives, with the tasks of ``scripts/simulated.py``: eleven
-families of curves and three kinds of censoring, half of them with a mild and half with a harsh window of step lengths.
-Prints by family how often d90 was found, the error of d90 as a factor, how often the 90 % interval covers, and how many
-runs were made, baseline and step lengths included; and how often a d90 inside the range was called out of it. Seeds 0 to
-9 are for tuning and 100 on for reporting. Writes scripts/results/sweep.json.
+Drives ``Measurement.program()``, which is what ``intdim sweep`` drives, with the tasks of ``scripts/simulated.py``:
+eleven families of curves and three kinds of censoring, half of them with a mild and half with a harsh window of step
+lengths. Prints by family how often d90 was found, the error of d90 as a factor, how often the 90 % interval covers, and
+how many runs were made, baseline and step lengths included; and how often a d90 inside the range was called out of it.
+Task seeds 0 to 9 are for tuning and 100 on for reporting. Writes scripts/results/sweep.json.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from intdim.errors import UserError, echo
 from intdim.launch.pool import uses_cuda
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import (
+    BOTH,
     GROUPS,
     METHODS,
     OBJECTIVES,

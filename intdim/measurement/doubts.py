@@ -30,7 +30,7 @@ def warnings_of(measurement: Measurement) -> list[str]:
     found = [*measurement.facts.data.warnings, *_about_the_baseline(measurement), *_about_the_runs(measurement)]
     if measurement.lengths.decided:
         found.append(
-            "One step length was given and none was tuned: the interval does not cover that another one may suit better."
+            "One step length was given and none was tuned: the interval does not cover that another may suit better."
         )
     if trivial(measurement):
         found.append(trivial_words(measurement.facts))
@@ -61,10 +61,9 @@ def _about_the_baseline(measurement: Measurement) -> list[str]:
     spread, gain = 2 * baseline.std, baseline.mean - facts.chance
     if gain <= 0 or spread <= SPREAD * gain:
         return found
-    return found + [
-        f"The {len(baseline.scores)} seeds of full fine-tuning vary by ±{baseline.std:.3f}, more than a twentieth of its gain "
-        f"over chance ({gain:.3f}): the threshold is uncertain. Raise train.baseline_seeds."
-    ]
+    varied = f"The {len(baseline.scores)} seeds of full fine-tuning vary by ±{baseline.std:.3f}"
+    uncertain = f"more than a twentieth of its gain over chance ({gain:.3f}): the threshold is uncertain"
+    return [*found, f"{varied}, {uncertain}. Raise train.baseline_seeds."]
 
 
 def _about_the_runs(measurement: Measurement) -> list[str]:

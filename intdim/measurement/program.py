@@ -148,11 +148,12 @@ class Measurement:
             except StopIteration as ended:
                 return ended.value
             results = yield wanted
+            assert results is not None
             self.results |= {result.run_id: result for result in results}
 
     @property
     def likely_more(self) -> int | None:
-        """About how many more runs the search needs for an interval that is narrow enough; None where nobody can say."""
+        """About how many more runs the search needs for an interval that is narrow enough, if that is known."""
         search = self.searching
         if search is None or self.search is not None or len(search.points) < search.seeds:
             return None

@@ -3,8 +3,8 @@
 The step length is s = lr sqrt(d). Its window of useful values is narrow at small d and moves with d and scope, so an
 untuned one inflates d90 more than any other mistake. The first dimension that is asked for takes the whole grid, which
 is extended where the best lies on its edge, and then the neighbours of the best. In each new region of d three lengths
-are tried around what all runs so far say is best (``surface.py``); elsewhere one. Until some length has made a quarter of
-the baseline's gain, the whole grid is tried again.
+are tried around what all runs so far say is best (``surface.py``); elsewhere one. Until some length has made a quarter
+of the baseline's gain, the whole grid is tried again.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class StepLengths:
         return [*self.beside(here), here]
 
     def further(self, scores: dict[float, float], grid: bool) -> list[float]:
-        """Return the lengths to try next where one seed has these selection scores: beyond the edge if the best is there
-        and clearly better; after a ``grid`` on which nothing was learnt, beyond both edges, since all may have been too
+        """Return the lengths to try next where one seed has these selection scores: beyond the edge if the best is
+        there and clearly better; after a ``grid`` on which nothing was learnt, beyond both edges, since all may have been too
         short or too long."""
         tried, best = sorted(scores), grid_best(scores)
         if len(tried) < 2:

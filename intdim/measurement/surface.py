@@ -1,7 +1,7 @@
 """What all runs of a cell say about the best step length at each d: a posterior over windows of useful lengths.
 
-The gain of a run at (d, s) is that of the best length at d times what the length keeps of it, exp(-|u / h|^p / 2), where
-u is the distance of log s from the best log s at d, a straight line in log d, and h the half width of the window, which
+The gain of a run at (d, s) is that of the best length at d times what the length keeps of it, exp(-|u / h|^p / 2). u
+is the distance of log s from the best log s at d, a straight line in log d, and h the half width of the window, which
 may grow with d. Lines, widths, shapes and noise lie on a grid, and the gain of the best length at each d on another, so
 that the posterior is a sum: no random numbers, and the same runs give the same lengths. With a small probability a run
 has collapsed and says nothing.
@@ -80,6 +80,7 @@ class Surface:
             logs = self.log_prior + sum(self._terms.values())
             made = np.exp(logs - logs.max())
             self._weights = made / made.sum()
+        assert self._weights is not None
         return self._weights
 
     def kept(self, x: float, v: float) -> Array:
@@ -108,8 +109,8 @@ class Surface:
         return math.exp(_peak(candidates[near], expected[near]))
 
     def draws(self, places: list[tuple[float, float]], weights: Array, count: int) -> Array:
-        """Return ``count`` equally likely values of what runs at places (log d, log s), weighted by ``weights``, keep of
-        the gain: quantiles of the posterior, ascending."""
+        """Return ``count`` equally likely values of what runs at places (log d, log s), weighted by ``weights``, keep
+        of the gain: quantiles of the posterior, ascending."""
         share = np.asarray(weights) / np.sum(weights)
         kept = sum(w * self.kept(x, v) for w, (x, v) in zip(share, places, strict=True))
         order = np.argsort(kept)

@@ -74,7 +74,9 @@ class Search:
         self.max_runs, self.seeds, self.grid_points, self.enough = (int(value) for value in counts.values())
         self.narrow = float(narrow)
         self.evidence = Evidence(setting, abs(self.seed))
-        self.errors: Array | None = None  # of the threshold, equally likely: the search goes on for an interval with them
+        self.errors: Array | None = (
+            None  # of the threshold, equally likely: the search goes on for an interval with them
+        )
         self._scores: dict[tuple[int, int], tuple[float, bool]] = {}
         self._pending: Counter[int] = Counter()
 

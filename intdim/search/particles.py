@@ -92,7 +92,7 @@ class Particles:
         return Particles(self.setting, self.seed, cube, all_x, all_y, all_bound)
 
     def refined(self) -> Particles:
-        """Return more particles of the same posterior, moved further: for a verdict, which should not depend on luck."""
+        """Return more particles of the same posterior, moved further, so that a verdict is no luck."""
         rng = np.random.default_rng([self.seed, len(self.y), 1])
         cube = np.tile(self.cube, (REFINED, 1))
         likely = self._log_likelihoods(cube)

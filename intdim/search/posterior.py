@@ -30,7 +30,8 @@ class PosteriorSearch(Search):
     the seeds still missing on one side of d90.
 
     Ends when the 90 % interval is within a factor ``narrow`` of its median, or after ``enough`` runs when d90 is found
-    by then, with enough seeds on each side; when d90 is known to lie beyond an end of the range, when the curve is known to fall again, or when the budget is spent.
+    by then, with enough seeds on each side; when d90 is known to lie beyond an end of the range; when the curve is
+    known to fall again; when the threshold is too uncertain for any number of runs; or when the budget is spent.
     """
 
     def _choose(self, n: int) -> list[int]:

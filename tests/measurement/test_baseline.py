@@ -69,7 +69,9 @@ def test_a_best_rate_on_the_edge_extends_the_grid():
 
 
 def test_seeds_that_did_not_train_are_counted_and_no_part_of_the_mean():
-    found, _ = measured(lambda rate, seed: (math.nan if seed == 1 else 0.52 if seed == 2 else 0.9) - 0.2 * (rate != 3e-3))
+    found, _ = measured(
+        lambda rate, seed: (math.nan if seed == 1 else 0.52 if seed == 2 else 0.9) - 0.2 * (rate != 3e-3)
+    )
     assert found.collapsed == 2
     assert found.scores == [0.9, 0.9, 0.9]
     assert len(found.run_ids) == 5

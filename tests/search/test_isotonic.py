@@ -8,12 +8,12 @@ import pytest
 
 from intdim.search.isotonic import (
     LEAST_NOISE,
-    noise_of,
     bands_of,
     by_dimension,
     contradiction,
     crossing_by_isotonic_fit,
     dips,
+    noise_of,
 )
 
 
