@@ -114,12 +114,12 @@ class Task:
         if own.random() < self.collapse:
             score = self.floor if own.random() < 0.6 else own.uniform(self.floor, max(mean, self.floor + 1e-9))
             score += 0.01 * own.standard_normal()
-        score = min(score + self.half_noise / math.sqrt(2) * own.standard_normal(), 1.0)  # of both halves together
-        return result_of(spec, score)
+        halves = np.minimum(score + self.half_noise * own.standard_normal(2), 1.0)
+        return result_of(spec, float(halves[0]), float(halves[1]))
 
 
-def result_of(spec: RunSpec, score: float) -> RunResult:
-    """Return the result of a run with this score; what is chosen is chosen by the same examples."""
+def result_of(spec: RunSpec, select: float, score: float) -> RunResult:
+    """Return the result of a run with these scores on the two halves of the evaluation split."""
     return RunResult(
         run_id=spec.run_id,
         status="done",
@@ -134,7 +134,7 @@ def result_of(spec: RunSpec, score: float) -> RunResult:
         seed=spec.seed,
         train_score=score,
         eval_score=score,
-        select_score=score,
+        select_score=select,
         eval_loss=0.0,
         metric=spec.task.metric,
         steps=1,

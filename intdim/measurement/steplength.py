@@ -112,8 +112,8 @@ class StepLengths:
 
     def further(self, scores: dict[float, float], grid: bool) -> list[float]:
         """Return the lengths to try next where one seed has these selection scores: beyond the edge if the best is
-        there and clearly better; after a ``grid`` on which nothing was learnt, beyond both edges, since all may have been too
-        short or too long."""
+        there and clearly better; after a ``grid`` on which nothing was learnt, beyond both edges, since all may have
+        been too short or too long."""
         tried, best = sorted(scores), grid_best(scores)
         if len(tried) < 2:
             return []
