@@ -192,7 +192,7 @@ def draw(family: str, window: str, number: int, rng: np.random.Generator, collap
 
         ceiling = top + (top - floor) * rng.uniform(-0.04, 0.01)
         if family == "low_ceiling":
-            ceiling = bar + (bar - floor) * rng.uniform(0.002, 0.02)
+            ceiling = min(bar * (1 + rng.uniform(0.002, 0.02)), top)
         if family == "never_reached":
             ceiling = bar - (bar - floor) * rng.uniform(0.05, 0.4)
         wanted = (bar - floor) / (ceiling - floor)

@@ -25,7 +25,7 @@ NOTHING = 0.05  # of that gain: a run that made less has learnt nothing
 CLEAR = 0.03  # of that gain: by so much is a length clearly better than the one beside it
 UNSURE = 0.97  # below this expected share a region is tuned again
 TUNINGS = 3  # at most so often
-SURE = 0.985  # expected share of the gain that the best length keeps, from which a new region is not tuned
+SURE = 0.98  # expected share of the gain that the best length keeps, from which a new region is not tuned
 
 
 def grid_best(scores: dict[float, float]) -> float:

@@ -14,6 +14,7 @@ from intdim.search.verdict import WIDEST, status_of
 
 PER_DECADE = 12  # candidate dimensions are few, so that several seeds meet at the same one
 CERTAIN = 0.97  # probability beyond an end of the range at which the search ends there
+LEAST = 12  # runs before which a narrow interval is not believed: a few scores may agree by luck, or lie on a plateau
 LATER = 4  # runs after which what is not found by then may be given up
 HOPELESS = 1.25  # times the widest interval that is called found: by the error of the threshold alone
 LIKELY = 0.8  # probability beyond an end from which that end is measured
@@ -145,7 +146,8 @@ class PosteriorSearch(Search):
 
     def _complete(self, crossing: Crossing) -> bool:
         """True when the interval is narrow, or the runs are enough for a wider one."""
-        return crossing.is_narrow(self.narrow) or len(self.points) >= self.enough
+        few = len(self.points) < min(LEAST, self.enough)
+        return not few and (crossing.is_narrow(self.narrow) or len(self.points) >= self.enough)
 
 
 class Acquisition:
