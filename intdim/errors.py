@@ -8,6 +8,7 @@ line stays one line of bearable length, and nothing in it steers a terminal.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 LONGEST_VALUE = 80  # characters of a value in a message
@@ -59,6 +60,11 @@ def echo(value: object, longest: int = LONGEST_VALUE) -> str:
 
     text = visible(_without_middle(text, longest))
     return _without_middle(text, longest)
+
+
+def command(*words: str) -> str:
+    """Return ``intdim`` and the words behind it as they can be pasted into a shell, whatever is in them."""
+    return shlex.join(["intdim", *words])
 
 
 def visible(text: str) -> str:

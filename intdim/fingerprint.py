@@ -10,14 +10,13 @@ import os
 from pathlib import Path
 
 from intdim import durable, seals
+from intdim.caches import cache_folder
 from intdim.errors import UserError
 from intdim.seals import Damaged
 
-
-def cache_folder() -> Path:
-    """Return the folder for files that can be made again: ``$INTDIM_CACHE``, or ``~/.cache/intdim``."""
-    chosen = os.environ.get("INTDIM_CACHE", "")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "intdim"
+# The files of a model's folder by whose content it is named
+MODEL_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.py", "*.safetensors", "pytorch_model*.bin")
+HOLLOW_FROM, HOLLOW = 1 << 30, 100  # bytes of a file, over those it takes: no disk packs data a hundredfold
 
 
 def fingerprint_folder(path: Path | str, patterns: tuple[str, ...] = ("*",)) -> str:
@@ -40,7 +39,10 @@ def fingerprint_folder(path: Path | str, patterns: tuple[str, ...] = ("*",)) -> 
     digest = hashlib.sha256()
     for file in found:
         if any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns):
-            digest.update(os.fsencode(file.name) + f"\0{file_hash(file)}\n".encode())
+            try:
+                digest.update(os.fsencode(file.name) + f"\0{file_hash(file)}\n".encode())
+            except OSError as error:
+                raise UserError(f"{seals.shown(file)} cannot be read: {seals.words(error)}", "", "") from None
     return digest.hexdigest()[:16]
 
 
@@ -49,8 +51,16 @@ def file_hash(file: Path) -> str:
 
     Raises:
         OSError: it cannot be read.
+        UserError: hardly any of it was ever written, as of a file that is reserved for a download; to read it would
+            take minutes.
     """
     state = file.stat()
+    if state.st_size >= HOLLOW_FROM and 512 * getattr(state, "st_blocks", state.st_size) * HOLLOW < state.st_size:
+        raise UserError(
+            f"{seals.shown(file)} is hollow: of its {state.st_size:,} bytes hardly any were ever written",
+            "a whole file",
+            "Fetch it again, or remove it.",
+        )
     if state.st_size < 1 << 20:
         return hashlib.sha256(durable.read_bytes(file)).hexdigest()
 

@@ -29,9 +29,8 @@ import torch
 from safetensors.torch import load_file
 
 from intdim import durable
-from intdim.fingerprint import fingerprint_folder
+from intdim.fingerprint import MODEL_FILES, fingerprint_folder
 from intdim.launch.jobs import PretrainProgress
-from intdim.models.locate import FOLDER_FILES
 from intdim.pretrain import docstrings as corpus
 from intdim.pretrain import loop as pretrain
 from intdim.pretrain.texts import docstring_corpus
@@ -175,7 +174,7 @@ def fine_tune(out: Path, steps: int, seeds: Sequence[int]) -> None:
 
 def table(out: Path, seeds: Sequence[int]) -> list[str]:
     """Return the rows of the comparison: mean and range over the seeds, from the runs of the present weights."""
-    present = fingerprint_folder(ASSETS, FOLDER_FILES)
+    present = fingerprint_folder(ASSETS, MODEL_FILES)
     scores: dict[tuple[str, str], list[float]] = {}
     for file in sorted((out / "runs").glob("*/result.json")):
         spec = json.loads((file.parent / "spec.json").read_text(encoding="utf-8"))

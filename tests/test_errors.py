@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
-from intdim.errors import IntdimError, Interrupted, RunFailed, UserError, echo, suggest
+from intdim.errors import IntdimError, Interrupted, RunFailed, UserError, command, echo, suggest
 
 
 def test_an_error_has_three_parts_on_three_lines():
@@ -18,6 +20,13 @@ def test_an_error_has_three_parts_on_three_lines():
 def test_each_kind_has_its_exit_status(kind, status):
     assert issubclass(kind, IntdimError)
     assert kind("x").exit_status == status
+
+
+@pytest.mark.parametrize("out", ["a b", "<i>", "it's", "$HOME", "a;b", "~", "plain"])
+def test_a_command_can_be_pasted(out: str):
+    said = command("report", f"out={out}")
+    pasted = subprocess.run(["sh", "-c", f'set -- {said}; printf "%s\n" "$@"'], capture_output=True, text=True)
+    assert pasted.stdout == f"intdim\nreport\nout={out}\n"
 
 
 def test_a_misspelt_word_finds_its_neighbour():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from intdim import fingerprint
 from intdim.errors import UserError
-from intdim.fingerprint import cache_folder, fingerprint_folder
+from intdim.fingerprint import fingerprint_folder
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +22,6 @@ def folder_of(path, **files):
     for name, content in files.items():
         (path / name.replace("_", ".")).write_bytes(content)
     return path
-
-
-def test_the_cache_is_where_the_user_says_or_at_home(monkeypatch, tmp_path):
-    assert cache_folder() == tmp_path / "cache"
-    monkeypatch.setenv("INTDIM_CACHE", "~/elsewhere")
-    assert cache_folder() == Path.home() / "elsewhere"
-    monkeypatch.delenv("INTDIM_CACHE")
-    assert cache_folder() == Path.home() / ".cache" / "intdim"
 
 
 def test_content_and_names_decide_nothing_else_does(tmp_path):
@@ -83,6 +74,25 @@ def test_a_cache_that_is_damaged_or_cannot_be_written_costs_time_only(tmp_path, 
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "file"))
     assert fingerprint_folder(folder) == first
+
+
+def test_a_file_of_which_nothing_was_written_is_refused_at_once(tmp_path):
+    folder = folder_of(tmp_path / "hollow", w_bin=b"a" * 5000)
+    os.truncate(folder / "w.bin", 1 << 40)
+    with pytest.raises(UserError, match=r"w\.bin is hollow: of its 1,099,511,627,776 bytes"):
+        fingerprint_folder(folder)
+    assert fingerprint_folder(folder, ("*.json",))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path / "odd", a_json=b"1")
+
+    def refuse(file):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(fingerprint, "file_hash", refuse)
+    with pytest.raises(UserError, match=r"a\.json cannot be read: permission denied"):
+        fingerprint_folder(folder)
 
 
 def test_no_folder_is_refused(tmp_path):

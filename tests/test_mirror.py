@@ -33,7 +33,6 @@ ELSEWHERE = {
     "seals/damage.py": ("ledger/test_damage.py", "a ledger is damaged there in every way"),
     "seals/folders.py": ("ledger/test_damage.py", "likewise"),
     "seals/records.py": ("ledger/test_damage.py", "likewise"),
-    "tasks/echo.py": ("tasks/test_columns.py", "how values stand in its messages"),
     "tasks/encode.py": ("tasks/test_tokens.py", "texts as tokens"),
     "tasks/folders.py": ("tasks/test_files.py", "folders of files"),
     "tasks/texts.py": ("tasks/test_sources.py", "the checks of text columns"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 import torch
 import transformers as hf
+
+from intdim.fingerprint import MODEL_FILES, fingerprint_folder
+from intdim.spec import RunSpec
 
 VOCABULARY = 40
 PAD = 1
@@ -144,6 +148,11 @@ def save(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     model = body(config).to(dtype)
     model.save_pretrained(folder)
     return folder
+
+
+def named_after(spec: RunSpec, folder: Path) -> RunSpec:
+    """Return a run of the weights in a folder, as preparation would have named them."""
+    return replace(spec, model=replace(spec.model, fingerprint=fingerprint_folder(folder, MODEL_FILES)))
 
 
 def save_tokenizer(folder: Path, first: str = "<s>", **settings: Any) -> Path:

@@ -152,13 +152,14 @@ def certificate_of(
 def certify_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
     """The job ``certify``: payload a ``CertifyJob``, answer a ``Certificate``, which is also on disk."""
     job = from_dict(CertifyJob, payload)
-    use_threads(job.runtime)
     folder = Path(job.folder)
-
     known = Certificate.read(folder)
     if known is not None:
         return to_dict(known)
-    return to_dict(certify(find_run(job.run, job.runtime.out), job.runtime, job.settings, folder, report))
+
+    run = find_run(job.run, job.runtime.out)
+    use_threads(job.runtime, run.spec.threads)  # as the run's name says: they decide how sums round
+    return to_dict(certify(run, job.runtime, job.settings, folder, report))
 
 
 def _majority_error(train_labels: Tensor, labels: Tensor) -> float:

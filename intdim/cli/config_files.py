@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from intdim import durable
 from intdim.errors import UserError, echo
@@ -58,15 +59,19 @@ def inside(folder: str, name: str) -> Path:
     return Path(place)
 
 
-def read_config(file: Path) -> DictConfig | ListConfig:
+def read_config(file: Path) -> DictConfig:
     """Return a configuration file of the user's.
 
     Raises:
-        UserError: it is no plain file, too large, or names a callable.
-        yaml.YAMLError: it is no YAML.
+        UserError: it is no plain file, too large, no YAML with keys, or names a callable.
     """
     check_file(file)
-    return OmegaConf.load(file)
+    try:
+        cfg = OmegaConf.load(file)
+        return cfg if isinstance(cfg, DictConfig) else DictConfig({})  # without keys it is empty
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        said = next(iter(str(error).splitlines()), "")
+        raise UserError(f"{file} cannot be read: {echo(said)}", "a YAML file", "Correct the file.") from None
 
 
 def check_file(file: Path) -> None:
@@ -83,6 +88,8 @@ def check_file(file: Path) -> None:
         return
     if fault:
         raise UserError(f"{file}: {fault}", "a configuration of a few hundred lines", "Correct the file.")
+    if content is not None and not isinstance(content, dict):
+        raise UserError(f"{file} holds no keys", "lines of `key: value`", "Correct the file.")
 
     package = HEADER.search(text[:512])
     if package and package[1].partition(".")[0] == "hydra" and not _is_open(package[1].partition(".")[2]):

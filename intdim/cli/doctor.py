@@ -12,11 +12,11 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from intdim import __version__
+from intdim.caches import cache_folder
 from intdim.cli import terminal
 from intdim.cli.compose import cells
 from intdim.config import DEVICES, Checked
 from intdim.errors import UserError
-from intdim.fingerprint import cache_folder
 from intdim.spec import PROJECTIONS
 
 PACKAGES = ("torch", "transformers", "datasets", "hydra-core", "omegaconf", "numpy", "pandas", "scipy", "safetensors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from intdim.cli.overrides import with_run
 from intdim.config import Checked
 from intdim.errors import UserError
 from intdim.ledger.finished import find_run
+from intdim.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from intdim.artifacts.export import ExportSummary
@@ -40,6 +42,7 @@ def write(made: list[DictConfig]) -> int:
         check.done()
 
         run = find_run(named, out, full=True)
+        Ledger(run.out, lambda line: print(line, file=sys.stderr)).check_mark()
         from intdim.artifacts.export import export  # brings torch
 
         try:

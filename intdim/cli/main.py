@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -12,6 +11,7 @@ import traceback
 from intdim import __version__
 from intdim.cli.terminal import steady
 from intdim.errors import IntdimError, Interrupted, UserError, echo, suggest
+from intdim.errors import command as command_line
 
 COMMANDS = {
     "sweep": "measure d90 for each cell; writes a verdict, the curve, the tables; resumes",
@@ -63,10 +63,10 @@ def _status(arguments: list[str]) -> int:
     try:
         return run(arguments)
     except Interrupted as error:
-        _say(f"{error}. To resume: {_command_line(arguments)}")
+        _say(f"{error}. To resume: {command_line(*arguments)}")
         return error.exit_status
     except KeyboardInterrupt:
-        _say(f"interrupted; what is finished is kept. To resume: {_command_line(arguments)}")
+        _say(f"interrupted; what is finished is kept. To resume: {command_line(*arguments)}")
         return Interrupted.exit_status
     except IntdimError as error:
         _debug()
@@ -99,6 +99,10 @@ def run(arguments: list[str]) -> int:
     command = arguments[0]
     if command not in COMMANDS:
         raise UserError(f"unknown command '{echo(command)}'", suggest(command, COMMANDS), USAGE)
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError("the folder in which this was typed is gone", "a folder that is there", "cd to one.") from None
     module = importlib.import_module(f"intdim.cli.{command}")
     return int(module.main(arguments[1:]) or 0)
 
@@ -114,10 +118,6 @@ def _terminate(number: int, frame: object) -> None:
 def _debug() -> None:
     if os.environ.get("INTDIM_DEBUG") == "1":
         traceback.print_exc()
-
-
-def _command_line(arguments: list[str]) -> str:
-    return shlex.join(["intdim", *arguments])
 
 
 if __name__ == "__main__":

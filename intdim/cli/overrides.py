@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from intdim.cli.quoting import hydra_quoted, is_quoted, shell_quoted
-from intdim.cli.typed import check_folder, check_hydra, check_size
+from intdim.cli.typed import check_blanks, check_dashes, check_folder, check_hydra, check_size
 from intdim.errors import LONGEST_VALUE, UserError, echo, suggest
 
 # Hydra's flags that take a value; the rest take none.
@@ -32,7 +32,12 @@ def conf_folder() -> Path:
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return (flags with their values, overrides): Hydra wants its flags first."""
+    """Return (flags with their values, overrides): Hydra wants its flags first.
+
+    Raises:
+        UserError: a key is written like a flag, or with blanks around =.
+    """
+    check_dashes(arguments, all_keys)
     flags: list[str] = []
     overrides: list[str] = []
     rest = list(arguments)
@@ -42,8 +47,11 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
             overrides.append(word)
             continue
         flags.append(word)
+        if word.startswith("--e"):  # --experimental-rerun, perhaps shortened: Hydra would unpickle the file
+            raise UserError(f"{echo(word)} is no flag of intdim", "Hydra's other flags", "Take it out.")
         if (word in VALUED and rest) or (word in ("--info", "-i") and rest and "=" not in rest[0]):
             flags.append(rest.pop(0))
+    check_blanks(overrides)
     return flags, overrides
 
 
@@ -177,6 +185,11 @@ def known_keys(command: str) -> frozenset[str]:
             continue
         known |= set(dotted(_keys_of(conf_folder() / group), f"{group}."))
     return frozenset(known)
+
+
+def all_keys() -> frozenset[str]:
+    """Return the keys of all commands."""
+    return frozenset().union(*(known_keys(file.stem) for file in conf_folder().glob("*.yaml")))
 
 
 def _keys_of(folder: Path) -> dict[str, Any]:

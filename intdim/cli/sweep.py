@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from intdim.cli.slots import make_launcher
 from intdim.cli.trajectory import along_trajectory
 from intdim.cli.view import make_view
 from intdim.config import cell_request, refuse_full, runtime_request
+from intdim.errors import command
 
 
 def main(arguments: list[str]) -> int:
@@ -43,6 +43,6 @@ def measure(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
     wanted = [verdict.next_max_runs for verdict in verdicts if verdict.next_max_runs]
     if wanted:
         kept = [word for word in typed if not word.startswith("search.max_runs=")]
-        again = shlex.join(["intdim", "sweep", *kept, f"search.max_runs={max(wanted)}"])
+        again = command("sweep", *kept, f"search.max_runs={max(wanted)}")
         print(f"More runs, from where these ended: {again}")
     return 0

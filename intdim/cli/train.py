@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -10,18 +12,19 @@ from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.view import make_view
 from intdim.config import Checked, cell_request, runtime_request
-from intdim.errors import UserError
+from intdim.errors import UserError, command
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import Ledger
 
 
 def main(arguments: list[str]) -> int:
     """Compose the runs and make them one after another; return the exit status."""
-    return cells("train", arguments, make)
+    return cells("train", arguments, functools.partial(make, typed=arguments))
 
 
-def make(made: list[DictConfig]) -> int:
-    """Make each run; of a list of step lengths or learning rates the middle one is taken."""
+def make(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
+    """Make each run; of a list of step lengths or learning rates the middle one is taken. ``typed`` are the words of
+    the command."""
     wanted = []
     for cfg in made:
         check = Checked(cfg)
@@ -32,7 +35,14 @@ def make(made: list[DictConfig]) -> int:
             raise UserError(
                 "intdim train without d=",
                 "d=N, the number of trained dimensions; or subspace=full",
-                "For example: intdim train d=1000",
+                f"For example: {command('train', *(word for word in typed if not word.startswith('d=')), 'd=1000')}",
+            )
+        if d and cell.subspace.method == "full":
+            kept = [word for word in typed if not word.startswith(("d=", "subspace="))]
+            raise UserError(
+                f"intdim train subspace=full d={d}: full fine-tuning trains all weights and takes no d",
+                "subspace=full without d=; or another subspace with it",
+                f"Write {command('train', *kept, 'subspace=full')}, or {command('train', *kept, f'd={d}')}",
             )
         wanted.append((cell, d))
     runtime = runtime_request(made)

@@ -59,9 +59,7 @@ def recipe() -> PretrainJob:
     """Return what ``intdim pretrain`` does where nothing is typed."""
     mine = os.environ.get("INTDIM_CONFIG_PATH")
     files = [Path(folder).expanduser() / "pretrain.yaml" for folder in (mine, conf_folder()) if folder]
-    cfg = read_config(next(file for file in files if file.is_file()))
-    assert isinstance(cfg, DictConfig)
-    return pretrain_job(cfg)
+    return pretrain_job(read_config(next(file for file in files if file.is_file())))
 
 
 def draw_losses(folders: list[Path], view: View) -> None:

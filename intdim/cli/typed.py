@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from intdim.cli.config_files import CALLABLE, hydra_fault
@@ -11,6 +12,7 @@ from intdim.errors import UserError, echo
 
 LONGEST = 20_000  # characters of an override
 DEEPEST = 20  # brackets within brackets
+HYDRA_FLAGS = ("--run", "--info", "--cfg", "--help", "--version", "--resolve", "--package")  # words that a key may be
 FOLDERS = {"model": "model.path", "task": "task.path"}  # what was meant where a group is given a folder
 
 
@@ -43,11 +45,49 @@ def check_hydra(override: str, key: str) -> None:
 
 def check_folder(key: str, value: str) -> None:
     """Refuse a folder in the place of a name, with what was meant."""
-    if key in FOLDERS and _looks_like_a_folder(value):
+    if key not in FOLDERS or not _looks_like_a_folder(value):
+        return
+    path = FOLDERS[key]
+    if is_folder(value.strip("'\"")):
+        what, do = "is a folder, and", f"Write {shell_quoted(f'{path}={value}')}"
+    else:
+        what, do = (
+            "names no folder that is there, and",
+            f"Check the path, and write it as {path}=",
+        )
+    raise UserError(f"{key}={echo(value)} {what} {key}= takes a name", f"{path}=DIR", do)
+
+
+def check_blanks(words: Sequence[str]) -> None:
+    """Refuse blanks around the sign =, which make several words of one."""
+    for place, word in enumerate(words):
+        before, after = words[place - 1 : place] or [""], words[place + 1 : place + 2] or [""]
+        key, value = "", ""
+        if word.startswith("="):
+            key, value = before[0], word[1:] or after[0]
+        elif word.endswith("=") and word.count("=") == 1 and after[0] and "=" not in after[0]:
+            key, value = word[:-1], after[0]
+        if key and "=" not in key:
+            raise UserError(
+                f"there are blanks around = after '{echo(key)}'",
+                "key=value, which is one word",
+                f"Write {shell_quoted(f'{key}={value}')}",
+            )
+
+
+def check_dashes(words: Sequence[str], known: Callable[[], frozenset[str]]) -> None:
+    """Refuse a key that is written like a flag; ``known`` returns the keys, which takes a moment."""
+    for place, word in enumerate(words):
+        flag, sign, value = word.partition("=")
+        if not flag.startswith("--") or flag in HYDRA_FLAGS or (key := flag.lstrip("-")) not in known():
+            continue
+        after = words[place + 1 : place + 2]
+        if not sign and after and not after[0].startswith("-") and "=" not in after[0]:
+            value = after[0]
         raise UserError(
-            f"{key}={echo(value)} is a folder, and {key}= takes a name",
-            f"{FOLDERS[key]}=DIR",
-            f"Write {shell_quoted(f'{FOLDERS[key]}={value}')}",
+            f"'{echo(flag)}' is no flag but a key: keys have no dashes",
+            "key=value, which is one word",
+            f"Write {shell_quoted(f'{key}={value}') if value else f'{key}=...'}",
         )
 
 

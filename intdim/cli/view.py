@@ -25,6 +25,7 @@ from intdim.cli.words import (
     verdict_answer,
     verdict_table,
 )
+from intdim.errors import command
 from intdim.launch.jobs import RunProgress
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
@@ -104,7 +105,7 @@ class Lines:
             shown = answer(one.other, (one.d_min, one.d_max))
             print(f"  by the {one.other.threshold_kind} bar ({one.other.threshold:.3f}): {shown}")
             print(f"  written to {Path(self.out) / 'sweeps' / one.sweep_id}")
-        print(f"Tables, plots and a page of all sweeps: intdim report out={self.out}")
+        print(f"Tables, plots and a page of all sweeps: {command('report', f'out={self.out}')}")
 
 
 class Screen(Lines):

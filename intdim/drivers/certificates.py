@@ -15,7 +15,7 @@ from intdim.ledger.finished import FinishedRun
 from intdim.request import BoundRequest
 from intdim.spec import RunSpec, Runtime, digest, to_dict
 
-BOUND_VERSION = 2  # raised by hand when the same run and request would give another certificate
+BOUND_VERSION = 3  # raised by hand when the same run and request would give another certificate
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,13 @@ class Bound:
 
 
 def bound_id(run: FinishedRun, asked: BoundRequest) -> str:
-    """Return the name of a certificate: a hash of the run and of everything that decides what is found for it."""
+    """Return the name of a certificate: a hash of the run and of everything that decides what is found for it.
+
+    Gradient checkpointing is no part of a run's name, but training under quantisation has dropout with it.
+    """
     identity = {"run": run.spec.run_id, "asked": to_dict(asked), "code": CODE_VERSION, "bound": BOUND_VERSION}
+    if asked.finetune_steps:
+        identity["gradient_checkpointing"] = run.spec.model.gradient_checkpointing
     return digest(identity)
 
 

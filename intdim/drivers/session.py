@@ -62,6 +62,7 @@ class Session:
         self._results: dict[str, RunResult] = {}
         self._broken: dict[str, IntdimError] = {}  # by run id
         self._submitted: dict[str, Submitted] = {}  # by key
+        self._notes: dict[str, str] = {}  # the key of the job that said it first: slots share their machine
         self._asked = 0  # jobs other than runs, numbered for their keys
 
     def __enter__(self) -> Session:
@@ -225,10 +226,10 @@ class Session:
         if event.kind == "started":
             job.started()
         elif event.kind == "progress":
-            if "note" in event.data:
-                self.view.note(f"{job.label}: {event.data['note']}")
-            else:
+            if "note" not in event.data:
                 job.progress(event.data)
+            elif self._notes.setdefault(event.data["note"], event.key) == event.key:
+                self.view.note(f"{job.label}: {event.data['note']}")
         elif event.kind == "lost":
             self._resubmit(event, job)
         else:

@@ -23,10 +23,10 @@ from pathlib import Path
 import torch
 
 from intdim import durable
+from intdim.caches import cache_folder
 from intdim.errors import echo
-from intdim.fingerprint import cache_folder
-from intdim.kernels.ownership import is_ours, locked, why_unsafe
 from intdim.kernels.patient import call
+from intdim.seals.ownership import is_ours, locked, why_unsafe
 
 SOURCES = Path(__file__).parent / "c"
 FLAGS = "-std=c11 -O3 -march=native -ffp-contract=off -fno-math-errno -fPIC"
@@ -42,7 +42,7 @@ def find_compiler() -> list[str] | None:
     """Return the command of a C compiler, or None.
 
     Raises:
-        OSError: the variable CC is no command line.
+        OSError: the variable CC is no command line, or names no program.
     """
     if platform.system() == "Windows":
         return None
@@ -54,6 +54,8 @@ def find_compiler() -> list[str] | None:
         path = shutil.which(words[0])
         if path:
             return [path, *words[1:]]
+    if named:
+        raise OSError(f"CC={echo(os.environ['CC'])} names no program that can be run")
     return None
 
 

@@ -26,6 +26,7 @@ from intdim.kernels.compiler import find_compiler, library_file
 from intdim.kernels.flow import Destination, Gradient
 
 EXAMINE = "import sys; from intdim.kernels import native; native.examine(sys.argv[1])"
+UNUSED = "The products in C are not used; torch is slower"
 DIFFERENT = "this compiler makes products in C that differ from the torch twin"
 PADDING = 48  # as in common.h
 STREAM_FROM = 1 << 22  # weights (16 MiB): a smaller theta may still be in the cache when the model reads it
@@ -84,11 +85,14 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     try:
         compiler = find_compiler()
         if compiler is None:
+            logger.warning(
+                "The products in C are not used; torch is slower: there is no C compiler (gcc, clang, or CC)"
+            )
             return None, "torch, slower (no C compiler: install gcc or clang, or name one in CC)"
         with library_file(compiler, EXAMINE) as file:
             made = _load(file)
     except OSError as error:
-        logger.warning("The products in C are not used; torch is slower: %s", echo(error, 300))
+        logger.warning("%s: %s", UNUSED, echo(error, 300))
         return None, "torch, slower (the products in C could not be compiled or loaded)"
 
     if not _agrees(made):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -13,6 +15,7 @@ from intdim.errors import IntdimError, RunFailed, UserError
 EventKind = Literal["started", "progress", "done", "failed", "lost"]
 Report = Callable[[dict[str, Any]], None]  # what a job calls with its progress
 Job = Callable[[dict[str, Any], Report], dict[str, Any]]
+OF_THE_MACHINE = ("intdim.caches", "intdim.seals", "intdim.kernels")  # loggers that warn of the cache and the compiler
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,21 @@ def find_job(where: str) -> Job:
     """Import the function that ``module:function`` names."""
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+@contextlib.contextmanager
+def heard(report: Report) -> Iterator[None]:
+    """Report as notes what is warned of this machine while a job is done: a worker's log is not read by anyone."""
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: report({"note": record.getMessage()})
+    sources = [logging.getLogger(name) for name in OF_THE_MACHINE]
+    for source in sources:
+        source.addHandler(handler)
+    try:
+        yield
+    finally:
+        for source in sources:
+            source.removeHandler(handler)
 
 
 def error_of(event: Event) -> IntdimError:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from intdim.launch.base import Event, Job, describe, find_job
+from intdim.launch.base import Event, Job, describe, find_job, heard
 
 
 class InProcess:
@@ -30,10 +30,15 @@ class InProcess:
             return []
         key, job, payload = self._queue.popleft()
         events = [Event(key, "started")]
+
+        def report(facts: dict[str, Any]) -> None:
+            events.append(Event(key, "progress", _plain(facts)))
+
         try:
             found = self.jobs[job]
             function = find_job(found) if isinstance(found, str) else found
-            answer = function(json.loads(payload), lambda facts: events.append(Event(key, "progress", _plain(facts))))
+            with heard(report):
+                answer = function(json.loads(payload), report)
             events.append(Event(key, "done", _plain(answer)))
         except Exception as error:  # whatever a job raises goes back to the driver
             events.append(Event(key, "failed", describe(error)))

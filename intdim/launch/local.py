@@ -27,10 +27,14 @@ STARTS_LIMIT = 3  # workers in a row that may die before they are ready
 TICK = 0.2  # seconds between looks at processes whose pipe a child of theirs holds open
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+ROOT = Path(__file__).resolve().parents[2]  # of the package
+# -P: what lies in the folder in which a command is typed is data, also where it is called random.py
+WORKER = (sys.executable, "-P", "-m", "intdim.launch.worker")
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "PYTHONUNBUFFERED": "1",
+    "PYTHONOPTIMIZE": "",  # transformers reads its docstrings, and assertions are checks
     "PYTHONFAULTHANDLER": "1",  # a crash leaves its Python frames in the log
 }
 
@@ -60,9 +64,9 @@ class LocalSlots:
         assert slots >= 1
         assert threads >= 1
         self.slots = slots
-        self.command = list(command or (sys.executable, "-m", "intdim.launch.worker"))
+        self.command = list(command or WORKER)
         self.devices = list(devices)
-        self.environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **QUIET}
+        self.environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **QUIET, **_import_path()}
         self.environment.update(environment or {})
         self._scratch = Path(tempfile.mkdtemp(prefix="intdim-workers-")) if log is None else None
         self.log = log if log is not None else Path(str(self._scratch)) / "worker.log"
@@ -213,3 +217,10 @@ class LocalSlots:
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.events)
         return worker
+
+
+def _import_path() -> dict[str, str]:
+    """Return the variable by which a worker finds this package where it is not installed, but run in its checkout."""
+    if ROOT.name in ("site-packages", "dist-packages"):
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), str(ROOT)]))}

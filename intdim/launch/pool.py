@@ -11,7 +11,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from intdim.fingerprint import cache_folder
+from intdim.caches import cache_folder
 from intdim.launch.base import Launcher
 from intdim.launch.jobs import Device
 from intdim.launch.local import LocalSlots
@@ -23,6 +23,20 @@ MOST_SLOTS = 8
 BYTES_PER_WEIGHT = 24  # weights, gradient, AdamW's two moments, a copy of the best, and theta_0 or a checkpoint
 PROGRAM = 1 << 30  # Python, torch, transformers and the data, with room to spare
 SHARE = 0.8  # of the free memory is given to runs
+
+
+def _log() -> Path | None:
+    """Return where workers print: into the cache, or, where that cannot be written, into a temporary folder."""
+    folder = cache_folder() / "workers"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return None
+    with contextlib.suppress(OSError):  # files of someone else; a log that stays does no harm
+        remove_old_logs(folder)
+    return folder / log_name()
 
 
 def uses_cuda(device: str) -> bool:
@@ -60,10 +74,7 @@ class Pool:
         """The slots, started on first use."""
         if self._launcher is None:
             environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"} if self.request.offline else {}
-            log = cache_folder() / "workers" / log_name()
-            with contextlib.suppress(OSError):  # files of someone else; a log that stays does no harm
-                remove_old_logs(log.parent)
-            self._launcher = LocalSlots(self.slots, self.threads, environment=environment, log=log)
+            self._launcher = LocalSlots(self.slots, self.threads, environment=environment, log=_log())
         return self._launcher
 
     @property

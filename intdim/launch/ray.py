@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from intdim.errors import RunFailed, UserError
-from intdim.launch.base import Event, describe, find_job
+from intdim.launch.base import Event, describe, find_job, heard
 from intdim.launch.local import QUIET, STARTS_LIMIT, THREAD_VARIABLES
 
 LONG_POLL = 2.0  # seconds that an actor holds back an empty answer
@@ -37,8 +37,13 @@ class Actor:
     def do(self, job: str, payload: str) -> None:
         """Run a job; everything about it is said by ``take``."""
         self._say("started", {})
+
+        def report(facts: dict[str, Any]) -> None:
+            self._say("progress", facts)
+
         try:
-            answer = find_job(self.jobs[job])(json.loads(payload), lambda facts: self._say("progress", facts))
+            with heard(report):
+                answer = find_job(self.jobs[job])(json.loads(payload), report)
             self._say("done", answer)
         except Exception as error:  # whatever a job raises goes back to the driver
             self._say("failed", describe(error))

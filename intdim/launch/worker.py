@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from intdim.launch.base import describe, find_job
+from intdim.launch.base import describe, find_job, heard
 from intdim.launch.jobs import JOBS
 
 
@@ -70,9 +70,13 @@ def serve(jobs: Mapping[str, str]) -> None:
         request = requests.get()
         key = request["key"]
         reporter.send("started", key)
+
+        def report(facts: dict[str, Any], key: str = key) -> None:
+            reporter.send("progress", key, facts)
+
         try:
-            job = find_job(jobs[request["job"]])
-            answer = job(request["payload"], lambda facts, key=key: reporter.send("progress", key, facts))
+            with heard(report):
+                answer = find_job(jobs[request["job"]])(request["payload"], report)
             reporter.send("done", key, answer)
         except Exception as error:  # whatever a job raises goes back to the driver
             reporter.send("failed", key, describe(error))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from intdim import durable, seals
-from intdim.errors import UserError
+from intdim.errors import UserError, echo
 from intdim.ledger.records import folders, read_record
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import EVIDENCE, RESULT
-from intdim.seals import Damaged, shown
+from intdim.seals import Damaged, shown, words
 from intdim.spec import LAYOUT_VERSION, STREAM_VERSION, RunSpec, Runtime, from_dict
 
 
@@ -84,8 +85,8 @@ def _folder(name: str, out: Path) -> Path:
     if not name:
         raise UserError("no run is named", "a run id, or the folder of a run", "Runs are under out/runs.")
     runs = out / "runs"
-    for folder in (runs / name, Path(name).expanduser()):
-        if folder.is_dir() and (folder / "spec.json").exists():
+    for folder in (runs / name, Path(os.path.expanduser(name))):
+        if _is_there(folder / "spec.json"):
             return folder.resolve()
 
     known = [shown(entry.name) for entry in folders(runs)]
@@ -93,9 +94,18 @@ def _folder(name: str, out: Path) -> Path:
     if len(alike) == 1:
         return (runs / alike[0]).resolve()
 
-    fact = f"{len(alike)} runs begin with {name}" if alike else f"there is no run {name!r} in {runs}"
+    fact = f"{len(alike)} runs begin with {name}" if alike else f"there is no run {echo(name)!r} in {runs}"
     listed = ", ".join((alike or known)[:3]) + (", ..." if len(alike or known) > 3 else "")
     raise UserError(fact, f"known: {listed}" if listed else "an id under out/runs, or a run's folder", "Check out=.")
+
+
+def _is_there(file: Path) -> bool:
+    """Tell whether there is something under a path; there is nothing under one that no system can have."""
+    try:
+        file.lstat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _spec(folder: Path) -> RunSpec:
@@ -143,9 +153,10 @@ def _check_hashes(folder: Path) -> None:
         raise UserError(error.parts[0], allowed, do) from None
 
 
-def _cause(error: Exception) -> BaseException:
+def _cause(error: Exception) -> BaseException | str:
     """Return what was wrong with a file, without the advice of ``Damaged``: the advice here is another."""
-    return error.__cause__ or error
+    cause = error.__cause__ or error
+    return words(cause) if isinstance(cause, OSError) else cause
 
 
 def _runtime(folder: Path) -> Runtime:
@@ -154,5 +165,7 @@ def _runtime(folder: Path) -> Runtime:
         return from_dict(Runtime, (noted or {}).get("runtime"))
     except (ValueError, OSError, AttributeError) as error:
         raise UserError(
-            f"{folder / 'environment.json'} cannot be read ({error})", "a whole run's folder", "Make the run again."
+            f"{folder / 'environment.json'} cannot be read ({words(error)})",
+            "a whole run's folder",
+            "Make the run again.",
         ) from None

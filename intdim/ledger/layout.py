@@ -57,23 +57,43 @@ class Layout:
                 "Choose out=.",
             ) from None
 
+        self.check_mark()
+
+    def check_mark(self) -> None:
+        """See that ``out`` is of this version.
+
+        A mark that cannot be read, or names another version than everything that is finished here, is damaged: it is
+        set aside and written anew, with a line that says so.
+
+        Raises:
+            UserError: the mark names another version, and nothing that is finished shows that it is wrong.
+            RunFailed: it cannot be written anew.
+        """
         written = self._version()
-        if written not in (None, LAYOUT_VERSION) and not self._holds_this_version():
-            raise UserError(
-                f"out={self.out} was written by another version of intdim (layout {written}, this is {LAYOUT_VERSION})",
-                "a folder of this version, or a new one",
-                "Choose another out=, or read this one with the version that wrote it.",
-            )
+        if written in (None, LAYOUT_VERSION):
+            return
+
+        sealed = self._sealed_versions()
+        if sealed == {LAYOUT_VERSION}:
+            self._mend(f"it names layout {written}, and what is finished here is of layout {LAYOUT_VERSION}")
+            return
+        found = " and ".join(str(one) for one in sorted({*sealed, written} - {LAYOUT_VERSION}, key=str))
+        raise UserError(
+            f"out={self.out} was written by another version of intdim (layout {found}, this is {LAYOUT_VERSION})",
+            "a folder of this version, or a new one",
+            "Choose another out=, or read this one with the version that wrote it.",
+        )
 
     def open(self) -> None:
         """Make the folder and mark it with the layout's version; a damaged mark is set aside."""
+        if self._version() != LAYOUT_VERSION:
+            self._mend("it names no layout of this version")
+
+    def _mend(self, why: str) -> None:
+        """Write the mark anew; one that is there is set aside."""
+        file = self.out / MARK
         with self.disk():
-            version = self._version()
-            if version == LAYOUT_VERSION:
-                return
-            file = self.out / MARK
-            if version is not None:
-                seals.set_aside([file], self.out, f"{shown(file)} is damaged", self.tell)
+            seals.set_aside([file], self.out, f"{shown(file)} is damaged: {why}", self.tell)
             durable.write_json(file, {"layout_version": LAYOUT_VERSION})
 
     def _version(self) -> object:
@@ -88,14 +108,14 @@ class Layout:
         version = marked.get("layout_version") if isinstance(marked, dict) else None
         return "unreadable" if version is None else version
 
-    def _holds_this_version(self) -> bool:
-        """True where a finished run or sweep is of this version: then it is the mark that is damaged."""
+    def _sealed_versions(self) -> set[int]:
+        """Return the versions of the runs and sweeps that are finished here, of the first ``LOOKED_AT`` of each."""
         made = [folders(self.out / "runs"), folders(self.out / "sweeps")]
+        found = set()
         for folder in itertools.chain(*(some[:LOOKED_AT] for some in made)):
             with contextlib.suppress(Damaged):
-                seals.listed(folder, LAYOUT_VERSION)
-                return True
-        return False
+                found.add(seals.sealed_version(folder))
+        return found
 
     @contextlib.contextmanager
     def disk(self) -> Iterator[None]:

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from intdim import seals
-from intdim.fingerprint import cache_folder, file_hash, fingerprint_folder
+from intdim.caches import cache_folder
+from intdim.fingerprint import MODEL_FILES, file_hash, fingerprint_folder
 from intdim.request import CellRequest
 from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
 
 PREPARED_VERSION = 4  # raised by hand when preparation would find something else for the same request
 MOST_FILES = 100_000  # of a folder in the hub's layout; with more, preparation refuses it
+ASSETS = Path(__file__).parents[1] / "assets"  # what the package ships
 PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
 
 
@@ -29,7 +31,7 @@ def key(cell: CellRequest) -> str:
     reference = cell.task.reference or cell.task.name
     hub = cell.task.reference if cell.task.source == "hub" else ""  # may be a folder in the hub's own layout
     request: dict[str, Any] = {
-        "model": to_dict(cell.model) | {"path": _content(cell.model.path)},
+        "model": to_dict(cell.model) | {"path": _model(cell.model.path)},
         "task": to_dict(cell.task) | {"path": _rows(cell.task.path, "*/state.json")},  # saved data sets
         "hub": _rows(hub, "**/*"),
         "exclude": list(cell.subspace.exclude),
@@ -58,9 +60,9 @@ def lookup(cell: CellRequest, tell: Tell = seals.warn) -> Prepared | None:
         prepared = from_dict(Prepared, data)
     except ValueError:
         return None  # written by another version
-    if cell.model.source == "local":  # the same weights may lie elsewhere now
-        folder = str(Path(cell.model.path).resolve())
-        data["facts"]["model_folder"] = folder
+    weights = _weights(cell)
+    if weights is not None:  # the same weights may lie elsewhere now
+        data["facts"]["model_folder"] = str(weights.resolve())
         prepared = from_dict(Prepared, data)
     task = Path(prepared.facts.task_folder)
     if not Path(prepared.facts.model_folder).is_dir() or not task.is_dir():
@@ -91,6 +93,21 @@ def _set_aside(path: Path, error: Damaged, tell: Tell) -> None:
         seals.set_aside([path], cache_folder(), f"{error.parts[0]}: prepared again", tell)
 
 
+def _model(path: str) -> str | list[str]:
+    """Return the content of a model's folder and the names of what else is in it, which may be an adapter."""
+    folder = Path(path)
+    if not path or not folder.is_dir():
+        return path
+    return [fingerprint_folder(folder, MODEL_FILES), *sorted(seals.shown(entry.name) for entry in folder.iterdir())]
+
+
+def _weights(cell: CellRequest) -> Path | None:
+    """Return the folder of a cell's weights by the request alone, whose content is in the key; None for the hub's."""
+    if cell.model.source == "local":
+        return Path(cell.model.path)
+    return ASSETS / cell.model.reference if cell.model.source == "builtin" else None
+
+
 def _content(path: str) -> str:
     return fingerprint_folder(Path(path)) if path and Path(path).is_dir() else path
 
@@ -107,4 +124,4 @@ def _rows(path: str, pattern: str) -> str | list[str]:
 
 def _assets(name: str) -> str:
     """Return the content of a folder that the package ships, or its path where there is none: preparation says so."""
-    return _content(str(Path(__file__).parents[1] / "assets" / name))
+    return _content(str(ASSETS / name))

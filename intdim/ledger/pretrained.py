@@ -15,6 +15,7 @@ from intdim.seals import HASHES, Damaged
 
 NAME = "pretrain"
 RECORD, TOKENIZER, STATE, FINAL = "pretrain.json", "tokenizer", "state.safetensors", "final"
+METRICS = "metrics.jsonl"
 
 
 def seal(out: Path, identity: str, *parts: str) -> None:
@@ -81,8 +82,8 @@ def damage_of(out: Path, parts: Iterable[str], digest: Callable[[Path], str]) ->
 
 
 def parts_of(out: Path) -> list[str]:
-    """Return the parts of a pre-training that are there, but for the metrics and the lock."""
-    names = [RECORD, TOKENIZER, STATE, FINAL, HASHES, *sorted(entry.name for entry in out.glob("step-*"))]
+    """Return the parts of a pre-training that are there, but for the lock."""
+    names = [RECORD, TOKENIZER, STATE, FINAL, METRICS, HASHES, *sorted(entry.name for entry in out.glob("step-*"))]
     return [name for name in names if os.path.lexists(out / name)]
 
 

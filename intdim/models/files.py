@@ -13,7 +13,7 @@ import transformers
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 from intdim import durable
-from intdim.errors import UserError, suggest
+from intdim.errors import UserError, echo, suggest
 from intdim.models.limits import check_overrides, read_config
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
@@ -61,6 +61,13 @@ def load_tokenizer(folder: Path, trust_remote_code: bool = False, stand_in: bool
         ) from error
     if tokenizer.pad_token_id is None and stand_in:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
+    longest = tokenizer.model_max_length
+    if isinstance(longest, bool | str) or not longest >= 1:
+        raise UserError(
+            f"the tokenizer in {folder} has model_max_length={echo(longest)}",
+            "a number of tokens, at least 1",
+            "Correct it in tokenizer_config.json.",
+        )
     tokenizer.padding_side = "left" if _model_type(folder) in PADS_LEFT else "right"
     return tokenizer
 
@@ -133,9 +140,10 @@ def quiet() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error's kind and the first line of its message."""
+    """Return an error's kind and the first line of its message, with the second where the first announces it."""
     text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__
+    said = " ".join(line.strip() for line in text[: 2 if text[0].endswith(":") else 1]) if text else ""
+    return f"{type(error).__name__}: {said[:160]}" if said else type(error).__name__
 
 
 def _last_line(error: BaseException) -> str:

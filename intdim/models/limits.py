@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
-from intdim.errors import UserError
+from intdim.errors import UserError, echo
 
 LARGEST_FILE = 64 << 20  # bytes of a config.json
 DEEPEST = 30  # tables within tables
@@ -25,6 +25,8 @@ LIMITS = (  # names of options that are built one by one, or kept in a table, an
     (re.compile(r"heads?($|_)|groups?$"), 100_000, "heads"),
     (re.compile(r"labels$"), 1_000_000, "labels"),
 )
+SHARES = re.compile(r"dropout|pdrop$|layerdrop$")  # options between 0 and 1, which nobody checks before the first step
+SWITCHES = ("output_attentions", "output_hidden_states", "return_dict")  # likewise, true or false
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -98,6 +100,11 @@ def _refuse_absurd(table: Mapping[str, Any], where: str) -> None:
             if pattern.search(name) and value > limit:
                 shown = f"{value:,}" if value < 10**15 else "more than 10^15"
                 raise UserError(f"{where}{name[:60]} asks for {shown} {word}", f"at most {limit:,}", "Correct it.")
+        if SHARES.search(name) and not 0 <= value <= 1:
+            raise UserError(f"{where}{name[:60]} is {value:g}", "a number from 0 to 1", "Correct it.")
+    for name in SWITCHES:
+        if not isinstance(table.get(name), bool | None):
+            raise UserError(f"{where}{name} is {echo(table[name])!r}", "true or false", "Correct it.")
 
 
 def _numbers(value: Any, depth: int, name: str = "") -> Iterator[tuple[str, float]]:

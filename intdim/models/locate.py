@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.resources
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import repo_folder_name
 
 from intdim.errors import UserError
-from intdim.fingerprint import fingerprint_folder
+from intdim.fingerprint import MODEL_FILES, fingerprint_folder
 
 SMALL_FILES = ["*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py"]  # code only runs if it is trusted
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
@@ -33,7 +34,6 @@ NETWORK_ERRORS: tuple[type[BaseException], ...] = tuple(
 )
 SHOWN = 12  # revisions in a message
 ADAPTER_FILES = ("adapter_config.json", "adapter_model*", "pytorch_adapter.bin", "adapters.safetensors")
-FOLDER_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.py", "*.safetensors", "pytorch_model*.bin")
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,38 @@ def locate(source: str, reference: str, revision: str = "main", path: str = "") 
     """
     if source == "builtin":
         folder = Path(str(importlib.resources.files("intdim"))) / "assets" / reference
-        return Located(folder, fingerprint_folder(folder, FOLDER_FILES))
+        return Located(folder, fingerprint_folder(folder, MODEL_FILES))
     if source == "local":
         folder = Path(path).expanduser()
         if not folder.is_dir():
             raise UserError(f"model.path={path} is no folder", "a folder in Hugging Face's format", "Check the path.")
         check_folder(folder)
-        return Located(folder.resolve(), fingerprint_folder(folder, FOLDER_FILES))
+        return Located(folder.resolve(), fingerprint_folder(folder, MODEL_FILES))
     folder = download(reference, revision)
     check_folder(folder)
     return Located(folder, folder.name)  # a snapshot's folder is named after its commit
+
+
+def check_content(folder: Path, source: str, fingerprint: str) -> None:
+    """Raise ``UserError`` where the files of a model are no longer those whose content a run names; the hub's cache
+    keeps a folder for each commit."""
+    if source == "hub":
+        return
+    found = fingerprint_folder(folder, MODEL_FILES)
+    if found != fingerprint:
+        raise UserError(
+            f"the files in {folder} have changed since they were prepared (content {found}, it was {fingerprint})",
+            "weights that stay as they are while runs are made from them",
+            "Give the same command again: it measures the weights that are there now.",
+        )
 
 
 def check_folder(folder: Path) -> None:
     """Raise ``UserError`` unless the folder holds a configuration (weights are checked when they are loaded)."""
     if not (folder / "config.json").is_file():
         refuse_adapters(folder)
+        if os.path.lexists(folder / "config.json"):
+            raise UserError(f"{folder / 'config.json'} is no plain file", "the configuration of a model", "Replace it.")
         held = ", ".join(sorted(entry.name for entry in folder.iterdir())[:6]) or "nothing"
         raise UserError(
             f"{folder} holds no config.json (it holds {held})",

@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from intdim import seals
-from intdim.fingerprint import cache_folder
+from intdim.caches import cache_folder
 from intdim.spec import digest
 
 EXTRACTION_VERSION = 1  # raised by hand when the same sources would give other records

@@ -17,9 +17,8 @@ from transformers import AutoConfig, AutoModelForMaskedLM, BertConfig, BertForPr
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from intdim.errors import UserError, suggest
-from intdim.fingerprint import fingerprint_folder
+from intdim.fingerprint import MODEL_FILES, fingerprint_folder
 from intdim.models.files import first_line, load_config, quiet
-from intdim.models.locate import FOLDER_FILES
 from intdim.request import Start
 
 # The modules that lead from the last hidden states to scores, each place by itself, so that only the hidden places need
@@ -52,7 +51,7 @@ def identity(start: Start) -> dict[str, Any]:
         UserError: its configuration cannot be read.
     """
     if start.folder:
-        return {"folder": fingerprint_folder(Path(start.folder).expanduser(), FOLDER_FILES)}
+        return {"folder": fingerprint_folder(Path(start.folder).expanduser(), MODEL_FILES)}
     if start.kind:
         return {"kind": start.kind}
 

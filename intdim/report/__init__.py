@@ -12,7 +12,8 @@ from pathlib import Path
 
 from intdim import seals
 from intdim.durable import write_bytes
-from intdim.errors import UserError, echo
+from intdim.errors import UserError, command, echo
+from intdim.ledger.records import folders
 from intdim.ledger.store import Ledger
 from intdim.report.pictures import import_matplotlib, why
 from intdim.report.records import read_runs, read_sweep, read_sweeps
@@ -54,7 +55,7 @@ def report(
             "At most 100 letters, digits, '-', '_' and '.'",
             "Choose another name.",
         )
-    ledger = Ledger(out)
+    ledger = Ledger(out, tell)
     ledger.check()
     damaged: list[Damaged] = []
     records, unfinished = read_sweeps(out, sweeps, damaged)
@@ -62,11 +63,7 @@ def report(
         more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
         raise UserError(f"{damaged[0].parts[0]}{more}: nothing is left to report", *damaged[0].parts[1:])
     if not records:
-        raise UserError(
-            f"There is nothing to report in {out}: no sweep has finished ({len(unfinished)} started)",
-            "A report needs one verdict",
-            f"Run `intdim sweep out={out}` first, or give the folder with out=DIR.",
-        )
+        raise _nothing(out)
     named = {run.result.run_id: run for record in records for run in record.all_runs}
     runs = read_runs(out, damaged=[]) if sweeps is None else [named[run_id] for run_id in sorted(named)]
 
@@ -80,6 +77,18 @@ def report(
     for line in left_out:
         tell(f"left out, since it could not be drawn: {line}")
     return place
+
+
+def _nothing(out: Path) -> UserError:
+    """Return what is said of an ``out`` without a finished sweep: one that was interrupted has runs, but no folder."""
+    finished, begun = len(read_runs(out, damaged=[])), len(folders(out / "runs"))
+    first = f"`{command('sweep', f'out={out}')}`"
+    advice, there = f"Run {first} first, or give the folder with out=DIR.", "no run either"
+    if begun:
+        there = f"{finished} of {begun} run{'s' * (begun != 1)} there {'have' if finished != 1 else 'has'}"
+        advice = f"If a sweep was interrupted, give the command that began it again: it resumes. If not: {first}."
+    fact = f"There is nothing to report in {out}: no sweep has finished ({there})"
+    return UserError(fact, "A report needs one verdict", advice)
 
 
 def write_curve(out: Path, sweep_id: str) -> list[Path]:

@@ -121,7 +121,7 @@ def read_sweeps(
     Args:
         out: the results folder.
         chosen: sweep ids, or beginnings of them that fit one sweep only; None for all.
-        damaged: receives damaged runs and sweeps, which are then left out.
+        damaged: receives damaged runs and sweeps, which are then left out, and runs of a sweep that are gone.
 
     Raises:
         UserError: a chosen sweep does not exist.
@@ -142,8 +142,10 @@ def read_sweeps(
             continue
         if record is None:
             unfinished.append(name)
-        else:
-            records.append(record)
+            continue
+        records.append(record)
+        if damaged is not None:
+            damaged += _missing(Ledger(out), record, [error.file.parent for error in damaged])
     return sorted(records, key=_order), unfinished
 
 
@@ -160,6 +162,17 @@ def read_runs(out: Path, damaged: list[Damaged] | None = None) -> list[RunRow]:
     ledger = Ledger(out)
     rows = [_read_run(ledger, name, damaged) for name in _folders(out / "runs")]
     return [row for row in rows if row is not None]
+
+
+def _missing(ledger: Ledger, record: SweepRecord, named: list[Path]) -> list[Damaged]:
+    """Return what is said of the runs that a verdict rests on and that are gone, but for those that are named."""
+    verdict, there = record.verdict, {row.result.run_id for row in record.all_runs}
+    wanted = dict.fromkeys([*verdict.run_ids, *verdict.baseline_run_ids, *verdict.other_run_ids])
+    gone = [folder for one in wanted if one not in there and (folder := ledger.run_folder(one)) not in named]
+    if not gone:
+        return []
+    more = f", and so are {len(gone) - 1} more runs of it" if len(gone) > 1 else ""
+    return [Damaged(gone[0], f"it is missing, a run of sweep {record.sweep_id}{more}")]
 
 
 def _leave_out(error: Damaged, damaged: list[Damaged] | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,10 @@ def load_sealed(path: Path, owner: str) -> tuple[dict[str, Tensor], dict[str, An
         seal = json.loads(metadata["sealed"])
         text, theirs, known = seal["facts"], seal["owner"], seal["sha256"]
         facts = json.loads(text)
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        if not os.path.lexists(path):
+            raise
+        raise Damaged(path, "it is a link to nothing") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Damaged(path, "it has no facts" if isinstance(error, KeyError) else error) from error
 

@@ -22,6 +22,7 @@ from intdim.launch.jobs import Note, RunCost, RunJob, TimeJob
 from intdim.ledger.layout import FULL
 from intdim.ledger.results import ANSWERS_FILE, Answers, RunResult
 from intdim.ledger.store import Ledger
+from intdim.models.locate import check_content
 from intdim.run.build import build
 from intdim.run.machine import PeakMemory, environment, use_threads
 from intdim.run.prepare import log_doubts
@@ -122,6 +123,7 @@ def _run(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult
     peak = PeakMemory(device)
 
     data = load_task(Path(runtime.task_folder))
+    check_content(Path(runtime.model_folder), spec.model.source, spec.model.fingerprint)
     with listening() as said:
         built = build(spec, runtime, data)
         log_doubts(built.model, data)

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from intdim.caches import in_cache
 from intdim.errors import UserError
-from intdim.fingerprint import cache_folder, fingerprint_folder
+from intdim.fingerprint import fingerprint_folder
 from intdim.launch.base import Report
 from intdim.launch.jobs import PrepareJob
 from intdim.models.files import load_config, load_tokenizer
@@ -50,7 +51,7 @@ def prepare(cell: CellRequest) -> Prepared:
     tokenizer_key = fingerprint_folder(located.folder, TOKENIZER_FILES)
     objective = objective_for(cell.task.objective, find_metric(cell.task.metric).needs)
     control = control_ids(config)
-    task_folder = prepare_task(cell.task, tokenizer, tokenizer_key, cache_folder(), objective, control)
+    task_folder = in_cache(lambda cache: prepare_task(cell.task, tokenizer, tokenizer_key, cache, objective, control))
     data = load_task(task_folder)
 
     head = objective.head(data.spec.label_names)

@@ -8,8 +8,8 @@ foreign files are found alike.
 Nothing that fails is deleted: it moves to ``damaged/`` under the results or cache folder, with a line that says so.
 """
 
-from intdim.seals.damage import Damaged, Tell, make_folder, obstacle, room_for, set_aside, shown, warn
-from intdim.seals.folders import HASHES, add, check, complete, listed, read, sha256
+from intdim.seals.damage import Damaged, Tell, make_folder, obstacle, room_for, set_aside, shown, warn, words
+from intdim.seals.folders import HASHES, add, check, complete, listed, read, sealed_version, sha256
 from intdim.seals.records import content_hash, read_sealed, write_sealed
 
 __all__ = [
@@ -26,9 +26,11 @@ __all__ = [
     "read",
     "read_sealed",
     "room_for",
+    "sealed_version",
     "set_aside",
     "sha256",
     "shown",
     "warn",
+    "words",
     "write_sealed",
 ]

@@ -58,6 +58,23 @@ def listed(folder: Path, version: int = VERSION) -> dict[str, str]:
     Raises:
         Damaged: hashes.json is missing, damaged, or of another folder or version.
     """
+    files, found = _read(folder)
+    if found != version:
+        raise Damaged(folder / HASHES, f"it is of version {found}, this is {version}")
+    return files
+
+
+def sealed_version(folder: Path) -> int:
+    """Return the version of what a complete folder holds, whichever it is.
+
+    Raises:
+        Damaged: hashes.json is missing, damaged, or of another folder.
+    """
+    return _read(folder)[1]
+
+
+def _read(folder: Path) -> tuple[dict[str, str], int]:
+    """Return the hashes and the version that a folder's hashes.json holds."""
     file = folder / HASHES
     found = read_sealed(file, folder.name)
     if found is None:
@@ -66,9 +83,9 @@ def listed(folder: Path, version: int = VERSION) -> dict[str, str]:
     files = found.get("files") if isinstance(found, dict) else None
     if not isinstance(files, dict) or not all(isinstance(value, str) for value in files.values()):
         raise Damaged(file, "it is no list of hashes")
-    if found.get("version") != version:
-        raise Damaged(file, f"it is of version {found.get('version')!r:.20}, this is {version}")
-    return files
+    if type(found.get("version")) is not int:
+        raise Damaged(file, f"it is of version {found.get('version')!r:.20}")
+    return files, found["version"]
 
 
 def check(

@@ -108,8 +108,10 @@ def test_the_same_again_gives_the_same_bytes(run, made, tmp_path: Path) -> None:
 
 def test_a_certificate_that_exists_is_the_answer_and_a_damaged_one_is_made_again(folder: Path, tmp_path: Path) -> None:
     run = finished_runs.make(folder, **KINDS["one-coordinate"])
-    job = to_dict(CertifyJob(str(run.folder), run.runtime, ASKED, str(tmp_path)))
+    slots = dataclasses.replace(run.runtime, threads=2)
+    job = to_dict(CertifyJob(str(run.folder), slots, ASKED, str(tmp_path)))
     made = from_dict(Certificate, certify_job(job, lambda facts: None))
+    assert torch.get_num_threads() == run.spec.threads == 1, "those of the run"
     assert (made.run_id, made.d) == (run.spec.run_id, 1)
     kept = dataclasses.replace(made, quantisation="from before")
     kept.write(tmp_path)

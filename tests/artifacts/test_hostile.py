@@ -15,7 +15,6 @@ import torch
 
 import intdim
 from intdim.artifacts import file, rebuild
-from intdim.artifacts.layout import parsed
 from intdim.coding import Damaged, decode
 from intdim.errors import UserError
 from tests.artifacts.forging import forged
@@ -196,9 +195,3 @@ def test_a_message_of_more_numbers_than_weights(one, folder: Path, tmp_path: Pat
     assert "the coded message is damaged" in refused(forged(one.coded, tmp_path / "many", claim), folder / "base")
     with pytest.raises(Damaged):
         decode(many, most=1000)
-
-
-@pytest.mark.parametrize("text", ["", "1", "null", '"x"', "[1]", "{", '{"a": Infinity}', '{"a": 1, "a": 1}'])
-def test_what_is_no_table(text: str) -> None:
-    with pytest.raises(ValueError, match=r".*"):
-        parsed(text)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from intdim.cli.config_files import size_fault
+from intdim.cli.config_files import read_config, size_fault
+from intdim.errors import UserError
 from tests.cli.command import call, composed
 
 pytestmark = pytest.mark.usefixtures("nothing_begins")
@@ -145,7 +146,8 @@ def test_settings_of_launchers_and_places_may_be_set(mine: Path) -> None:
         ("a: [1, 2", "x.yaml, line"),
         ("a: \x07\n", "x.yaml"),
         ("train: {max_steps: 0x" + "f" * 5000 + "}\n", "digits"),
-        ("- a\n- b\n", ""),
+        ("- a\n- b\n", "holds no keys"),
+        ("5", "holds no keys"),
         ("\x00", ""),
     ],
 )
@@ -153,6 +155,12 @@ def test_a_file_that_is_none_ends_at_once(mine: Path, text: str, words: str) -> 
     put(mine, "experiment/x.yaml", f"# @package _global_\n{text}")
     assert words in refused(mine, "experiment=x")
     assert words in refused(mine, "-m", "experiment=x", "seed=1,2")
+
+
+@pytest.mark.parametrize("group", ["model", "task", "train", "launch"])
+def test_a_list_in_place_of_a_group_is_refused(mine: Path, group: str) -> None:
+    put(mine, f"{group}/x.yaml", "[1, 2]")
+    assert "x.yaml holds no keys" in refused(mine, f"{group}=x")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "nothing", "bytes"])
@@ -175,3 +183,13 @@ def test_what_is_no_file_ends_at_once(mine: Path, kind: str) -> None:
 def test_sizes_are_those_of_what_aliases_stand_for() -> None:
     assert size_fault("a: &a [1, 2]\nb: [*a, *a]\n") == ""
     assert size_fault(LAUGHS).startswith("more than")
+
+
+def test_a_file_that_is_read_alone(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("a: {b: 1}\nc: ${a.b}\n")
+    assert read_config(file).c == 1
+    for text in ("a: [1, 2", "[1, 2]", "a: \x07"):
+        file.write_text(text)
+        with pytest.raises(UserError, match=r"x\.yaml"):
+            read_config(file)

@@ -94,3 +94,13 @@ def test_a_signal_gives_the_command_that_goes_on(world, monkeypatch, number: int
     signal.signal(signal.SIGINT, before)
     assert ended.status == 130
     assert ended.err.endswith("To resume: intdim sweep 'model.overrides={num_hidden_layers: 2}' 'out=a b'\n")
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    ended = call("sweep")
+    assert ended.status == 2
+    assert ended.err.startswith("the folder in which this was typed is gone\n")

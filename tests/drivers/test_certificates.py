@@ -30,6 +30,17 @@ def test_a_certificate_of_one_run_is_kept_and_a_damaged_one_made_again(tmp_path:
     assert len(world.certified) == 3
 
 
+def test_a_certificate_is_named_after_what_decides_it(tmp_path: Path) -> None:
+    run = find_run(search(Certifying(), tmp_path, (64,), 1).best.certificate.run_id, str(tmp_path))
+    model = dataclasses.replace(run.spec.model, gradient_checkpointing=True)
+    saving = dataclasses.replace(run, spec=dataclasses.replace(run.spec, model=model))
+    elsewhere = dataclasses.replace(run, folder=tmp_path, runtime=dataclasses.replace(run.runtime, threads=7))
+    trained = dataclasses.replace(ASKED, finetune_steps=1)
+    assert saving.spec.run_id == run.spec.run_id
+    assert bound_id(saving, ASKED) == bound_id(elsewhere, ASKED) == bound_id(run, ASKED)
+    assert len({bound_id(run, ASKED), bound_id(run, trained), bound_id(saving, trained)}) == 3
+
+
 def test_data_that_is_gone_and_regressions_are_refused(tmp_path: Path) -> None:
     run = find_run(search(Certifying(), tmp_path, (64,), 1).best.certificate.run_id, str(tmp_path))
     gone = dataclasses.replace(run, runtime=dataclasses.replace(run.runtime, task_folder=str(tmp_path / "gone")))

@@ -127,6 +127,18 @@ def test_started_and_progress_are_reported(out: Path) -> None:
     assert view.seen == [("started", 16), ("progress", RunProgress(3, 9)), ("done", 16)]
 
 
+def test_a_note_is_said_once_unless_its_own_job_repeats_it(out: Path) -> None:
+    notes = [
+        Event(RUNS[at].run_id, "progress", {"note": note}) for at, note in ((0, "x"), (1, "x"), (1, "y"), (0, "x"))
+    ]
+    view = Watching()
+    with session(out, Scripted(lambda _: notes, lambda _: done(*RUNS[:2])), view) as work:
+        work.run(RUNS[:2], cells.prepared())
+    ids = [run.run_id for run in RUNS]
+    said = [what for kind, what in view.seen if kind == "note"]
+    assert said == [f"run {ids[0]}: x", f"run {ids[1]}: y", f"run {ids[0]}: x"]
+
+
 def test_a_run_whose_worker_died_is_submitted_again(out: Path) -> None:
     launcher, view = Scripted(lambda _: [lost(RUNS[0].run_id)], lambda _: done(RUNS[0])), Watching()
     with session(out, launcher, view) as work:

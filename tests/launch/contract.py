@@ -37,6 +37,13 @@ class LauncherContract:
             Event("a", "done", {"text": "ä\n", "numbers": [1, 2.5, None], "inner": {"yes": True}}),
         ]
 
+    def test_what_is_warned_of_the_machine_is_a_note(self, launcher: Launcher) -> None:
+        for key in ("a", "b"):
+            launcher.submit(key, "doubtful", {})
+        note = {"note": "no compiler"}
+        wanted = [Event("a", "started"), Event("a", "progress", note), Event("a", "done", {})]
+        assert of(until_ended(launcher, 2), "a") == wanted
+
     def test_an_idle_launcher_says_nothing(self, launcher: Launcher) -> None:
         assert launcher.poll(0.0) == []
         launcher.submit("a", "echo", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ NAMES = (
     "echo",
     "count",
     "misspelt",
+    "doubtful",
     "broken",
     "unwritable",
     "chatty",
@@ -45,6 +47,12 @@ def count(payload: Payload, report: Report) -> Payload:
 
 def misspelt(payload: Payload, report: Report) -> Payload:
     raise UserError("d=9 exceeds D=4", "1 <= d <= 4", "Lower d.")
+
+
+def doubtful(payload: Payload, report: Report) -> Payload:
+    logging.getLogger("intdim.kernels.compiler").warning("no %s", "compiler")
+    logging.getLogger("intdim.models.load").warning("not of this machine")
+    return {}
 
 
 def broken(payload: Payload, report: Report) -> Payload:
@@ -103,7 +111,8 @@ def orphan(payload: Payload, report: Report) -> Payload:
 
 def facts(payload: Payload, report: Report) -> Payload:
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "CUDA_VISIBLE_DEVICES", "MINE")
-    return {"pid": os.getpid(), "session": os.getsid(0)} | {name: os.environ.get(name) for name in names}
+    flags = {"optimised": sys.flags.optimize}
+    return {"pid": os.getpid(), "session": os.getsid(0)} | flags | {name: os.environ.get(name) for name in names}
 
 
 if __name__ == "__main__":

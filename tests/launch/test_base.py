@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from intdim.errors import RunFailed, UserError
 from intdim.launch import Event
-from intdim.launch.base import describe, error_of, find_job
+from intdim.launch.base import describe, error_of, find_job, heard
 
 
 def returned(error: Exception) -> Exception:
@@ -31,3 +33,14 @@ def test_any_other_error_is_a_failure_with_its_message(error: Exception, words: 
 
 def test_a_job_is_found_by_where_it_is() -> None:
     assert find_job(f"{describe.__module__}:describe") is describe
+
+
+def test_what_is_warned_of_the_machine_is_heard_while_a_job_is_done() -> None:
+    notes: list[dict[str, str]] = []
+    compiler, others = logging.getLogger("intdim.kernels.compiler"), logging.getLogger("intdim.run.build")
+    with heard(notes.append):
+        compiler.warning("no %s", "compiler")
+        compiler.info("tried")
+        others.warning("a weight")
+    compiler.warning("later")
+    assert notes == [{"note": "no compiler"}]

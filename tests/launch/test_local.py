@@ -101,7 +101,10 @@ def test_slots_work_side_by_side(make: Callable[..., LocalSlots], tmp_path: Path
     assert not (tmp_path / "c").exists()
 
 
-def test_workers_know_their_threads_devices_and_environment(make: Callable[..., LocalSlots], tmp_path: Path) -> None:
+def test_workers_know_their_threads_devices_and_environment(
+    make: Callable[..., LocalSlots], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
     launcher = make(3, threads=5, devices=["4", "6"], environment={"MINE": "yes"})
     for key in "abc":
         launcher.submit(key, "nap", {"mark": str(tmp_path / key), "seconds": 0.5})
@@ -111,6 +114,7 @@ def test_workers_know_their_threads_devices_and_environment(make: Callable[..., 
     for answer in facts.values():
         assert (answer["OMP_NUM_THREADS"], answer["MKL_NUM_THREADS"], answer["MINE"]) == ("5", "5", "yes")
         assert answer["TOKENIZERS_PARALLELISM"] == "false"
+        assert answer["optimised"] == 0
     slots = dict(zip(launcher.pids, ("4", "6", "4"), strict=True))
     assert all(answer["CUDA_VISIBLE_DEVICES"] == slots[pid] for pid, answer in facts.items())
 
@@ -340,3 +344,16 @@ while True:
     finally:
         driver.kill()
         driver.wait()
+
+
+def test_files_in_the_folder_of_the_command_are_no_modules(
+    make: Callable[..., LocalSlots], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("random", "json", "intdim"):
+        (tmp_path / f"{name}.py").write_text("open('called', 'w')\nraise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH")
+    launcher = make(command=None)
+    launcher.submit("a", "no such job", {})
+    assert until_ended(launcher, 1)[-1].data["message"] == "'no such job'"
+    assert not (tmp_path / "called").exists()

@@ -165,6 +165,8 @@ LARGER: dict[str, Callable[[Path, Kept], object]] = {
     "a torn intdim.json": mark("{torn"),
     "an empty intdim.json": mark(""),
     "another intdim.json": mark('{"layout_version": 3}'),
+    "an older intdim.json": mark('{"layout_version": 1}'),
+    "an intdim.json without a version": mark("{}"),
     "intdim.json gone": lambda out, kept: (out / "intdim.json").unlink(),
     "a run gone": lambda out, kept: shutil.rmtree(other_run(out, kept)),
     "all runs gone": lambda out, kept: shutil.rmtree(out / "runs"),
@@ -177,7 +179,9 @@ def test_damaged_folders(kept: Kept, out: Path, how: str, verdict: str) -> None:
     LARGER[how](out, kept)
     if verdict == "gone":
         shutil.rmtree(out / "sweeps")
-    again(out, kept.verdict, f"verdict {verdict}", how)
+    wrong_mark = str(out / "intdim.json") if "intdim.json" in how and "gone" not in how else ""
+    lines = again(out, kept.verdict, f"verdict {verdict}", how, wrong_mark)
+    assert not wrong_mark or len(lines) == 1
 
 
 @pytest.mark.parametrize("how", ["a file", "a link to another", "nothing"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_a_run_is_found_by_id_by_its_beginning_and_by_folder(run) -> None:
     assert run.z_file.exists()
 
 
-@pytest.mark.parametrize("name", ["", "0123456789abcdef", "no/such/folder"])
+@pytest.mark.parametrize("name", ["", "0123456789abcdef", "no/such/folder", "x" * 3000, "~nobody-of-this-name", "\0"])
 def test_an_unknown_run_is_refused_with_those_there_are(run, name: str) -> None:
     with pytest.raises(UserError, match=r"no run") as caught:
         find_run(name, str(run.out))
@@ -98,4 +99,12 @@ def test_a_changed_spec_is_another_run(copy: Path) -> None:
     spec = json.loads((copy / "spec.json").read_text())
     (copy / "spec.json").write_text(json.dumps(spec | {"seed": spec["seed"] + 1}))
     with pytest.raises(UserError, match=f"not of {copy.name}"):
+        find_run(str(copy), "")
+
+
+@pytest.mark.parametrize("file", ["spec.json", "result.json", "environment.json"])
+def test_a_pipe_in_the_place_of_a_file_is_said_in_words(copy: Path, file: str) -> None:
+    (copy / file).unlink()
+    os.mkfifo(copy / file)
+    with pytest.raises(UserError, match=rf"{file} .*\(it is not a plain file\)"):
         find_run(str(copy), "")

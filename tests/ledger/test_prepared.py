@@ -16,13 +16,15 @@ from intdim.spec import Prepared, to_dict
 from tests import cells
 from tests.ledger.damage import WAYS
 
+WEIGHTS = str((prepared.ASSETS / cells.cell().model.reference).resolve())
+
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package's assets that may be changed."""
     made = tmp_path / "intdim"
-    shutil.copytree(Path(prepared.__file__).parents[1] / "assets", made / "assets")
-    monkeypatch.setattr(prepared, "__file__", str(made / "ledger" / "prepared.py"))
+    shutil.copytree(prepared.ASSETS, made / "assets")
+    monkeypatch.setattr(prepared, "ASSETS", made / "assets")
     return made / "assets"
 
 
@@ -54,6 +56,21 @@ def test_rows_in_subfolders_count_by_content(tmp_path: Path, source: str) -> Non
     assert prepared.key(cell) != before
 
 
+def test_of_a_models_folder_its_files_count_by_content_and_others_by_name(tmp_path: Path) -> None:
+    cell = cells.cell(model=replace(cells.cell().model, source="local", path=str(tmp_path / "model")))
+    seen = {prepared.key(cell)}
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "photo.png").write_bytes(b"1")
+    seen.add(prepared.key(cell))
+    (tmp_path / "model" / "photo.png").write_bytes(b"2")
+    seen.add(prepared.key(cell))
+    assert len(seen) == 2
+    for name in ("config.json", "adapter_model.bin"):
+        (tmp_path / "model" / name).write_bytes(b"1")
+        seen.add(prepared.key(cell))
+    assert len(seen) == 4
+
+
 def test_a_built_in_task_that_there_is_not_has_a_key_too(package: Path) -> None:
     shutil.rmtree(package / "tasks" / cells.cell().task.name)
     assert prepared.key(cells.cell())
@@ -72,9 +89,17 @@ def stored(cache: Path, seed: int = 0) -> tuple[CellRequest, Prepared]:
     folder = cache / "tasks" / f"{seed:016x}"
     durable.write_bytes(folder / "data.safetensors", bytes(range(99)) + bytes([seed]))
     seals.complete(folder, "manifest.json", {"seed": seed, "spec": to_dict(made.task)}, ["data.safetensors"])
-    made = replace(made, facts=replace(made.facts, task_folder=str(folder.resolve())))
+    made = replace(made, facts=replace(made.facts, task_folder=str(folder.resolve()), model_folder=WEIGHTS))
     prepared.store(cell, made)
     return cell, made
+
+
+def test_built_in_weights_are_those_of_this_package(cache: Path, tmp_path: Path) -> None:
+    """Also where another copy of the package prepared the cell, whose files may have changed since."""
+    cell, made = stored(cache)
+    (tmp_path / "copy").mkdir()
+    prepared.store(cell, replace(made, facts=replace(made.facts, model_folder=str(tmp_path / "copy"))))
+    assert prepared.lookup(cell) == made
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -110,7 +135,8 @@ def test_a_damaged_task_is_set_aside(cache: Path, name: str, how: str) -> None:
 def test_a_task_elsewhere_is_left_alone(cache: Path, tmp_path: Path) -> None:
     """Only what lies in the cache is ours to move."""
     (tmp_path / "mine").mkdir()
-    made = replace(cells.prepared(), facts=replace(cells.prepared().facts, task_folder=str(tmp_path / "mine")))
+    facts = replace(cells.prepared().facts, task_folder=str(tmp_path / "mine"), model_folder=WEIGHTS)
+    made = replace(cells.prepared(), facts=facts)
     prepared.store(cells.cell(), made)
     assert prepared.lookup(cells.cell()) == made
 

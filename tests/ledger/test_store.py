@@ -16,7 +16,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from intdim import durable
+from intdim import durable, seals
 from intdim.errors import RunFailed, UserError
 from intdim.ledger import locks
 from intdim.ledger.locks import Busy
@@ -140,6 +140,18 @@ def test_another_versions_folder_is_a_users_error(tmp_path: Path, marked: str) -
         Ledger(tmp_path).check()
     assert len(error.value.parts) == 3
     assert everything_under(tmp_path) == {"intdim.json": marked.encode("latin-1")}
+
+
+@pytest.mark.parametrize("marked", ['{"layout_version": 9}', "{}"])
+def test_a_wrong_mark_is_believed_where_something_finished_is_of_another_version(tmp_path: Path, marked: str) -> None:
+    for name, version in (("a", LAYOUT_VERSION), ("b", 1)):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        seals.complete(tmp_path / "runs" / name, "result.json", {}, (), version)
+    (tmp_path / "intdim.json").write_text(marked)
+    before = everything_under(tmp_path)
+    with pytest.raises(UserError, match=r"written by another version of intdim \(layout 1 and "):
+        Ledger(tmp_path).check()
+    assert everything_under(tmp_path) == before
 
 
 # -- runs ----------------------------------------------------------------------------------------------------------

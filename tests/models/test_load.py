@@ -211,6 +211,14 @@ class TestTokenizer:
         with pytest.raises(UserError, match="tokenizer"):
             load_tokenizer(folder)
 
+    @pytest.mark.parametrize("longest", ["many", float("nan"), 0, -1, True])
+    def test_a_length_that_is_none_is_refused(self, longest, tmp_path):
+        folder = tiny.save_tokenizer(tiny.save("bert", tmp_path), pad_token="<pad>")
+        file = folder / "tokenizer_config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"model_max_length": longest}))
+        with pytest.raises(UserError, match="model_max_length="):
+            load_tokenizer(folder)
+
 
 class TestOneArchitecture:
     """What does not depend on the architecture."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -52,6 +53,14 @@ class TestFolder:
         assert one.fingerprint == other.fingerprint
         (copied / "model.safetensors").write_bytes(b"other")
         assert locate("local", "", path=str(copied)).fingerprint != one.fingerprint
+
+    @pytest.mark.parametrize("kind", ["pipe", "folder", "nothing"])
+    def test_a_configuration_that_is_no_file(self, folder, kind):
+        file = folder / "config.json"
+        file.unlink()
+        {"pipe": lambda: os.mkfifo(file), "folder": file.mkdir, "nothing": lambda: file.symlink_to("x")}[kind]()
+        with pytest.raises(UserError, match=r"config\.json is no plain file"):
+            locate("local", "", path=str(folder))
 
     def test_no_folder(self, tmp_path, folder):
         for path in (tmp_path / "nothing", folder / "config.json"):

@@ -56,12 +56,12 @@ def test_a_damaged_pretraining(world: World, tmp_path: Path, state: str, name: s
         pytest.skip("it is not there yet")
     before = file.read_bytes()
     WAYS[how](file, world.folder / "other" / name)
-    if file.is_file() and not file.is_symlink() and file.read_bytes() == before:
+    if file.is_file() and file.read_bytes() == before:
         pytest.skip("it says the same")
 
     facts, lines = again(out)
     assert replace(facts, folder="") == replace(world.facts, folder="")
-    lost = name.startswith("step-") and state == "finished"  # it would take all steps again
+    lost = name.startswith("step-")  # to make it again, all steps would have to be taken again
     assert weights(out) == {key: value for key, value in whole.items() if not (lost and key.startswith("step-5"))}
 
     if name != "metrics.jsonl" or how in ("a folder", "a link to another", "a dangling link", "a pipe"):

@@ -55,6 +55,19 @@ def test_a_report_names_what_is_damaged_and_leaves_it_out(out: Path) -> None:
         assert f"{file} is damaged" in page
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_report_names_runs_that_are_gone(out: Path, count: int) -> None:
+    record = fake.record(out)
+    for run_id in record.verdict.run_ids[:count]:
+        shutil.rmtree(out / "runs" / run_id)
+    (out / "runs" / record.verdict.run_ids[0]).symlink_to("nowhere")
+    told: list[str] = []
+    report(out, tell=told.append)
+    (line,) = told
+    assert f"{out / 'runs' / record.verdict.run_ids[0]} is damaged: it is missing, a run of sweep" in line
+    assert line.endswith("and so are 2 more runs of it" if count == 3 else record.sweep_id)
+
+
 def test_a_verdict_with_another_field_is_damaged(out: Path) -> None:
     path = out / "sweeps" / fake.sweep(out) / "verdict.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"extra": 1}), encoding="utf-8")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,30 @@ def test_nothing_to_report(out: Path) -> None:
     with pytest.raises(UserError, match="nothing to report"):
         report(out / "absent")
     assert not (out / "absent").exists()
+
+
+def test_runs_of_a_sweep_that_was_interrupted_are_counted(tmp_path: Path) -> None:
+    out = tmp_path / "my results"
+    sweep_id = fake.sweep(out)
+    shutil.rmtree(out / "sweeps" / sweep_id)
+    finished = len(list((out / "runs").iterdir()))
+    (out / "runs" / "begun").mkdir()
+    with pytest.raises(UserError) as error:
+        report(out)
+    assert f"no sweep has finished ({finished} of {finished + 1} runs there have)" in error.value.parts[0]
+    assert "give the command that began it again" in error.value.parts[2]
+    assert f"`intdim sweep 'out={out}'`" in error.value.parts[2]
+
+
+def test_a_mark_that_is_wrong_is_said_and_written_anew(out: Path) -> None:
+    fake.sweep(out)
+    (out / "intdim.json").write_text('{"layout_version": 9}')
+    lines: list[str] = []
+    report(out, tell=lines.append)
+    assert [line for line in lines if str(out / "intdim.json") in line] == lines[:1]
+    again: list[str] = []
+    report(out, tell=again.append)
+    assert again == []
 
 
 @pytest.mark.parametrize("name", ["", ".", "../x", "a/b", ".hidden"])

@@ -37,8 +37,12 @@ class World:
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder, self.model = folder, tiny.save("bert", folder / "model")
-        self.spec, self.best = KINDS[kind], "best.safetensors" if kind == "full" else "z.safetensors"
+        self.spec, self.best = (
+            tiny.named_after(KINDS[kind], self.model),
+            "best.safetensors" if kind == "full" else "z.safetensors",
+        )
         other = KINDS["said" if kind == "did" else "did"] if kind != "full" else KINDS["did"]
+        other = tiny.named_after(other, self.model)
         self.whole, _ = self.run(folder / "whole", self.spec)
         for out, spec in ((folder / "broken", self.spec), (folder / "foreign", other)):
             self.interrupt(out, spec)

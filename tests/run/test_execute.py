@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from intdim import durable
-from intdim.errors import RunFailed
+from intdim.errors import RunFailed, UserError
 from intdim.launch.jobs import RunJob
 from intdim.run import execute
-from intdim.spec import Runtime, to_dict
+from intdim.spec import Runtime, from_dict, to_dict
 from tests import tiny
 from tests.models.test_load import change
 from tests.run.test_training import TRAIN, data, spec_of  # noqa: F401
@@ -25,7 +25,7 @@ def payload(tmp_path, monkeypatch, data):  # noqa: F811
     model = tiny.save("bert", tmp_path / "model")
     threads = torch.get_num_threads()
     setting = Runtime(str(tmp_path / "out"), "cpu", 1, threads, str(model), str(tmp_path / "task"), 0.0)
-    return to_dict(RunJob(spec_of(train_spec=replace(TRAIN, epochs=1)), setting))
+    return to_dict(RunJob(tiny.named_after(spec_of(train_spec=replace(TRAIN, epochs=1)), model), setting))
 
 
 def full_disk(*arguments, **named):
@@ -42,10 +42,18 @@ def only(tmp_path, name):
 
 def test_the_log_says_which_weights_were_drawn_anew(payload, tmp_path):
     change(tmp_path / "model", lambda name, weight: None if "pooler" in name else weight)
-    run(payload)
+    job = from_dict(RunJob, payload)
+    run(to_dict(replace(job, spec=tiny.named_after(job.spec, tmp_path / "model"))))
     text = only(tmp_path, "log.txt").read_text()
     assert "warning: " in text
     assert "bert.pooler.dense.bias, bert.pooler.dense.weight: drawn from the head's seed" in text
+
+
+def test_weights_that_have_changed_since_they_were_prepared_enter_no_run(payload, tmp_path):
+    change(tmp_path / "model", lambda name, weight: weight + 1)
+    with pytest.raises(UserError, match="have changed since they were prepared"):
+        run(payload)
+    assert only(tmp_path, "result.json") is None
 
 
 def test_the_log_of_a_whole_checkpoint_warns_of_nothing(payload, tmp_path):
