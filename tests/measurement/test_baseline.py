@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import t
 
-from intdim.measurement.baseline import Baseline, best_rate, close_rates, measure_baseline, trained
+from intdim.measurement.baseline import PRIOR_STD, Baseline, best_rate, close_rates, measure_baseline, trained
 from intdim.spec import RunSpec, SubspaceSpec
 from tests import cells
 from tests.records import result_of
@@ -93,7 +93,7 @@ def test_the_error_has_a_t_distribution_and_agreeing_seeds_are_not_exact():
     scores = [0.80, 0.82, 0.81, 0.79, 0.83, 0.80, 0.82, 0.81]
     plain = statistics.stdev(scores) / math.sqrt(8)
     assert made(*scores).standard_error == pytest.approx(plain, rel=0.1)
-    assert made(0.8).standard_error == pytest.approx(0.008)
+    assert made(0.8).standard_error == pytest.approx(PRIOR_STD)
 
 
 def test_the_interval_of_the_mean_covers():
@@ -102,7 +102,7 @@ def test_the_interval_of_the_mean_covers():
 
     rng, held = np.random.default_rng(0), 0
     for _ in range(4000):
-        one = made(*(0.9 + 0.008 * rng.standard_normal(3)))
+        one = made(*(0.9 + PRIOR_STD * rng.standard_normal(3)))
         held += abs(one.mean - 0.9) <= t.ppf(0.95, one.freedom) * one.standard_error
     assert 0.88 < held / 4000 < 0.97
 

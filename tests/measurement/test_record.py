@@ -67,7 +67,7 @@ def test_answers_widen_the_interval():
     assert verdict.evaluation_noise_std == pytest.approx(0.02, rel=0.5)
     assert verdict.d90_low < verdict.d90_low_seeds
     assert verdict.d90_high > verdict.d90_high_seeds
-    assert (verdict.d90_low_seeds, verdict.d90_high_seeds) == (alone.d90_low, alone.d90_high)
+    assert (verdict.d90_low_seeds, verdict.d90_high_seeds) == (alone.d90_low_seeds, alone.d90_high_seeds)
 
 
 def test_a_bar_that_chance_meets_is_trivial():

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from intdim.search.posterior import PER_DECADE, Acquisition, PosteriorSearch
+from intdim.search.posterior import LEAST, PER_DECADE, Acquisition, PosteriorSearch
 from tests.search.made import SETTING, drive, logistic, noisy
 
 
@@ -76,10 +76,10 @@ def test_a_side_is_what_surely_lies_on_it():
 
 
 def test_it_ends_once_the_interval_is_narrow_with_seeds_on_both_sides():
-    made = search(max_runs=12)
+    made = search(max_runs=20)
     drive(made, noisy(logistic(6.0), 0))
     crossing = made.evidence.crossing()
-    assert crossing.is_narrow(1.26) == made._ended(crossing) == (len(made.points) < 12)
+    assert crossing.is_narrow(1.26) == made._ended(crossing) == (LEAST <= len(made.points) < 20)
     assert not search([(200, 0.6)])._ended(search([(200, 0.6)]).evidence.crossing())
 
 
