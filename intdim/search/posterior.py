@@ -87,7 +87,7 @@ class PosteriorSearch(Search):
         if math.isfinite(crossing.median):
             left = self.max_runs - len(self.points) - len(pending)
             missing = self._missing(crossing, pending_x)
-            if sum(missing) and (left <= sum(missing) or self._complete(crossing)):
+            if sum(missing) and (left <= sum(missing) or self._settled(crossing)):
                 return self._side(crossing, x, 0 if missing[0] >= missing[1] else 1)
 
         return np.ones(len(candidates), dtype=bool)
@@ -119,7 +119,7 @@ class PosteriorSearch(Search):
             return self.setting.high
         if status == "above_range" and not np.any(x < self.setting.low + 1):
             return self.setting.low
-        if status == "found" and self._complete(crossing):
+        if status == "found" and self._settled(crossing):
             for wanted in (min(crossing.median + DECADE, self.setting.high), self.setting.high):
                 if not np.any(np.abs(x - wanted) <= 1):
                     return wanted
@@ -144,10 +144,13 @@ class PosteriorSearch(Search):
             return crossing.above > CERTAIN and self.evidence.near(self.setting.high, 1.0) >= self.seeds
         return status == "found" and self._complete(crossing)
 
-    def _complete(self, crossing: Crossing) -> bool:
+    def _settled(self, crossing: Crossing) -> bool:
         """True when the interval is narrow, or the runs are enough for a wider one."""
-        few = len(self.points) < min(LEAST, self.enough)
-        return not few and (crossing.is_narrow(self.narrow) or len(self.points) >= self.enough)
+        return crossing.is_narrow(self.narrow) or len(self.points) >= self.enough
+
+    def _complete(self, crossing: Crossing) -> bool:
+        """True when that is to be believed."""
+        return self._settled(crossing) and len(self.points) >= min(LEAST, self.enough)
 
 
 class Acquisition:
