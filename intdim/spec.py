@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 
 STREAM_VERSION = 3  # raised by hand when the random numbers behind a projection change
 TRAINING_VERSION = 4  # raised by hand when the training loop would give other numbers for the same RunSpec
-LAYOUT_VERSION = 2  # raised by hand when the files under ``out`` change shape
+LAYOUT_VERSION = 3  # raised by hand when the files under ``out`` change shape
 
 METHODS = ("did", "said", "full")
 SCOPES = ("global", "layer", "tensor", "tensor_turns")
 GROUPS = ("layer", "module", "tensor")
 THRESHOLDS = ("absolute", "above_chance")
+BOTH = "both"  # absolute, and then further runs for above_chance
 STATUSES = ("found", "below_range", "above_range", "not_monotone", "no_baseline", "no_learning", "budget_spent")
 
 CROSSED, CONVERGED = "crossed", "converged"  # why a run ended before its last step
@@ -157,7 +158,9 @@ class RunSpec:
 class SearchSpec:
     """How d90 is searched. ``batch`` dimensions are asked for at once (a property of the search, not of the machine,
     so that the verdict does not depend on how many slots there are); ``seeds`` on each side of the bracket;
-    ``resamples`` of the evaluation examples make the interval (0: it then covers seeds alone)."""
+    ``resamples`` of the evaluation examples make the interval (0: it then covers seeds alone). The search by
+    ``posterior`` ends when both ends of the interval are within the factor ``narrow`` of d90, or after ``enough`` runs
+    if d90 is found by then, and goes on to ``max_runs`` otherwise."""
 
     name: str
     d_min: int
@@ -169,6 +172,8 @@ class SearchSpec:
     batch: int
     grid_points: int
     resamples: int
+    narrow: float = 1.26
+    enough: int = 14
 
 
 @dataclass(frozen=True)

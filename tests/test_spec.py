@@ -97,7 +97,7 @@ STORED = [
     "99b6c462bd300266",
     "c806c682f6259cb1",
     "15f2c252eb39f17e",
-    "1aef1bde028f6a1b",
+    "e5ddd464bfaa9220",
     "4f9d1051cc11dffc",
     "37889757500b3856",
     "37cc36d24ffda18a",

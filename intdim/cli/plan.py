@@ -66,7 +66,7 @@ def plan_table(plan: Plan) -> Table:
         "search": f"d from {spec.search.d_min:,} to {spec.search.d_max:,}" + (f", m={m} scales in d" if m else ""),
         "data": f"{facts.train_examples:,} training, {facts.eval_examples:,} evaluation examples, "
         f"{floor_word(spec.task)} {facts.chance:.3f}",
-        "runs": f"{runs.baseline} baseline + {runs.locating} locating step lengths + at most {runs.search}",
+        "runs": f"{runs.baseline} baseline + {runs.locating} tuning step lengths + at most {runs.search}",
         "a run": f"{full.total_steps:,} steps; full {duration(run_seconds(full))}, "
         f"inside {duration(run_seconds(inside))}",
         "a step": f"full {1e3 * full.step_seconds:.0f} ms, inside {1e3 * inside.step_seconds:.0f} ms",

@@ -86,18 +86,20 @@ def stage(measurement: Measurement | None) -> str:
         return "waiting"
     if measurement.baseline is None:
         return "baseline"
-    return "search" if measurement.observed else "step lengths"
+    return "search" if measurement.observed else "step lengths"  # the first points tune them
 
 
 def so_far(measurement: Measurement | None) -> str:
     """Say what is known before the verdict: the bar, and the largest d below and the smallest above it."""
     if measurement is None or measurement.baseline is None:
         return ""
-    bar = measurement.threshold(measurement.spec.search.threshold)
+    bar = measurement.threshold(measurement.kind)
     scored = [(result.d, result.eval_score) for result in measurement.observed if result.eval_score is not None]
     below = [d for d, score in scored if score < bar]
     above = [d for d, score in scored if score >= bar]
-    return f"bar {bar:.3f}; {max(below, default='?')} < d90 < {min(above, default='?')}"
+    said = f"bar {bar:.3f}; {max(below, default='?')} < d90 < {min(above, default='?')}"
+    more = measurement.likely_more
+    return said + (f"; likely found after {more} more run{'s' * (more != 1)}" if more else "")
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:

@@ -16,6 +16,7 @@ from intdim.errors import UserError, echo
 from intdim.launch.pool import uses_cuda
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
 from intdim.spec import (
+    BOTH,
     GROUPS,
     METHODS,
     OBJECTIVES,
@@ -52,11 +53,13 @@ def cell_request(cfg: DictConfig) -> CellRequest:
         d_max=check.whole("search.d_max", 1, none=0),
         max_runs=check.whole("search.max_runs", 1),
         fraction=check.real("search.fraction", 0.0, 1.0, open_low=True),
-        threshold=check.choice("search.threshold", THRESHOLDS),
+        threshold=check.choice("search.threshold", (*THRESHOLDS, BOTH)),
         seeds=check.whole("search.seeds", 1),
         batch=check.whole("search.batch", 1),
         grid_points=check.whole("search.grid_points", 2),
         resamples=check.whole("search.resamples", 0),
+        narrow=check.real("search.narrow", 1.0, open_low=True),
+        enough=check.whole("search.enough", 1),
     )
     if search.d_min and search.d_max and search.d_min > search.d_max:
         check.fault(f"search.d_min={search.d_min} exceeds search.d_max={search.d_max}", "d_min is at most d_max")

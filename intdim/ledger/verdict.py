@@ -23,12 +23,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class StepLengthEvidence:
-    """Which step lengths were tried. ``known``: the best one by d; ``tried``: selection score by length, by d (None
-    where the run failed); at or below ``hopeless_up_to`` every length that was tried ended at chance."""
+    """Which step lengths were tried. ``known``: the best one, by all runs, at each d where several were tried;
+    ``tried``: selection score of the first seed by length, by d (None where the run failed)."""
 
     known: dict[str, float]
     tried: dict[str, dict[str, float | None]]
-    hopeless_up_to: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Verdict:
         chance: score of always answering the majority class.
         baseline_mean: mean score of full fine-tuning.
         baseline_std: standard deviation of its seeds.
-        baseline_seeds: how many.
+        baseline_seeds: how many trained.
         metric: name of the score.
         D: weights inside the subspace.
         m: scales of SAID, counted in d.
@@ -85,7 +84,8 @@ class Verdict:
         d90_high_seeds: upper end of it.
         evaluation_noise_std: by how much the drawn evaluation examples move the threshold against the scores, a
             standard deviation; None where it was not measured.
-        limit: what an interval that is too wide lacks, ``runs`` or ``examples``; None for other answers.
+        limit: what an interval that is too wide lacks, ``runs``, seeds of the ``baseline``, ``examples``, or step
+            ``lengths`` that suit the largest d; None for other answers.
         resamples: drawings of the evaluation examples behind it.
         isotonic_d90: a second opinion, by an isotonic fit.
         curve: the fitted curve.
@@ -103,11 +103,13 @@ class Verdict:
         stop_at: selection score at which the runs of a bisection end.
         stopped_run_ids: runs that ended there.
         baseline_run_ids: the baseline's runs.
-        other_run_ids: runs that tried a rate or a step length and were not kept.
+        other_run_ids: runs that tried a rate or a step length and do not count.
         versions: of the packages that a number may depend on.
         warnings: what makes this verdict doubtful, in sentences; empty where nothing does.
         data: what was read: columns, classes, truncation, overlap.
         next_max_runs: the ``search.max_runs`` that is likely to be enough, where runs were missing; None elsewhere.
+        collapsed_share: share of the observed runs that collapsed; the curve is that of runs that trained.
+        baseline_collapsed: seeds of the baseline that did not train; its mean is that of the others.
     """
 
     sweep_id: str
@@ -164,6 +166,8 @@ class Verdict:
     warnings: list[str] = field(default_factory=list)
     data: DataFacts = field(default_factory=DataFacts)
     next_max_runs: int | None = None
+    collapsed_share: float = 0.0
+    baseline_collapsed: int = 0
 
     def __repr__(self) -> str:
         ends = "" if self.d90_low is None or self.d90_high is None else f" [{self.d90_low:.0f}, {self.d90_high:.0f}]"
@@ -173,8 +177,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Point:
-    """A row of ``points.csv``: all observed runs at one d, reduced. Failed runs count among ``seeds`` and have no
-    score; ``step_length`` and ``run_ids`` are lists joined by blanks."""
+    """A row of ``points.csv``: all observed runs at one d with one step length, reduced. Failed runs count among
+    ``seeds`` and have no score; ``run_ids`` are joined by blanks."""
 
     d: int
     score_mean: float | None

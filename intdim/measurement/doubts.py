@@ -10,8 +10,7 @@ from intdim.ledger.results import RunResult
 from intdim.measurement.program import Measurement
 from intdim.spec import Facts
 
-SPREAD = 0.1  # of the gain over chance: seeds of the baseline that differ by more leave the threshold uncertain
-FOUND_WITHIN = 4.0  # an interval (high / low) that is narrow enough to be called found, as in the search
+SPREAD = 0.1  # of the gain over chance: seeds of the baseline that vary by more leave the threshold uncertain
 
 
 def nothing_learnt(measurement: Measurement) -> bool:
@@ -29,6 +28,10 @@ def nothing_learnt(measurement: Measurement) -> bool:
 def warnings_of(measurement: Measurement) -> list[str]:
     """Return what a reader should know before believing the verdict of a measurement that has ended."""
     found = [*measurement.facts.data.warnings, *_about_the_baseline(measurement), *_about_the_runs(measurement)]
+    if measurement.lengths.decided:
+        found.append(
+            "One step length was given and none was tuned: the interval does not cover that another may suit better."
+        )
     if trivial(measurement):
         found.append(trivial_words(measurement.facts))
     return found
@@ -37,7 +40,7 @@ def warnings_of(measurement: Measurement) -> list[str]:
 def trivial(measurement: Measurement) -> bool:
     """True where chance alone meets the threshold."""
     facts = measurement.facts
-    return measurement.threshold(measurement.spec.search.threshold) <= facts.chance + facts.chance_se
+    return measurement.threshold(measurement.kind) <= facts.chance + facts.chance_se
 
 
 def trivial_words(facts: Facts) -> str:
@@ -51,13 +54,16 @@ def trivial_words(facts: Facts) -> str:
 def _about_the_baseline(measurement: Measurement) -> list[str]:
     baseline, facts = measurement.baseline, measurement.facts
     assert baseline is not None
-    spread, gain = max(baseline.scores) - min(baseline.scores), baseline.mean - facts.chance
+    found = []
+    if baseline.collapsed:
+        seeds = f"{baseline.collapsed} of {baseline.collapsed + len(baseline.scores)} seeds of full fine-tuning"
+        found.append(f"{seeds} did not train; the threshold is of the others.")
+    spread, gain = 2 * baseline.std, baseline.mean - facts.chance
     if gain <= 0 or spread <= SPREAD * gain:
-        return []
-    return [
-        f"The {len(baseline.scores)} seeds of full fine-tuning differ by {spread:.3f}, more than a tenth of its gain "
-        f"over chance ({gain:.3f}): the threshold is uncertain. Raise train.baseline_seeds."
-    ]
+        return found
+    varied = f"The {len(baseline.scores)} seeds of full fine-tuning vary by ±{baseline.std:.3f}"
+    uncertain = f"more than a twentieth of its gain over chance ({gain:.3f}): the threshold is uncertain"
+    return [*found, f"{varied}, {uncertain}. Raise train.baseline_seeds."]
 
 
 def _about_the_runs(measurement: Measurement) -> list[str]:
@@ -87,17 +93,6 @@ def collapsed_runs(measurement: Measurement) -> list[RunResult]:
         for result in measurement.observed
         if result.score <= measurement.chance_level and any(d <= result.d for d in good)
     ]
-
-
-def runs_to_go(low: float | None, high: float | None, runs: int) -> int | None:
-    """Return about how many more runs make an interval narrow enough, None where an end of it is not known.
-
-    The width of log d90 shrinks with the root of the number of runs.
-    """
-    if low is None or high is None or runs < 1:
-        return None
-    width = math.log(high / low) / math.log(FOUND_WITHIN)
-    return max(1, math.ceil(runs * (width**2 - 1)))
 
 
 def _counted(runs: list[RunResult]) -> str:

@@ -7,17 +7,24 @@ on results alone: not on which run ended first, nor on kills, nor on how many sl
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from intdim.ledger.results import Answers, RunResult
-from intdim.measurement.baseline import Baseline
-from intdim.measurement.steplength import EXTENSIONS, StepLengths, anchors, beyond_edge, grid_best
+from intdim.measurement.baseline import RIVAL_SEEDS, Baseline, measure_baseline
+from intdim.measurement.lengths_error import length_errors
+from intdim.measurement.points import Place, measure_points
+from intdim.measurement.steplength import StepLengths
 from intdim.search import Search, make_search
-from intdim.spec import Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
+from intdim.search.verdict import WIDEST
+from intdim.spec import BOTH, THRESHOLDS, Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 
 Program = Generator[list[RunSpec], list[RunResult], Any]  # yields the runs it needs next, receives their results
+T = TypeVar("T")
 
 
 @dataclass
@@ -27,12 +34,15 @@ class Measurement:
     spec: SweepSpec
     facts: Facts
     baseline: Baseline | None = None
-    lengths: StepLengths = field(default_factory=lambda: StepLengths(()))
+    lengths: StepLengths = field(default_factory=lambda: StepLengths((1.0,)))
     results: dict[str, RunResult] = field(default_factory=dict)  # every run of this cell by run_id
     observed: list[RunResult] = field(default_factory=list)  # the runs the search has observed, in order
-    search: Search | None = None  # set once the program has ended, with all its runs observed
+    searching: Search | None = None  # the search while it is under way
+    search: Search | None = None  # set once it has ended, with all its runs observed
+    second: Search | None = None  # the search for the other threshold, where that has runs of its own
     stop_at: float | None = None  # the selection score at which the runs of a bisection end
     answers: Callable[[str], Answers | None] = lambda run_id: None  # of a finished run
+    bar_errors: dict[str, np.ndarray] | None = None  # in place of those by the answers, for simulations
 
     # -- the runs a cell can ask for ---------------------------------------------------------------------------------
 
@@ -41,10 +51,9 @@ class Measurement:
         none = SubspaceSpec("full", "none", "none", "none", self.spec.subspace.exclude)
         return self._run(none, 0, 0.0, rate, derive_seed(self.spec.seed, "full", k))
 
-    def inside_run(self, d: int, length: float, k: int, purpose: str) -> RunSpec:
-        """The k-th seed of a run in d dimensions; ``purpose`` keeps locating seeds and measuring seeds apart."""
-        seed = derive_seed(self.spec.seed, purpose, d, k)
-        return self._run(self.spec.subspace, d, length, 0.0, seed, self.stop_at if purpose == "run" else None)
+    def inside_run(self, d: int, length: float, k: int) -> RunSpec:
+        """The k-th seed of a run in d dimensions; the same seed for every step length."""
+        return self._run(self.spec.subspace, d, length, 0.0, derive_seed(self.spec.seed, "run", d, k), self.stop_at)
 
     def _run(
         self, subspace: SubspaceSpec, d: int, length: float, rate: float, seed: int, stop_at: float | None = None
@@ -65,12 +74,6 @@ class Measurement:
             training_version=spec.training_version,
         )
 
-    def take(self, results: list[RunResult]) -> list[RunResult]:
-        """Keep results and return them."""
-        for result in results:
-            self.results[result.run_id] = result
-        return results
-
     @property
     def chance_level(self) -> float:
         """A selection score up to here does not differ from always answering the majority class."""
@@ -80,114 +83,95 @@ class Measurement:
 
     def program(self) -> Program:
         """Yield the runs needed next, receive their results; ends when ``search`` is set."""
-        yield from self.measure_baseline()
+        spec, chance = self.spec, self.facts.chance
+        self.baseline = yield from self._keeping(
+            measure_baseline(spec.learning_rates, spec.baseline_seeds, chance, self.full_run)
+        )
+        gap = max(self.baseline.mean - chance, 1e-3)
+        self.lengths = StepLengths(spec.step_lengths, spec.search.d_min, spec.search.d_max, chance, gap)
+        if spec.search.name == "bisection":
+            self.stop_at = self.threshold(self.kind, self.baseline.select_mean)
+
+        self.searching = self.make_search(self.kind)
+        yield from self._search(self.searching)
+        self.search = self.searching
+        if spec.search.threshold == BOTH:
+            self.second = self.make_search(self.other_kind)
+            for result in self.observed:
+                self.second.tell(result.d, result.score, seed=result.seed, at_least=result.crossed)
+            self.second.max_runs += len(self.observed)
+            yield from self._search(self.second)
+
+    def make_search(self, kind: str) -> Search:
+        """Return a search for the threshold of this kind that has observed nothing."""
         assert self.baseline is not None
-        search_spec = self.spec.search
-        search = make_search(
-            search_spec.name,
-            d_min=search_spec.d_min,
-            d_max=search_spec.d_max,
-            threshold=self.threshold(search_spec.threshold),
+        wanted = self.spec.search
+        return make_search(
+            wanted.name,
+            d_min=wanted.d_min,
+            d_max=wanted.d_max,
+            threshold=self.threshold(kind),
             baseline=self.baseline.mean,
             chance=self.facts.chance,
-            max_runs=search_spec.max_runs,
+            max_runs=wanted.max_runs,
             seed=derive_seed(self.spec.seed, "search"),
             baseline_std=self.baseline.standard_error,
-            seeds=search_spec.seeds,
-            grid_points=search_spec.grid_points,
+            freedom=self.baseline.freedom,
+            fraction=wanted.fraction,
+            seeds=wanted.seeds,
+            grid_points=wanted.grid_points,
+            narrow=wanted.narrow,
+            enough=wanted.enough,
         )
-        if search_spec.name == "bisection":
-            self.stop_at = self.threshold(search_spec.threshold, self.baseline.select_mean)
 
-        asked = search.ask(n=search_spec.batch)
-        if asked:
-            yield from self.locate_lengths()
-
-        counts: dict[int, int] = {}
-        while asked:
-            measured = yield from self.measure_points(asked, counts)
+    def _search(self, search: Search) -> Program:
+        """Measure what a search asks for until it has ended."""
+        kind = self.kind if search is self.searching else self.other_kind
+        while asked := search.ask(n=self.spec.search.batch):
+            counts = Counter(result.d for result in self.observed)
+            places = []
+            for d in asked:
+                places.append(Place(d, counts[d]))
+                counts[d] += 1
+            measured = yield from self._keeping(measure_points(places, self.lengths, self.inside_run))
             for result in measured:
                 search.tell(result.d, result.score, seed=result.seed, at_least=result.crossed)
                 self.observed.append(result)
-            asked = search.ask(n=search_spec.batch)
+            search.errors = length_errors(self, kind)
 
-        self.search = search
+    def _keeping(self, program: Generator[list[RunSpec], list[RunResult], T]) -> Generator[Any, Any, T]:
+        """Run a part of the program, and keep every result that it receives."""
+        results: list[RunResult] | None = None
+        while True:
+            try:
+                wanted = next(program) if results is None else program.send(results)
+            except StopIteration as ended:
+                return ended.value
+            results = yield wanted
+            assert results is not None
+            self.results |= {result.run_id: result for result in results}
 
-    def measure_baseline(self) -> Program:
-        """Find the best learning rate on the selection half with the first seed, then take the other seeds."""
-        pending, tried = sorted(self.spec.learning_rates), {}
-        for extension in range(EXTENSIONS + 1):
-            results = self.take((yield [self.full_run(rate, 0) for rate in pending]))
-            tried |= {rate: result.selection_score for rate, result in zip(pending, results, strict=True)}
-            further = beyond_edge(tried)
-            if further is None or extension == EXTENSIONS:
-                break
-            pending = [further]
+    @property
+    def likely_more(self) -> int | None:
+        """About how many more runs the search needs for an interval that is narrow enough, if that is known."""
+        search = self.searching
+        if search is None or self.search is not None or len(search.points) < search.seeds:
+            return None
+        crossing = search.evidence.crossing()
+        if not (math.isfinite(crossing.low) and math.isfinite(crossing.high)):
+            return None
+        return runs_to_go(math.exp(crossing.low), math.exp(crossing.high), len(search.points))
 
-        best = grid_best(tried)
-        runs = [self.full_run(best, k) for k in range(self.spec.baseline_seeds)]
-        results = self.take((yield runs))
-        scores = [_or(result.score, self.facts.chance) for result in results]
-        selected = [_or(result.selection_score, self.facts.chance) for result in results]
-        self.baseline = Baseline(best, tried, scores, selected, [run.run_id for run in runs])
+    @property
+    def kind(self) -> str:
+        """The kind of the threshold that the verdict is about."""
+        wanted = self.spec.search.threshold
+        return THRESHOLDS[0] if wanted == BOTH else wanted
 
-    def locate_lengths(self) -> Program:
-        """Try every step length at two dimensions; a single length given by the user is a decision, not a grid."""
-        self.lengths = StepLengths(self.spec.step_lengths)
-        if len(self.spec.step_lengths) < 2:
-            return
-
-        dims = anchors(self.spec.search.d_min, self.spec.search.d_max)
-        pending = [(d, length) for d in dims for length in sorted(self.spec.step_lengths)]
-        for extension in range(EXTENSIONS + 1):
-            results = self.take((yield [self.inside_run(d, length, 0, "locate") for d, length in pending]))
-            for (d, length), result in zip(pending, results, strict=True):
-                self.lengths.note(d, length, result.selection_score)
-            if extension == EXTENSIONS:
-                break
-            pending = [(d, length) for d in dims for length in self.lengths.further(d, self.chance_level)]
-            if not pending:
-                break
-
-        for d in dims:
-            self.lengths.settle(d, self.chance_level)
-
-    def measure_points(self, asked: list[int], counts: dict[int, int]) -> Program:
-        """Run a fresh seed at each asked dimension; a run that ended at chance is made again with other lengths.
-
-        ``counts`` says how many seeds each dimension has had, and is kept up to date."""
-        places = []
-        for d in asked:
-            places.append((d, counts.get(d, 0)))
-            counts[d] = counts.get(d, 0) + 1
-
-        runs = [self.inside_run(d, self.lengths.at(d), k, "run") for d, k in places]
-        results = list(self.take((yield runs)))
-        for run, result in zip(runs, results, strict=True):
-            self.lengths.note(run.d, run.step_length, result.selection_score)
-
-        retries = {
-            number: [self.inside_run(d, length, k, "run") for length in self.other_lengths(d)]
-            for number, (d, k) in enumerate(places)
-            if d > self.lengths.hopeless and not _above(results[number].selection_score, self.chance_level)
-        }
-        wanted = [run for runs_there in retries.values() for run in runs_there]
-        if not wanted:
-            return results
-
-        made = dict(zip((run.run_id for run in wanted), self.take((yield wanted)), strict=True))
-        for number, runs_there in retries.items():
-            again = [made[run.run_id] for run in runs_there]
-            for run, result in zip(runs_there, again, strict=True):
-                self.lengths.note(run.d, run.step_length, result.selection_score)
-            results[number] = max([results[number], *again], key=lambda one: _number(one.selection_score))
-        for d in sorted({places[number][0] for number in retries}):
-            self.lengths.settle(d, self.chance_level)
-        return results
-
-    def other_lengths(self, d: int) -> list[float]:
-        """Return the lengths to try after a failure at ``d``; none where the user gave a single length."""
-        return self.lengths.neighbours(d) if len(self.spec.step_lengths) > 1 else []
+    @property
+    def other_kind(self) -> str:
+        """The other kind."""
+        return next(kind for kind in THRESHOLDS if kind != self.kind)
 
     def threshold(self, kind: str, baseline: float | None = None) -> float:
         """Return the score to reach: a share of the baseline (by default its mean score), or of its gain over the
@@ -214,9 +198,20 @@ def check_dimensions(spec: SweepSpec, facts: Facts) -> list[str]:
     return wrong
 
 
+def runs_to_go(low: float | None, high: float | None, runs: int) -> int | None:
+    """Return about how many more runs make an interval narrow enough, None where an end of it is not known.
+
+    The width of log d90 shrinks with the root of the number of runs.
+    """
+    if low is None or high is None or runs < 1:
+        return None
+    width = math.log(high / low) / math.log(WIDEST)
+    return max(1, math.ceil(runs * (width**2 - 1)))
+
+
 @dataclass(frozen=True)
 class ExpectedRuns:
-    """How many runs a sweep expects: for the baseline, for locating step lengths, and for the search at most."""
+    """How many runs a sweep expects: for the baseline, for tuning step lengths, and for the search at most."""
 
     baseline: int
     locating: int
@@ -229,22 +224,11 @@ class ExpectedRuns:
 
 
 def expected_runs(spec: SweepSpec) -> ExpectedRuns:
-    """Return how many runs a sweep expects."""
-    located = len(spec.step_lengths) if len(spec.step_lengths) > 1 else 0
+    """Return how many runs a sweep expects. In simulation a sweep tunes its step lengths in three further regions."""
+    grid = len(spec.step_lengths)
+    twice = 2 if spec.search.threshold == BOTH else 1
     return ExpectedRuns(
-        baseline=len(spec.learning_rates) + spec.baseline_seeds - 1,
-        locating=located * len(anchors(spec.search.d_min, spec.search.d_max)),
-        search=spec.search.max_runs,
+        baseline=len(spec.learning_rates) + spec.baseline_seeds + (RIVAL_SEEDS if len(spec.learning_rates) > 1 else 0),
+        locating=grid + 1 + 2 * 3 if grid > 1 else 0,
+        search=twice * spec.search.max_runs,
     )
-
-
-def _or(score: float, other: float) -> float:
-    return score if math.isfinite(score) else other
-
-
-def _number(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
-
-
-def _above(score: float, level: float) -> bool:
-    return _number(score) > level

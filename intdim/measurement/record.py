@@ -10,9 +10,10 @@ import numpy as np
 
 from intdim import search
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
-from intdim.measurement.doubts import nothing_learnt, runs_to_go, trivial, trivial_words, warnings_of
+from intdim.measurement.doubts import collapsed_runs, nothing_learnt, trivial, trivial_words, warnings_of
 from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, have_score
-from intdim.measurement.program import Measurement
+from intdim.measurement.lengths_error import length_errors
+from intdim.measurement.program import Measurement, runs_to_go
 from intdim.search import estimate
 from intdim.search.verdict import MESSAGES
 from intdim.spec import derive_seed
@@ -25,9 +26,9 @@ def make_verdict(measurement: Measurement) -> Verdict:
     assert measurement.search is not None
     assert measurement.baseline is not None
     spec, wanted, facts, baseline = measurement.spec, measurement.spec.search, measurement.facts, measurement.baseline
-    shifts = bar_errors(measurement)
-    verdict = measurement.search.verdict(shifts=shifts.get(wanted.threshold))
-    threshold = measurement.threshold(wanted.threshold)
+    examples = bar_errors(measurement) if measurement.bar_errors is None else measurement.bar_errors
+    verdict = measurement.search.verdict(shifts=all_errors(measurement, measurement.kind, examples))
+    threshold = measurement.threshold(measurement.kind)
     stuck = verdict.status != "no_baseline" and nothing_learnt(measurement)
 
     observed = [result.run_id for result in measurement.observed]
@@ -45,7 +46,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
         d90_high=None if stuck else _plain(verdict.high),
         level=verdict.level,
         threshold=threshold,
-        threshold_kind=wanted.threshold,
+        threshold_kind=measurement.kind,
         fraction=wanted.fraction,
         chance=facts.chance,
         baseline_mean=baseline.mean,
@@ -59,12 +60,12 @@ def make_verdict(measurement: Measurement) -> Verdict:
         run_ids=observed,
         message=_message(measurement, verdict, stuck),
         trivial=trivial(measurement),
-        other=second_verdict(measurement, shifts, stuck),
+        other=second_verdict(measurement, examples, stuck),
         d90_low_seeds=None if stuck else _plain(verdict.low_seeds),
         d90_high_seeds=None if stuck else _plain(verdict.high_seeds),
-        evaluation_noise_std=six_digits(verdict.evaluation_noise) if shifts else None,
+        evaluation_noise_std=six_digits(float(np.std(examples[measurement.kind]))) if examples else None,
         limit=verdict.limit,
-        resamples=wanted.resamples if shifts else 0,
+        resamples=wanted.resamples if examples else 0,
         isotonic_d90=_plain(verdict.isotonic),
         curve=_curve(verdict),
         chance_se=facts.chance_se,
@@ -86,25 +87,36 @@ def make_verdict(measurement: Measurement) -> Verdict:
         warnings=warnings_of(measurement),
         data=facts.data,
         next_max_runs=None if stuck else _next_max_runs(verdict),
+        collapsed_share=round(len(collapsed_runs(measurement)) / max(1, len(observed)), 4),
+        baseline_collapsed=baseline.collapsed,
     )
 
 
-def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray], stuck: bool) -> SecondVerdict:
-    """Return the answer by the other kind of threshold, from the same runs; ``stuck``: none of them beat chance."""
+def second_verdict(measurement: Measurement, examples: dict[str, np.ndarray], stuck: bool) -> SecondVerdict:
+    """Return the answer by the other kind of threshold, from the same runs or, with ``search.threshold=both``, from
+    further ones as well; ``stuck``: none of them beat chance."""
     assert measurement.baseline is not None
     spec, wanted, facts, baseline = measurement.spec, measurement.spec.search, measurement.facts, measurement.baseline
-    kind = "above_chance" if wanted.threshold == "absolute" else "absolute"
+    kind = measurement.other_kind
+    shifts = all_errors(measurement, kind, examples)
     threshold = measurement.threshold(kind)
-    other = estimate(
-        [(result.d, result.score, result.crossed) for result in measurement.observed],
-        threshold=threshold,
-        baseline=baseline.mean,
-        chance=facts.chance,
-        d_min=wanted.d_min,
-        d_max=wanted.d_max,
-        baseline_std=baseline.standard_error,
-        seed=derive_seed(spec.seed, "search"),
-        shifts=shifts.get(kind),
+    other = (
+        measurement.second.verdict(shifts=shifts)
+        if measurement.second
+        else estimate(
+            [(result.d, result.score, result.crossed) for result in measurement.observed],
+            threshold=threshold,
+            baseline=baseline.mean,
+            chance=facts.chance,
+            d_min=wanted.d_min,
+            d_max=wanted.d_max,
+            baseline_std=baseline.standard_error,
+            freedom=baseline.freedom,
+            fraction=wanted.fraction,
+            seed=derive_seed(spec.seed, "search"),
+            seeds=wanted.seeds,
+            shifts=shifts,
+        )
     )
     return SecondVerdict(
         threshold_kind=kind,
@@ -116,24 +128,32 @@ def second_verdict(measurement: Measurement, shifts: dict[str, np.ndarray], stuc
         message=MESSAGES["no_learning"] if stuck else other.message,
         d90_low_seeds=None if stuck else _plain(other.low_seeds),
         d90_high_seeds=None if stuck else _plain(other.high_seeds),
-        evaluation_noise_std=six_digits(other.evaluation_noise) if shifts else None,
+        evaluation_noise_std=six_digits(float(np.std(examples[kind]))) if examples else None,
         limit=other.limit,
     )
 
 
+def all_errors(measurement: Measurement, kind: str, examples: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Return equally likely errors of a threshold relative to the scores: by the drawn evaluation examples and by step
+    lengths that keep less than all of the gain; None where neither is known."""
+    lengths = length_errors(measurement, kind)
+    if kind not in examples:
+        return lengths
+    return examples[kind] if lengths is None else np.resize(lengths, len(examples[kind])) + examples[kind]
+
+
 def make_points(measurement: Measurement) -> list[Point]:
-    """Return all observed runs at one d, reduced, for each d; a failed run has no score."""
+    """Return all observed runs at one d with one step length, reduced, for each of them; a failed run has no score."""
     points = []
-    for d in sorted({result.d for result in measurement.observed}):
-        here = [result for result in measurement.observed if result.d == d]
+    for d, length in sorted({(result.d, result.step_length) for result in measurement.observed}):
+        here = [result for result in measurement.observed if (result.d, result.step_length) == (d, length)]
         scores = [result.score for result in here if math.isfinite(result.score)]
-        lengths = sorted({result.step_length for result in here})
         point = Point(
             d=d,
             score_mean=statistics.fmean(scores) if scores else None,
             score_std=statistics.stdev(scores) if len(scores) > 1 else None,
             seeds=len(here),
-            step_length=" ".join(f"{length:g}" for length in lengths),
+            step_length=f"{length:g}",
             run_ids=" ".join(result.run_id for result in here),
         )
         points.append(point)
@@ -185,7 +205,7 @@ def _message(measurement: Measurement, verdict: search.Verdict, stuck: bool) -> 
     said, wanted = verdict.message, _next_max_runs(verdict)
     if wanted is not None:
         more = runs_to_go(verdict.low_seeds, verdict.high_seeds, verdict.runs)
-        likely = f"About {more} more runs should be enough" if more else "More runs are needed"
+        likely = f"Likely found after {more} more run{'s' * (more != 1)}" if more else "More runs are needed"
         said += f" {likely}: search.max_runs={wanted} goes on from these."
     return said + (f" {trivial_words(measurement.facts)}" if trivial(measurement) else "")
 

@@ -95,7 +95,7 @@ def _search_words(verdict: Verdict) -> str:
     words = f"search={verdict.search}, {len(verdict.run_ids)} runs"
     lengths = sorted(verdict.step_lengths.known.values())
     if lengths:
-        words += f" · located step lengths {lengths[0]:g}"
+        words += f" · step lengths {lengths[0]:g}"
         words += f" to {lengths[-1]:g}" if lengths[-1] > lengths[0] else ""
     return words
 

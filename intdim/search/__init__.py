@@ -9,6 +9,7 @@ v = s.verdict()  # v.status, v.d90, v.low, v.high
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +47,8 @@ def estimate(
     d_min: int,
     d_max: int,
     baseline_std: float = 0.0,
+    freedom: float = math.inf,
+    fraction: float = 1.0,
     seed: int = 0,
     seeds: int = 1,
     shifts: Array | None = None,
@@ -60,6 +63,8 @@ def estimate(
         d_min: the smallest dimension of the range.
         d_max: the largest one.
         baseline_std: the standard error of the baseline's mean.
+        freedom: degrees of freedom of that error; inf: it is normal.
+        fraction: share of that error which is in the threshold.
         seed: that of the search whose runs these are.
         seeds: runs wanted on each side of d90.
         shifts: as in ``Search.verdict``.
@@ -67,7 +72,7 @@ def estimate(
     Raises:
         UserError: a setting or a point is outside its range.
     """
-    setting = make_setting(d_min, d_max, threshold, baseline, chance, baseline_std)
+    setting = make_setting(d_min, d_max, threshold, baseline, chance, baseline_std, freedom, fraction)
     evidence = Evidence(setting, abs(int(seed)))
     for d, score, *at_least in points:
         evidence.add(whole_number(d, "d"), number(score, f"the score at d={d}"), any(at_least))

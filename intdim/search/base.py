@@ -12,7 +12,7 @@ import numpy as np
 
 from intdim.errors import UserError
 from intdim.search.curve import Array, Setting
-from intdim.search.evidence import Evidence
+from intdim.search.evidence import NARROW, Evidence
 from intdim.search.verdict import Verdict, beats_chance, judge
 
 
@@ -32,9 +32,13 @@ class Search:
         seed: of the search's own randomness.
         baseline_std: the standard error of the baseline's mean (its standard deviation over seeds divided by the root
             of their number), which makes the threshold uncertain.
+        freedom: degrees of freedom of that error, which has a t distribution; inf: it is normal.
+        fraction: share of that error which is in the threshold.
         seeds: runs wanted on each side of d90 before it is called found; ``bisection`` and ``grid`` make as many at
             each dimension.
         grid_points: number of dimensions of ``grid``.
+        narrow: ``posterior`` ends when both ends of the interval are within this factor of d90.
+        enough: or after so many runs, if d90 is found by then.
 
     Raises:
         UserError: a setting is outside its range.
@@ -51,18 +55,28 @@ class Search:
         max_runs: int = 12,
         seed: int = 0,
         baseline_std: float = 0.0,
+        freedom: float = math.inf,
+        fraction: float = 1.0,
         seeds: int = 3,
         grid_points: int = 13,
+        narrow: float = NARROW,
+        enough: int = 10**9,
     ) -> None:
-        setting = make_setting(d_min, d_max, threshold, baseline, chance, baseline_std)
-        counts = {"max_runs": max_runs, "seeds": seeds, "grid_points": grid_points}
+        setting = make_setting(d_min, d_max, threshold, baseline, chance, baseline_std, freedom, fraction)
+        counts = {"max_runs": max_runs, "seeds": seeds, "grid_points": grid_points, "enough": enough}
         for name, value in counts.items():
             if whole_number(value, name) < 1:
                 raise UserError(f"{name}={value}", f"{name} must be at least 1", f"Raise {name}.")
 
         self.setting, self.seed = setting, int(seed)
-        self.max_runs, self.seeds, self.grid_points = (int(value) for value in counts.values())
+        if not number(narrow, "narrow") > 1:
+            raise UserError(f"narrow={narrow}", "narrow must be above 1", "It is a factor.")
+        self.max_runs, self.seeds, self.grid_points, self.enough = (int(value) for value in counts.values())
+        self.narrow = float(narrow)
         self.evidence = Evidence(setting, abs(self.seed))
+        self.errors: Array | None = (
+            None  # of the threshold, equally likely: the search goes on for an interval with them
+        )
         self._scores: dict[tuple[int, int], tuple[float, bool]] = {}
         self._pending: Counter[int] = Counter()
 
@@ -163,7 +177,14 @@ class Search:
 
 
 def make_setting(
-    d_min: float, d_max: float, threshold: float, baseline: float, chance: float, baseline_std: float
+    d_min: float,
+    d_max: float,
+    threshold: float,
+    baseline: float,
+    chance: float,
+    baseline_std: float,
+    freedom: float = math.inf,
+    fraction: float = 1.0,
 ) -> Setting:
     """Check what is fixed before any run, and return it.
 
@@ -184,7 +205,12 @@ def make_setting(
         raise UserError(
             f"baseline_std={baseline_std}", "baseline_std must be finite and at least 0", "Give a standard error."
         )
-    return Setting(low, high, float(threshold), float(baseline), float(chance), float(baseline_std))
+    if not number(freedom, "freedom") > 0 or not 0 < number(fraction, "fraction") <= 1:
+        raise UserError(
+            f"freedom={freedom}, fraction={fraction}", "freedom > 0 and 0 < fraction <= 1", "Correct what is outside."
+        )
+    error = float(baseline_std), float(freedom), float(fraction)
+    return Setting(low, high, float(threshold), float(baseline), float(chance), *error)
 
 
 def whole_number(value: object, name: str) -> int:

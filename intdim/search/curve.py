@@ -8,10 +8,12 @@ probability a run has collapsed and says nothing about d. The threshold is uncer
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 Array = np.ndarray
 DIMENSIONS = 12  # parameters of a curve
@@ -29,7 +31,9 @@ class Setting:
         threshold: the score to reach.
         baseline: the mean score of full fine-tuning.
         chance: the score of always answering the majority class.
-        baseline_se: the standard error of the baseline, and so of the threshold.
+        baseline_se: the standard error of the baseline.
+        freedom: degrees of freedom of that error, which has a t distribution; inf: a normal one.
+        fraction: share of that error which is in the threshold.
     """
 
     d_min: int
@@ -38,6 +42,8 @@ class Setting:
     baseline: float
     chance: float
     baseline_se: float
+    freedom: float = math.inf
+    fraction: float = 1.0
 
     @property
     def gap(self) -> float:
@@ -126,32 +132,46 @@ def unpack(cube: Array, setting: Setting) -> Curves:
     favour curves steeper, and noise smaller, than any that occur."""
     normal = ndtri(np.clip(cube[:, [1, 2, 5, 6, 7, 8, 11]], 1e-6, 1 - 1e-6))
     wide, skew, later_wide, tall, low, noise, error = normal.T
+    error = setting.baseline_se * heavy_tailed(error, setting.freedom)
 
     span, gap = setting.high - setting.low, setting.gap
     beyond = max(span / 3, 3.0)
     middle = setting.low - beyond + cube[:, 0] * (span + 2 * beyond)
-    width = 2 * 0.6 * np.exp(0.55 * wide + 0.06 * wide**3)  # twice: tanh(t / 2w) is the logistic of t / w
+    width = 2 * 0.6 * np.exp(0.65 * wide + 0.06 * wide**3)  # twice: tanh(t / 2w) is the logistic of t / w
 
     return Curves(
         middle=middle,
-        left=width * np.exp(0.35 * skew),
-        right=width * np.exp(-0.35 * skew),
+        left=width * np.exp(0.5 * skew),
+        right=width * np.exp(-0.5 * skew),
         second=np.clip((cube[:, 3] - SECOND) / (1 - SECOND), 0.0, 0.9),
         later=middle + 0.4 + 5.6 * cube[:, 4],
         width=2 * 0.35 * np.exp(0.5 * later_wide + 0.05 * later_wide**3),
-        ceiling=np.minimum(
-            setting.baseline + setting.baseline_se * error + gap * (-0.01 + 0.03 * tall + 0.006 * tall**3), 1.0
-        ),
+        ceiling=np.minimum(setting.baseline + error + gap * (-0.01 + 0.03 * tall + 0.006 * tall**3), 1.0),
         floor=setting.chance + gap * (0.02 + 0.04 * low),
         noise=0.009 * np.exp(0.8 * noise),
         heavier=3.0 * cube[:, 9],
         collapse=0.005 + 0.115 * cube[:, 10] ** 2,
-        threshold=setting.threshold + setting.baseline_se * error,
+        threshold=setting.threshold + setting.fraction * error,
     )
 
 
+def heavy_tailed(normal: Array, freedom: float) -> Array:
+    """Return the quantiles of a t distribution that belong to those of a normal one."""
+    if not math.isfinite(freedom):
+        return normal
+    at, quantiles = _t_table(freedom)
+    return np.interp(normal, at, quantiles)
+
+
+@functools.lru_cache(maxsize=64)
+def _t_table(freedom: float) -> tuple[Array, Array]:
+    at = np.linspace(-4.8, 4.8, 1921)
+    return at, stdtrit(freedom, ndtr(at))
+
+
 def log_likelihood(curves: Curves, x: Array, y: Array, setting: Setting, bound: Array | None = None) -> Array:
-    """Return the log-likelihood (n, k) of each score ``y`` (k,) at log d ``x`` (k,); NaN is a failed run.
+    """Return the log-likelihood (n, k) of each score ``y`` (k,) at log d ``x`` (k,); NaN is a failed run,
+    which is no evidence about the curve.
 
     Where ``bound`` (k,) is true the run ended early and its score would have been at least ``y``: the likelihood is
     the probability of that."""
@@ -160,7 +180,7 @@ def log_likelihood(curves: Curves, x: Array, y: Array, setting: Setting, bound: 
     spread = curves.noise[:, None] * (1.0 + curves.heavier[:, None] * (1.0 - share))
 
     failed = np.isnan(y)
-    score = np.where(failed, setting.chance, y)
+    score = np.where(failed, setting.chance, y)  # of a failed run: not used
     around = np.exp(-0.5 * ((score - mean) / spread) ** 2) / spread * 0.3989422804014327
     collapsed = curves.collapse[:, None] * collapsed_density(score, mean, setting)
     if bound is not None and bound.any():
@@ -168,7 +188,7 @@ def log_likelihood(curves: Curves, x: Array, y: Array, setting: Setting, bound: 
         beyond = curves.collapse[:, None] * collapsed_beyond(score, mean, setting)
         collapsed = np.where(bound, beyond, collapsed)
 
-    return np.log((1 - curves.collapse[:, None]) * np.where(failed, 0.0, around) + collapsed + 1e-300)
+    return np.where(failed, 0.0, np.log((1 - curves.collapse[:, None]) * around + collapsed + 1e-300))
 
 
 def collapsed_density(score: Array, mean: Array, setting: Setting) -> Array:

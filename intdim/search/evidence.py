@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from intdim.search.curve import Array, Setting
+from intdim.search.curve import OUTSIDE, Array, Setting
 from intdim.search.particles import Particles
 
 LEVEL = 0.9  # probability that the interval is meant to hold d90 with
@@ -30,12 +31,11 @@ class Crossing:
     above: float
     samples: Array
 
-    @property
-    def narrow(self) -> bool:
-        """True when both ends are within the factor ``NARROW`` of the median."""
+    def is_narrow(self, factor: float) -> bool:
+        """True when both ends are within a factor of the median."""
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             return False
-        return max(self.high - self.median, self.median - self.low) <= math.log(NARROW)
+        return max(self.high - self.median, self.median - self.low) <= math.log(factor)
 
 
 class Evidence:
@@ -50,12 +50,13 @@ class Evidence:
         self.bounds: list[bool] = []  # whether the score of each run is a lower bound
         self._batched = Particles.prior(setting, seed, PARTICLES)  # has observed all complete batches
         self._latest: Particles | None = None
+        self._refined: Evidence | None = None
 
     def add(self, d: int, score: float, at_least: bool = False) -> None:
         """Add a score at ``d``, or a lower bound of one; NaN is a failed run."""
         self.points.append((d, score))
         self.bounds.append(bool(at_least) and not math.isnan(score))
-        self._latest = None
+        self._latest = self._refined = None
 
     @property
     def particles(self) -> Particles:
@@ -78,6 +79,14 @@ class Evidence:
             self._latest = self._batched.update(x[known:], y[known:], bound[known:])
         return self._latest
 
+    def refined(self) -> Evidence:
+        """Return the same evidence with a finer posterior, for a verdict; what is asked for never depends on it."""
+        if self._refined is None:
+            self._refined = copy.copy(self)
+            self._refined._latest = self.particles.refined()
+            self._refined._refined = self._refined
+        return self._refined
+
     @property
     def upper_points(self) -> list[tuple[int, float]]:
         """(d, score) of every run, inf where the score is a lower bound: that run had crossed the threshold."""
@@ -98,12 +107,15 @@ class Evidence:
         """The score of every run."""
         return np.asarray([score for _, score in self.points], dtype=float)
 
-    def crossing(self, threshold: float | None = None, shifts: Array | None = None) -> Crossing:
+    def crossing(self, threshold: float | None = None, shifts: Array | None = None, exact: bool = False) -> Crossing:
         """Return the posterior of log d90 for the setting's threshold or another one.
 
         ``shifts`` (any number,) are errors that all scores share: one of them is added to each curve's threshold.
+        ``exact``: as if the threshold had no error.
         """
         curves = self.particles.curves
+        if exact:
+            curves = replace(curves, threshold=np.full(len(curves.middle), self.setting.threshold))
         shift = np.zeros(len(curves.middle)) + (0.0 if threshold is None else threshold - self.setting.threshold)
         if shifts is not None:  # neighbouring particles may be the same curve: they get different errors
             shift = shift + np.resize(shifts, len(shift))
@@ -112,6 +124,13 @@ class Evidence:
         low, median, high = np.quantile(samples, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf")
         below, above = float(np.mean(samples == -np.inf)), float(np.mean(samples == np.inf))
         return Crossing(float(low), float(median), float(high), below, above, samples)
+
+    def bar_width(self, threshold: float | None = None) -> float:
+        """Return how wide, in log d, the interval would be by the error of the threshold alone, whatever the runs."""
+        low, high = self.setting.low - OUTSIDE, self.setting.high + OUTSIDE
+        found = [self.crossing(threshold, exact=one) for one in (False, True)]
+        whole, exact = (min(max(one.high, low), high) - min(max(one.low, low), high) for one in found)
+        return math.sqrt(max(0.0, whole**2 - exact**2))
 
     def sides(self, median: float) -> tuple[int, int]:
         """Return how many runs with a score lie within a decade below a log d, and within a decade above it."""

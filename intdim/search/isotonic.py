@@ -68,7 +68,7 @@ def dips(points: Points, threshold: float, upper_points: Points | None = None) -
         upper_points: the same runs with inf in place of lower bounds: such a run is not below the threshold.
     """
     bands, upper = bands_of(points), bands_of(points if upper_points is None else upper_points)
-    noise = _noise(upper)
+    noise = noise_of(upper)
     for late in upper:
         for early in bands:
             if early.d >= late.d or len(early.scores) < EARLY_RUNS or len(late.scores) < LATE_RUNS:
@@ -88,7 +88,7 @@ def contradiction(points: Points, threshold: float, upper_points: Points | None 
     Arguments as for ``dips``.
     """
     bands, upper = bands_of(points), bands_of(points if upper_points is None else upper_points)
-    noise = _noise(upper)
+    noise = noise_of(upper)
     margin = 2 * max(noise, 2 * LEAST_NOISE)
     for late in reversed(upper):
         if late.median > threshold - margin or np.mean(late.scores >= threshold) >= 0.5:
@@ -115,7 +115,7 @@ def bands_of(points: Points) -> list[Band]:
     return [Band(group[0][0], np.concatenate([scores for _, scores in group])) for group in groups]
 
 
-def _noise(bands: Sequence[Band]) -> float:
+def noise_of(bands: Sequence[Band]) -> float:
     """Return the standard deviation of a score: the root of the median variance within the bands."""
     exact = [band.scores[np.isfinite(band.scores)] for band in bands]
     spread = [float(np.var(scores, ddof=1)) for scores in exact if len(scores) > 1]

@@ -10,10 +10,13 @@ from intdim.search.base import Search
 from intdim.search.curve import OUTSIDE, Array
 from intdim.search.evidence import DECADE, Crossing
 from intdim.search.isotonic import contradiction
-from intdim.search.verdict import status_of
+from intdim.search.verdict import WIDEST, status_of
 
 PER_DECADE = 12  # candidate dimensions are few, so that several seeds meet at the same one
 CERTAIN = 0.97  # probability beyond an end of the range at which the search ends there
+LEAST = 12  # runs before which a narrow interval is not believed: a few scores may agree by luck, or lie on a plateau
+LATER = 4  # runs after which what is not found by then may be given up
+HOPELESS = 1.25  # times the widest interval that is called found: by the error of the threshold alone
 LIKELY = 0.8  # probability beyond an end from which that end is measured
 
 
@@ -27,8 +30,9 @@ class PosteriorSearch(Search):
     below the threshold although a smaller one was above it, a run far from an answer that is otherwise complete, and
     the seeds still missing on one side of d90.
 
-    Ends when the 90 % interval is within a factor of 1.26 of its median with enough seeds on each side, when d90 is
-    known to lie beyond an end of the range, when the curve is known to fall again, or when the budget is spent.
+    Ends when the 90 % interval is within a factor ``narrow`` of its median, or after ``enough`` runs when d90 is found
+    by then, with enough seeds on each side; when d90 is known to lie beyond an end of the range; when the curve is
+    known to fall again; when the threshold is too uncertain for any number of runs; or when the budget is spent.
     """
 
     def _choose(self, n: int) -> list[int]:
@@ -83,7 +87,7 @@ class PosteriorSearch(Search):
         if math.isfinite(crossing.median):
             left = self.max_runs - len(self.points) - len(pending)
             missing = self._missing(crossing, pending_x)
-            if sum(missing) and (left <= sum(missing) or crossing.narrow):
+            if sum(missing) and (left <= sum(missing) or self._settled(crossing)):
                 return self._side(crossing, x, 0 if missing[0] >= missing[1] else 1)
 
         return np.ones(len(candidates), dtype=bool)
@@ -115,7 +119,7 @@ class PosteriorSearch(Search):
             return self.setting.high
         if status == "above_range" and not np.any(x < self.setting.low + 1):
             return self.setting.low
-        if status == "found" and crossing.narrow:
+        if status == "found" and self._settled(crossing):
             for wanted in (min(crossing.median + DECADE, self.setting.high), self.setting.high):
                 if not np.any(np.abs(x - wanted) <= 1):
                     return wanted
@@ -123,6 +127,8 @@ class PosteriorSearch(Search):
 
     def _ended(self, crossing: Crossing) -> bool:
         """True when the runs so far suffice."""
+        if self.errors is not None:
+            crossing = self.evidence.crossing(shifts=self.errors)
         status = status_of(self.evidence, crossing, self.seeds, self.setting.threshold)
         if status == "not_monotone":
             return True
@@ -130,11 +136,21 @@ class PosteriorSearch(Search):
         if doubtful is not None or self._far(crossing) is not None:
             return False
 
+        if status == "budget_spent" and len(self.points) >= self.enough + LATER:
+            return self.evidence.bar_width() > HOPELESS * math.log(WIDEST)  # no number of runs would do
         if status == "below_range":
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds
         if status == "above_range":
             return crossing.above > CERTAIN and self.evidence.near(self.setting.high, 1.0) >= self.seeds
-        return status == "found" and crossing.narrow
+        return status == "found" and self._complete(crossing)
+
+    def _settled(self, crossing: Crossing) -> bool:
+        """True when the interval is narrow, or the runs are enough for a wider one."""
+        return crossing.is_narrow(self.narrow) or len(self.points) >= self.enough
+
+    def _complete(self, crossing: Crossing) -> bool:
+        """True when that is to be believed."""
+        return self._settled(crossing) and len(self.points) >= min(LEAST, self.enough)
 
 
 class Acquisition:

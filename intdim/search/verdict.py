@@ -10,7 +10,7 @@ import numpy as np
 
 from intdim.search.curve import Array, Setting
 from intdim.search.evidence import LEVEL, Crossing, Evidence
-from intdim.search.isotonic import crossing_by_isotonic_fit, dips
+from intdim.search.isotonic import bands_of, crossing_by_isotonic_fit, dips, noise_of
 
 WIDEST = 4.0  # a wider interval (high / low) is not called found
 CENSORED = 0.9  # probability of lying beyond an end of the range from which that is the verdict
@@ -28,7 +28,12 @@ MESSAGES = {
     "no_scores": "None of {runs} runs gave a score, so nothing is known about d90.",
     "examples": "The evaluation split is too small to determine d90: another draw of its examples would move the "
     "threshold by ±{noise} relative to the scores{sofar}. More runs cannot change that; more evaluation examples can.",
+    "baseline": "The error of the baseline makes the interval too wide{sofar}. More runs in the subspace cannot change "
+    "that; more seeds of the baseline can: raise train.baseline_seeds.",
+    "lengths": "Runs at a smaller d score clearly better than those at d_max={d_max}, so the step length does not suit "
+    "the largest d, and whether d90 lies beyond it is not known{sofar}. Widen train.step_grid.",
 }
+CLEARLY = 3.0  # standard errors by which one median is clearly above another
 Ends = tuple[float | None, float | None]
 
 
@@ -46,8 +51,8 @@ class Verdict:
         high_seeds: the upper end without it.
         evaluation_noise: that noise: the standard deviation of the threshold relative to the scores over draws of the
             evaluation examples; 0.0 if it was not taken into account.
-        limit: what is missing if the interval is too wide: ``runs``, or ``examples`` of the evaluation split; None
-            for other verdicts.
+        limit: what is missing if the interval is too wide: ``runs``, seeds of the ``baseline``, ``examples`` of the
+            evaluation split, or step ``lengths`` that suit the largest d; None for other verdicts.
         threshold: the score to reach.
         level: probability that the interval holds d90.
         runs: how many runs the verdict rests on, failed ones included.
@@ -101,10 +106,11 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
     if not beats_chance(setting):
         return _make("no_baseline", setting, bar, len(points))
     if not points:
-        return _make("budget_spent", setting, bar, 0)
+        return _make("budget_spent", setting, bar, 0, limit="runs")
     if all(math.isnan(score) for _, score in points):  # failed runs are no evidence about d90
-        return _make("budget_spent", setting, bar, len(points), message="no_scores")
+        return _make("budget_spent", setting, bar, len(points), limit="runs", message="no_scores")
 
+    evidence = evidence.refined()
     alone = whole = evidence.crossing(bar)
     if shifts is not None:
         whole = evidence.crossing(bar, shifts)
@@ -127,8 +133,33 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
         isotonic=crossing_by_isotonic_fit(points, bar, evidence.bounded),
         curve=evidence.band(),
         evaluation_noise=0.0 if shifts is None else float(np.std(shifts)),
-        limit="examples" if status_by_seeds != "budget_spent" else "runs",
+        limit=_limit(evidence, status_by_seeds, bar) if status == "budget_spent" else "runs",
     )
+
+
+def _limit(evidence: Evidence, by_seeds: str, bar: float) -> str:
+    """Return what a verdict lacks whose interval is too wide."""
+    if by_seeds != "budget_spent":
+        return "examples"
+    if falls_off(evidence, bar):
+        return "lengths"
+    return "baseline" if evidence.bar_width(bar) > math.log(WIDEST) else "runs"
+
+
+def falls_off(evidence: Evidence, bar: float) -> bool:
+    """True when runs at a smaller d score clearly better than those at the upper end of the range, although none is
+    clearly above the threshold: a length of step that does not suit the end, rather than a d90 beyond it."""
+    bands = bands_of(evidence.upper_points)
+    if len(bands) < 2 or math.log(evidence.setting.d_max / bands[-1].d) > math.log(NEAR):
+        return False
+
+    last = bands[-1]
+    noise = noise_of(bands)
+    for band in bands[:-1]:
+        error = noise * math.sqrt(1 / len(band.scores) + 1 / len(last.scores))
+        if band.median - last.median > max(CLEARLY * error, 0.03 * evidence.setting.gap) and last.median < bar:
+            return True
+    return False
 
 
 def _ends(status: str, setting: Setting, crossing: Crossing) -> Ends:
@@ -160,7 +191,8 @@ def status_of(evidence: Evidence, crossing: Crossing, seeds: int, bar: float, ce
         return "not_monotone"
     if crossing.below > CENSORED and evidence.near(setting.low, NEAR) >= seeds:
         return "below_range"
-    if crossing.above > CENSORED and evidence.near(setting.high, NEAR) >= seeds:
+    at_end = evidence.near(setting.high, NEAR) >= seeds and evidence.near(setting.high, 1.0) >= 1
+    if crossing.above > CENSORED and at_end and not falls_off(evidence, bar):
         return "above_range"
 
     inside = crossing.below < tail and crossing.above < tail
@@ -204,8 +236,8 @@ def _make(
         "sofar": so_far,
         "noise": f"{evaluation_noise:.3f}",
     }
-    if status == "budget_spent" and limit == "examples":
-        message = "examples"
+    if status == "budget_spent" and limit != "runs":
+        message = limit
     sentence = MESSAGES[message or status].format(**values)
     seeds_alone = ""
     if low_seeds is not None and high_seeds is not None:

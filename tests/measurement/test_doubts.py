@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from intdim.measurement.doubts import collapsed_runs, nothing_learnt, runs_to_go, warnings_of
+from intdim.measurement.doubts import collapsed_runs, nothing_learnt, warnings_of
+from intdim.measurement.program import runs_to_go
 from intdim.measurement.record import make_verdict
-from intdim.spec import DataFacts
+from intdim.spec import DataFacts, derive_seed
 from tests import cells
 from tests.measurement.simulated import logistic, measured
 
@@ -54,8 +55,24 @@ def test_seeds_of_the_baseline_that_differ_are_named():
         return logistic(spec) - 0.08 * (spec.seed % 3) if full(spec) else logistic(spec)
 
     (warning,) = [one for one in warnings_of(measured(apart)) if "seeds of full fine-tuning" in one]
-    assert "more than a tenth of its gain" in warning
+    assert "more than a twentieth of its gain" in warning
     assert "train.baseline_seeds" in warning
+
+
+def test_baseline_seeds_that_did_not_train_are_named():
+    def lost(spec):
+        return 0.5 if full(spec) and spec.seed == derive_seed(0, "full", 4) else logistic(spec)
+
+    made = measured(lost, baseline_seeds=8)
+    assert made.baseline.collapsed == 1
+    assert any("seeds of full fine-tuning did not train" in one for one in warnings_of(made))
+    assert made.baseline.mean > 0.88
+    assert make_verdict(made).baseline_collapsed == made.baseline.collapsed
+
+
+def test_a_single_step_length_is_not_covered_by_the_interval():
+    (warning,) = warnings_of(measured(step_lengths=(3.0,)))
+    assert "the interval does not cover" in warning
 
 
 def test_collapsed_and_failed_runs_are_counted():

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from intdim.measurement.program import Measurement, check_dimensions, expected_runs
+from intdim.measurement.record import make_verdict
 from intdim.spec import SubspaceSpec
 from tests import cells
-from tests.measurement.simulated import drive, logistic, measured, sweep_spec
+from tests.measurement.simulated import answer, drive, logistic, measured, sweep_spec
 
 
-def test_baseline_then_step_lengths_then_the_search():
+def test_the_baseline_then_the_points_the_first_of_which_tunes_the_length():
     made = Measurement(sweep_spec(), cells.prepared().facts)
     batches = drive(made)
     kinds = ["full" if run.subspace.method == "full" else "inside" for batch in batches for run in batch]
@@ -21,9 +22,9 @@ def test_baseline_then_step_lengths_then_the_search():
     assert "full" not in kinds[first:]
     assert made.baseline is not None
     assert len(made.baseline.scores) == 3
-    located = batches[sum(batch[0].subspace.method == "full" for batch in batches)]
-    assert {run.step_length for run in located} >= {1.0, 3.0, 10.0}
-    assert len({run.d for run in located}) == 2
+    tuned = batches[sum(batch[0].subspace.method == "full" for batch in batches)]
+    assert {run.step_length for run in tuned} == {1.0, 3.0, 10.0}
+    assert len({(run.d, run.seed) for run in tuned}) == 1
     assert len(made.observed) <= 12
     assert made.search is not None
 
@@ -36,23 +37,58 @@ def test_the_same_results_give_the_same_questions():
     )
 
 
-def test_every_run_has_a_seed_of_its_own():
+def test_every_run_that_counts_has_a_seed_of_its_own():
     made = Measurement(sweep_spec(), cells.prepared().facts)
     runs = {run.run_id: run for batch in drive(made) for run in batch}
     observed = [runs[result.run_id] for result in made.observed]
     assert len({run.seed for run in observed}) == len(observed)
 
 
-def test_a_run_at_chance_is_made_again_with_other_lengths():
-    """Only s = 1 works at small d; the interpolated length does not."""
+def narrow(spec):
+    """Only lengths near one that falls with d work; the grid has none of them at most d."""
+    if spec.subspace.method == "full":
+        return logistic(replace(spec, d=max(spec.d, 1)))
+    away = math.log(spec.step_length) - math.log(12.0) + 0.2 * (math.log(spec.d) - math.log(64))
+    return 0.5 + (logistic(spec) - 0.5) * math.exp(-0.5 * (away / 0.7) ** 2)
 
-    def narrow(spec):
-        if spec.subspace.method == "full" or abs(math.log(spec.step_length)) < 0.1:
-            return logistic(replace(spec, d=max(spec.d, 1)))
-        return 0.5
 
-    made = measured(narrow, step_lengths=(3.0, 9.0))
-    assert {result.step_length for result in made.observed if result.score > 0.6} == {1.0}
+def test_a_length_that_moves_with_d_is_followed():
+    made = measured(narrow, step_lengths=(3.0, 10.0, 30.0))
+    assert make_verdict(made).status == "found"
+    lost = [1 - narrow_share(result) for result in made.observed]
+    assert sorted(lost)[len(lost) // 2] < 0.05
+
+
+def narrow_share(result):
+    away = math.log(result.step_length) - math.log(12.0) + 0.2 * (math.log(result.d) - math.log(64))
+    return math.exp(-0.5 * (away / 0.7) ** 2)
+
+
+def test_both_thresholds_get_runs_of_their_own():
+    wanted = replace(cells.SEARCH, threshold="both")
+    one, both = measured(), measured(search=wanted)
+    assert both.second is not None
+    assert len(both.observed) >= len(one.observed)
+    assert [r.run_id for r in both.observed[: len(one.observed)]] == [r.run_id for r in one.observed]
+    verdict = make_verdict(both)
+    assert verdict.threshold_kind == "absolute"
+    assert (verdict.status, verdict.other.status) == ("found", "found")
+    assert both.kind != both.other_kind
+
+
+def test_while_it_runs_it_says_how_many_more_runs_are_likely():
+    made = Measurement(sweep_spec(), cells.prepared().facts)
+    said, program, results = [], made.program(), None
+    while True:
+        try:
+            batch = next(program) if results is None else program.send(results)
+        except StopIteration:
+            break
+        said.append(made.likely_more)
+        results = [answer(spec, logistic(spec)) for spec in batch]
+    assert said[0] is None
+    assert any(more is not None and more >= 1 for more in said)
+    assert made.likely_more is None
 
 
 def test_a_single_length_is_a_decision():
@@ -93,8 +129,8 @@ def test_the_scales_of_said_need_room():
 
 def test_expected_runs_add_up():
     expected = expected_runs(sweep_spec())
-    assert (expected.baseline, expected.locating, expected.search) == (5, 6, 12)
-    assert expected.total == 23
+    assert (expected.baseline, expected.locating, expected.search) == (8, 10, 12)
+    assert expected.total == 30
 
 
 def test_thresholds():

@@ -67,7 +67,7 @@ def test_answers_widen_the_interval():
     assert verdict.evaluation_noise_std == pytest.approx(0.02, rel=0.5)
     assert verdict.d90_low < verdict.d90_low_seeds
     assert verdict.d90_high > verdict.d90_high_seeds
-    assert (verdict.d90_low_seeds, verdict.d90_high_seeds) == (alone.d90_low, alone.d90_high)
+    assert (verdict.d90_low_seeds, verdict.d90_high_seeds) == (alone.d90_low_seeds, alone.d90_high_seeds)
 
 
 def test_a_bar_that_chance_meets_is_trivial():
@@ -81,11 +81,13 @@ def test_a_bar_that_chance_meets_is_trivial():
 
 def test_points_reduce_the_runs_at_one_d():
     made = measured()
-    made.observed = [made.observed[0], replace(made.observed[0], eval_score=None, run_id="f", step_length=9.0)]
-    (point,) = make_points(made)
-    assert (point.seeds, point.score_mean, point.score_std) == (2, made.observed[0].eval_score, None)
-    assert point.step_length.split() == sorted({f"{run.step_length:g}" for run in made.observed}, key=float)
-    assert point.run_ids == f"{made.observed[0].run_id} f"
+    first = made.observed[0]
+    made.observed = [first, replace(first, eval_score=None, run_id="f"), replace(first, run_id="g", step_length=9.0)]
+    points = {point.step_length: point for point in make_points(made)}  # other lengths are no seeds of each other
+    point = points[f"{first.step_length:g}"]
+    assert (point.seeds, point.score_mean, point.score_std) == (2, first.eval_score, None)
+    assert point.run_ids == f"{first.run_id} f"
+    assert (points["9"].seeds, points["9"].run_ids) == (1, "g")
     made.observed = [made.observed[1]]
     assert make_points(made)[0].score_mean is None
 

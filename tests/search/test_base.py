@@ -82,7 +82,7 @@ def test_a_search_that_chooses_nothing_is_unfinished():
 def test_a_setting_is_made_of_plain_numbers():
     setting = make_setting(8.0, 1e3, np.float64(0.7), 1, 0, 0)
     assert (setting.d_min, setting.d_max, setting.threshold) == (8, 1000, 0.7)
-    assert [type(value) for value in vars(setting).values()] == [int, int, float, float, float, float]
+    assert [type(value) for value in vars(setting).values()] == [int, int, *[float] * 6]
 
 
 @pytest.mark.parametrize(("value", "made"), [(3, 3), (1e5, 100_000), ("12", 12), (np.int64(7), 7)])
@@ -115,6 +115,11 @@ def test_shifts_become_an_array():
         ({"d_min": 8.5}, "whole"),
         ({"d_max": math.inf}, "d_max"),
         ({"max_runs": 0}, "max_runs"),
+        ({"enough": 0}, "enough"),
+        ({"narrow": 1.0}, "narrow"),
+        ({"freedom": 0.0}, "freedom"),
+        ({"fraction": 0.0}, "fraction"),
+        ({"fraction": 1.1}, "fraction"),
         ({"seeds": 0}, "seeds"),
         ({"threshold": math.nan}, "threshold"),
         ({"threshold": "high"}, "threshold"),

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
+from scipy.stats import t
 
 from intdim.search.curve import (
     DIMENSIONS,
@@ -97,9 +99,21 @@ def test_the_likelihood_of_one_score_by_hand():
     assert made == pytest.approx(math.log(0.95 * normal + 0.05 * collapsed), rel=1e-9)
 
 
-def test_a_failed_run_can_only_have_collapsed():
-    one, other = (log_likelihood(curve(collapse=c), np.array([6.0]), np.array([np.nan]), SETTING) for c in (0.1, 0.05))
-    assert one[0, 0] - other[0, 0] == pytest.approx(math.log(2))
+def test_a_failed_run_is_no_evidence_about_the_curve():
+    x, y = np.array([6.0, 7.0]), np.array([np.nan, 0.8])
+    for collapse in (0.1, 0.05):
+        both = log_likelihood(curve(collapse=collapse), x, y, SETTING)
+        assert both[0, 0] == 0.0
+        assert both[0, 1] == log_likelihood(curve(collapse=collapse), x[1:], y[1:], SETTING)[0, 0]
+
+
+def test_the_error_of_few_seeds_has_heavier_tails_and_only_its_share_is_in_the_threshold():
+    cube = np.full((3, DIMENSIONS), 0.5)
+    cube[:, 11] = ndtr([-2.0, 0.0, 2.0])
+    normal = unpack(cube, Setting(8, 65_536, 0.81, 0.9, 0.5, 0.01)).threshold
+    heavy = unpack(cube, Setting(8, 65_536, 0.81, 0.9, 0.5, 0.01, 2.0, 0.9)).threshold
+    assert normal - 0.81 == pytest.approx([-0.02, 0.0, 0.02], abs=1e-6)
+    assert heavy - 0.81 == pytest.approx(0.9 * 0.01 * t.ppf(ndtr([-2.0, 0.0, 2.0]), 2), abs=1e-5)
 
 
 def test_a_collapsed_run_beyond_a_score_is_its_density_above_it():

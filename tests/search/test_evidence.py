@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,7 +101,27 @@ def test_another_threshold_and_shifts_are_added_to_each_curves_own():
 def test_narrow_is_within_a_factor_on_both_sides(low, high, narrow):
     middle = 5.0
     ends = middle - math.log(low) + 1e-12, middle + math.log(high) - 1e-12
-    assert Crossing(ends[0], middle, ends[1], 0.0, 0.0, np.empty(0)).narrow is narrow
+    assert Crossing(ends[0], middle, ends[1], 0.0, 0.0, np.empty(0)).is_narrow(NARROW) is narrow
+
+
+def test_a_refined_posterior_is_of_the_same_runs_and_leaves_the_other_alone():
+    made = evidence()
+    before = made.crossing().samples
+    fine = made.refined()
+    assert len(fine.crossing().samples) > len(before)
+    assert fine.points == made.points
+    assert (made.crossing().samples == before).all()
+    assert fine.refined() is fine is made.refined()
+    made.add(500, 0.7)
+    assert made.refined() is not fine
+
+
+def test_an_exact_threshold_makes_the_crossing_surer():
+    made = Evidence(replace(SETTING, baseline_se=0.03), 0)
+    for d, score in ((30, 0.6), (100, 0.7), (300, 0.78), (1000, 0.83), (3000, 0.86)):
+        made.add(d, score)
+    assert np.std(made.crossing(exact=True).samples.clip(2, 11)) < np.std(made.crossing().samples.clip(2, 11))
+    assert made.bar_width() > 0.3
 
 
 def test_the_band_spans_the_range():

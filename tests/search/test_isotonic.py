@@ -8,12 +8,12 @@ import pytest
 
 from intdim.search.isotonic import (
     LEAST_NOISE,
-    _noise,
     bands_of,
     by_dimension,
     contradiction,
     crossing_by_isotonic_fit,
     dips,
+    noise_of,
 )
 
 
@@ -30,11 +30,11 @@ def test_dimensions_within_a_factor_of_1_3_are_one_band():
 
 
 def test_noise_is_the_root_of_the_median_variance_of_replicates():
-    assert _noise(bands_of([(10, 0.5), (100, 0.6)])) == LEAST_NOISE  # no replicates
-    assert _noise(bands_of([(10, 0.5), (10, 0.5)])) == LEAST_NOISE
+    assert noise_of(bands_of([(10, 0.5), (100, 0.6)])) == LEAST_NOISE  # no replicates
+    assert noise_of(bands_of([(10, 0.5), (10, 0.5)])) == LEAST_NOISE
     scattered = [(10, 0.4), (10, 0.6), (100, 0.6), (100, 0.7), (1000, 0.1), (1000, 0.9)]
-    assert _noise(bands_of(scattered)) == pytest.approx(math.sqrt(0.02))
-    assert _noise(bands_of([*scattered[:2], (10, math.inf)])) == pytest.approx(math.sqrt(0.02))  # bounds have none
+    assert noise_of(bands_of(scattered)) == pytest.approx(math.sqrt(0.02))
+    assert noise_of(bands_of([*scattered[:2], (10, math.inf)])) == pytest.approx(math.sqrt(0.02))  # bounds have none
 
 
 def test_decreasing_scores_are_pooled():

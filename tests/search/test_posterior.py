@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from intdim.search.posterior import PER_DECADE, Acquisition, PosteriorSearch
+from intdim.search.posterior import LEAST, PER_DECADE, Acquisition, PosteriorSearch
 from tests.search.made import SETTING, drive, logistic, noisy
 
 
@@ -76,11 +76,29 @@ def test_a_side_is_what_surely_lies_on_it():
 
 
 def test_it_ends_once_the_interval_is_narrow_with_seeds_on_both_sides():
-    made = search(max_runs=12)
+    made = search(max_runs=20)
     drive(made, noisy(logistic(6.0), 0))
     crossing = made.evidence.crossing()
-    assert crossing.narrow == made._ended(crossing) == (len(made.points) < 12)
+    assert crossing.is_narrow(1.26) == made._ended(crossing) == (LEAST <= len(made.points) < 20)
     assert not search([(200, 0.6)])._ended(search([(200, 0.6)]).evidence.crossing())
+
+
+def test_enough_runs_end_it_with_a_wider_interval():
+    noise = noisy(logistic(6.0, 1.3), 0, noise=0.03)
+    long, short = (search(max_runs=20, **limits) for limits in ({}, {"enough": 8}))
+    for made in (long, short):
+        drive(made, noise)
+    assert 8 <= len(short.points) < len(long.points)
+    assert short.verdict().status == "found"
+
+
+def test_a_threshold_that_is_too_uncertain_ends_it():
+    made = PosteriorSearch(**SETTING, max_runs=40, enough=6, baseline_std=0.06, freedom=3.0, seed=0)
+    drive(made, noisy(logistic(7.0, 2.5), 0, noise=0.004))
+    verdict = made.verdict()
+    assert len(made.points) < 20
+    assert (verdict.status, verdict.limit) == ("budget_spent", "baseline")
+    assert "raise train.baseline_seeds" in verdict.message
 
 
 def test_an_acquisition_prefers_what_is_allowed_and_not_yet_measured():
