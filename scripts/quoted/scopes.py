@@ -44,7 +44,9 @@ def scopes_words() -> str:
         d90, more = found[form]["d90"], found[form]["d90"] is None
         factor = (dimensions[-1] if more else d90) / base
         said.append(f"{'more than ' if more else ''}{factor:.1f} times as large ({name})")
-    return prose(f"The bar is {record['bar']:.3f}. Against `global`, d90 is {', '.join(said[:-1])} and {said[-1]}.")
+    return prose(
+        f"The threshold is {record['bar']:.3f}. Against `global`, d90 is {', '.join(said[:-1])} and {said[-1]}."
+    )
 
 
 def d90s(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
