@@ -8,7 +8,6 @@ from scipy.special import ndtri
 
 from intdim.ledger.results import RunResult
 from intdim.measurement.program import Measurement
-from intdim.spec import Facts
 
 SPREAD = 0.1  # of the gain over chance: seeds of the baseline that vary by more leave the threshold uncertain
 
@@ -32,23 +31,33 @@ def warnings_of(measurement: Measurement) -> list[str]:
         found.append(
             "One step length was given and none was tuned: the interval does not cover that another may suit better."
         )
-    if trivial(measurement):
-        found.append(trivial_words(measurement.facts))
-    return found
+    return found + _about_the_threshold(measurement)
 
 
 def trivial(measurement: Measurement) -> bool:
     """True where chance alone meets the threshold."""
-    facts = measurement.facts
-    return measurement.threshold(measurement.kind) <= facts.chance + facts.chance_se
+    return measurement.threshold(measurement.kind) <= measurement.facts.chance
 
 
-def trivial_words(facts: Facts) -> str:
+def trivial_words(measurement: Measurement) -> str:
     """Say that chance meets the threshold."""
+    advice = "; read the above_chance verdict instead" if measurement.kind == "absolute" else ""
     return (
-        f"This bar is trivially easy: always answering the majority class scores {facts.chance:.3f} "
-        f"± {facts.chance_se:.3f}; read the above_chance verdict instead."
+        f"This threshold is trivially easy: always answering the majority class scores "
+        f"{measurement.facts.chance:.3f}, and {measurement.threshold(measurement.kind):.3f} is asked for{advice}."
     )
+
+
+def _about_the_threshold(measurement: Measurement) -> list[str]:
+    facts, threshold = measurement.facts, measurement.threshold(measurement.kind)
+    if trivial(measurement):
+        return [trivial_words(measurement)]
+    if threshold > facts.chance + facts.chance_se:
+        return []
+    return [
+        f"The threshold {threshold:.3f} is no further from the score of always answering the majority class "
+        f"({facts.chance:.3f} ± {facts.chance_se:.3f}) than that score is uncertain: d90 of it says little."
+    ]
 
 
 def _about_the_baseline(measurement: Measurement) -> list[str]:

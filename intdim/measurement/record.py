@@ -207,7 +207,7 @@ def _message(measurement: Measurement, verdict: search.Verdict, stuck: bool) -> 
         more = runs_to_go(verdict.low_seeds, verdict.high_seeds, verdict.runs)
         likely = f"Likely found after {more} more run{'s' * (more != 1)}" if more else "More runs are needed"
         said += f" {likely}: search.max_runs={wanted} goes on from these."
-    return said + (f" {trivial_words(measurement.facts)}" if trivial(measurement) else "")
+    return said + (f" {trivial_words(measurement)}" if trivial(measurement) else "")
 
 
 def _next_max_runs(verdict: search.Verdict) -> int | None:

@@ -110,3 +110,14 @@ def test_the_width_shrinks_with_the_root_of_the_runs(low, high, runs, more):
     assert runs_to_go(low, high, runs) == more
     if more and more > 1:
         assert math.log(high / low) / math.sqrt((runs + more) / runs) == pytest.approx(math.log(4))
+
+
+def test_a_threshold_within_the_error_of_chance_is_a_warning_and_not_trivial():
+    made = measured()
+    close = made.threshold("absolute") - 0.005
+    made.facts = replace(cells.prepared().facts, chance=close, chance_se=0.01)
+    verdict = make_verdict(made)
+    assert not verdict.trivial
+    assert any("says little" in one for one in verdict.warnings)
+    made.facts = replace(made.facts, chance_se=0.004)
+    assert not any("says little" in one for one in make_verdict(made).warnings)
