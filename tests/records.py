@@ -85,7 +85,7 @@ def verdict(**changes: Any) -> Verdict:
         eval_examples=100,
         learning_rate=0.01,
         learning_rates={"0.01": 0.9, "0.1": None},
-        step_lengths=StepLengthEvidence({"16": 3.0}, {"16": {"1": 0.6, "3": 0.7}}, 0),
+        step_lengths=StepLengthEvidence({"16": 3.0}, {"16": {"1": 0.6, "3": 0.7}}),
         baseline_scores=[0.9, 0.9, 0.9],
         stop_at=None,
         stopped_run_ids=[],

@@ -78,7 +78,7 @@ def _plan(session: Session, spec: SweepSpec, prepared: Prepared) -> Plan:
     middle = round((spec.search.d_min * spec.search.d_max) ** 0.5)
     timed = [
         cell.full_run(min(spec.learning_rates), 0),
-        cell.inside_run(middle, min(spec.step_lengths), 0, "run"),
+        cell.inside_run(middle, min(spec.step_lengths), 0),
     ]
     runtime = session.pool.runtime_for(prepared)
     full, inside = session.ask([TimeJob(run, runtime, TIMED_STEPS) for run in timed], RunCost)

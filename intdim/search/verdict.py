@@ -133,17 +133,20 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
         isotonic=crossing_by_isotonic_fit(points, bar, evidence.bounded),
         curve=evidence.band(),
         evaluation_noise=0.0 if shifts is None else float(np.std(shifts)),
-        limit=_limit(evidence, status_by_seeds, bar) if status == "budget_spent" else "runs",
+        limit=_limit(evidence, status_by_seeds, bar, shifts) if status == "budget_spent" else "runs",
     )
 
 
-def _limit(evidence: Evidence, by_seeds: str, bar: float) -> str:
+def _limit(evidence: Evidence, by_seeds: str, bar: float, shifts: Array | None) -> str:
     """Return what a verdict lacks whose interval is too wide."""
     if by_seeds != "budget_spent":
         return "examples"
     if falls_off(evidence, bar):
         return "lengths"
-    return "baseline" if evidence.bar_width(bar) > math.log(WIDEST) else "runs"
+    if evidence.bar_width(bar) <= math.log(WIDEST):
+        return "runs"
+    shared = 0.0 if shifts is None else float(np.std(shifts))
+    return "examples" if shared > evidence.setting.fraction * evidence.setting.baseline_se else "baseline"
 
 
 def falls_off(evidence: Evidence, bar: float) -> bool:

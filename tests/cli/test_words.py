@@ -43,7 +43,7 @@ def test_cells_and_runs_have_names() -> None:
     cell = Measurement(cells.sweep(), cells.prepared().facts)
     assert cell_label(cell.spec) == "tiny · docstrings-package · did · one_hot · global"
     assert run_label(cell.full_run(1e-3, 0)) == "tiny docstrings-package full lr=0.001"
-    assert run_label(cell.inside_run(64, 3.0, 0, "run")) == "tiny docstrings-package did d=64 s=3"
+    assert run_label(cell.inside_run(64, 3.0, 0)) == "tiny docstrings-package did d=64 s=3"
 
 
 def test_a_run_that_failed_says_why() -> None:

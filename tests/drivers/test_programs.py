@@ -8,7 +8,7 @@ from intdim.measurement.program import Measurement
 from tests import cells
 from tests.records import result_of
 
-RUNS = [Measurement(cells.sweep(), cells.prepared().facts).inside_run(d, 3.0, 0, "run") for d in (16, 64)]
+RUNS = [Measurement(cells.sweep(), cells.prepared().facts).inside_run(d, 3.0, 0) for d in (16, 64)]
 RESULTS = {run.run_id: result_of(run) for run in RUNS}
 
 

@@ -22,7 +22,7 @@ from tests import cells
 from tests.records import result_of
 
 SPEC = Measurement(cells.sweep(), cells.prepared().facts)
-RUNS = [SPEC.inside_run(d, 3.0, 0, "run") for d in (16, 64, 256, 1024)]
+RUNS = [SPEC.inside_run(d, 3.0, 0) for d in (16, 64, 256, 1024)]
 
 
 class Scripted:

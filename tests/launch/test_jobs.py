@@ -21,7 +21,7 @@ from intdim.spec import from_dict, to_dict
 from tests import cells
 
 RUNTIME = Pool(cells.runtime(Path("out"))).runtime_for(cells.prepared())
-SPEC = Measurement(cells.sweep(), cells.prepared().facts).inside_run(64, 3.0, 0, "run")
+SPEC = Measurement(cells.sweep(), cells.prepared().facts).inside_run(64, 3.0, 0)
 ASKED: list[Any] = [
     jobs.RunJob(SPEC, RUNTIME),
     jobs.TimeJob(SPEC, RUNTIME, 8),

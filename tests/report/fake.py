@@ -159,7 +159,7 @@ def sweep(
         eval_examples=1200,
         learning_rate=1e-4,
         learning_rates={"3e-05": 0.8, "0.0001": baseline, "0.0003": None},
-        step_lengths=StepLengthEvidence({str(ds[0]): 3.0}, {str(ds[0]): {"1": 0.41, "3": 0.52, "10": None}}, 0),
+        step_lengths=StepLengthEvidence({str(ds[0]): 3.0}, {str(ds[0]): {"1": 0.41, "3": 0.52, "10": None}}),
         baseline_scores=baselines,
         stop_at=None,
         stopped_run_ids=[],
