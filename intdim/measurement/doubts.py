@@ -10,6 +10,7 @@ from intdim.ledger.results import RunResult
 from intdim.measurement.program import Measurement
 from intdim.spec import Facts
 
+FEW_EXAMPLES = 100
 SPREAD = 0.1  # of the gain over chance: seeds of the baseline that vary by more leave the threshold uncertain
 
 
@@ -27,7 +28,13 @@ def nothing_learnt(measurement: Measurement) -> bool:
 
 def warnings_of(measurement: Measurement) -> list[str]:
     """Return what a reader should know before believing the verdict of a measurement that has ended."""
-    found = [*measurement.facts.data.warnings, *_about_the_baseline(measurement), *_about_the_runs(measurement)]
+    facts = measurement.facts
+    found = [
+        *facts.data.warnings,
+        *_about_the_examples(facts),
+        *_about_the_baseline(measurement),
+        *_about_the_runs(measurement),
+    ]
     if measurement.lengths.decided:
         found.append(
             "One step length was given and none was tuned: the interval does not cover that another may suit better."
@@ -35,6 +42,13 @@ def warnings_of(measurement: Measurement) -> list[str]:
     if trivial(measurement):
         found.append(trivial_words(measurement.facts))
     return found
+
+
+def _about_the_examples(facts: Facts) -> list[str]:
+    """Say that there are few evaluation examples."""
+    if facts.eval_examples >= FEW_EXAMPLES:
+        return []
+    return [f"The evaluation split has {facts.eval_examples} examples: one answer more or less moves a score visibly."]
 
 
 def trivial(measurement: Measurement) -> bool:
