@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from intdim.artifacts.rebuild import load as load
+    from intdim.cli.door import runs as runs
+    from intdim.cli.door import sweep as sweep
+    from intdim.cli.door import train as train
+    from intdim.cli.door import verdicts as verdicts
+    from intdim.cli.door import write_report as write_report
     from intdim.subspace import Subspace as Subspace
 
 __version__ = "0.1.0"
-__all__ = ["Subspace", "__version__", "load"]
+__all__ = ["Subspace", "__version__", "load", "runs", "sweep", "train", "verdicts", "write_report"]
+DOOR = ("runs", "sweep", "train", "verdicts", "write_report")
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``Subspace`` and ``load`` when they are asked for, so that ``intdim --help`` never waits for torch."""
+    """Import what is asked for when it is, so that ``intdim --help`` never waits for torch."""
     if name == "Subspace":
         from intdim.subspace import Subspace
 
@@ -22,4 +28,8 @@ def __getattr__(name: str) -> Any:
         from intdim.artifacts.rebuild import load
 
         return load
+    if name in DOOR:
+        from intdim.cli import door
+
+        return getattr(door, name)
     raise AttributeError(f"module 'intdim' has no attribute {name!r}")

@@ -46,11 +46,19 @@ def in_cache(make: Callable[[Path], T]) -> T:
     try:
         return make(cache)
     except OSError as error:
-        if error.errno not in CANNOT or cache == spare_cache():
+        if error.errno not in CANNOT or not _is_of(cache, error.filename) or cache == spare_cache():
             raise
         said = error.strerror
     logger.warning("the cache %s cannot be written (%s): what is prepared goes to %s", cache, said, spare_cache())
     return make(spare_cache())
+
+
+def _is_of(cache: Path, place: object) -> bool:
+    """Tell whether the path that an error names, if any, is in the cache or leads to it."""
+    if not isinstance(place, str | bytes | os.PathLike):
+        return True
+    path = Path(os.fsdecode(place))
+    return path.is_relative_to(cache) or cache.is_relative_to(path)
 
 
 @functools.cache

@@ -83,7 +83,10 @@ def read_bytes(path: Path, largest: int = LARGEST_RECORD) -> bytes:
         OSError: it cannot be read, is something else, or is larger.
     """
     with opened(path) as file:
-        data = file.read(largest + 1)
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(min(size, largest) + 1)  # a buffer of the largest size would be made for every file
+        if len(data) > size:  # it has grown, or does not know its size
+            data += file.read(max(0, largest + 1 - len(data)))
     if len(data) > largest:
         raise OSError(errno.EFBIG, f"it is larger than {largest} bytes", str(path))
     return data

@@ -16,12 +16,12 @@ import typing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-STREAM_VERSION = 2  # raised by hand when the random numbers behind a projection change
+STREAM_VERSION = 3  # raised by hand when the random numbers behind a projection change
 TRAINING_VERSION = 4  # raised by hand when the training loop would give other numbers for the same RunSpec
 LAYOUT_VERSION = 3  # raised by hand when the files under ``out`` change shape
 
 METHODS = ("did", "said", "full")
-SCOPES = ("global", "layer", "tensor")
+SCOPES = ("global", "layer", "tensor", "tensor_turns")
 GROUPS = ("layer", "module", "tensor")
 THRESHOLDS = ("absolute", "above_chance")
 BOTH = "both"  # absolute, and then further runs for above_chance

@@ -26,6 +26,11 @@ from intdim.projections import Projection, make_projection, make_stacked
 from intdim.spec import METHODS, SCOPES
 
 LOG = logging.getLogger(__name__)
+PIECES = {  # scope -> the groups of weights with a P of their own, and which coordinates a short one sees
+    "layer": ("layer", "first"),
+    "tensor": ("tensor", "first"),
+    "tensor_turns": ("tensor", "turns"),
+}
 INSIDE = tuple(name for name in METHODS if name != "full")  # full fine-tuning has no subspace
 
 
@@ -40,7 +45,8 @@ class Subspace:
             ``intdim.projections.Projection``.
         method: ``did`` or ``said``.
         scope: the weights that one P covers: ``global`` is all of them; ``layer`` and ``tensor`` give each layer or
-            tensor an independent P.
+            tensor an independent P, of which one with fewer weights than coordinates sees only the first coordinates,
+            as in the authors' code; under ``tensor_turns`` such tensors see one after the other the next coordinates.
         groups: the weights that share a scale under SAID: ``layer``, ``module`` or ``tensor``; or a function that
             returns a group's name for a weight's name; or shell patterns, ``{group: pattern or patterns}`` or a list
             with one for each group, of which the first that matches counts.
@@ -202,8 +208,9 @@ class Subspace:
         columns, device = self.d - self.num_groups, str(self.theta.device)
         if scope == "global":
             return make_projection(projection, self.D, columns, seed, device)
-        sizes = [group.numel for group in self.table.groups(scope)]
-        return make_stacked(projection, sizes, columns, seed, device)
+        kind, sharing = PIECES[scope]
+        sizes = [group.numel for group in self.table.groups(kind)]
+        return make_stacked(projection, sizes, columns, seed, device, sharing)
 
     def _scaling(self) -> Scaling | None:
         """Return S, the scale of each segment of the weights; None for DID."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from intdim.launch import InProcess
 from intdim.launch.jobs import Device, PrepareJob, RunCost, RunJob, TimeJob
+from intdim.ledger.prepared import ASSETS
 from intdim.ledger.results import Answers, RunResult
 from intdim.ledger.store import Ledger
 from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
@@ -85,7 +86,9 @@ def prepared(D: int = WEIGHTS, chance: float = 0.5) -> Prepared:
         "classification", "accuracy", 48, "train", "validation", 200, 120, "half",
     )  # fmt: skip
     groups = {"layer": 4, "module": 22, "tensor": 41}
-    return Prepared(model, task, Facts(D, groups, 41, 200, 120, chance, 0.01, 20.0, "/tmp", "/tmp"))
+    return Prepared(
+        model, task, Facts(D, groups, 41, 200, 120, chance, 0.01, 20.0, str((ASSETS / "tiny").resolve()), "/tmp")
+    )
 
 
 def sweep() -> SweepSpec:

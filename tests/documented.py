@@ -68,6 +68,12 @@ COMPOSED = {
 
 # Run or composed by another test of the default suite, which is named.
 ELSEWHERE = {
+    "intdim status": "tests/cli/test_status.py::test_a_running_sweep_names_its_driver_its_runs_and_the_time_left",
+    "intdim list": "tests/cli/test_list.py::test_sweeps_with_their_answers_and_those_without",
+    "intdim list runs last=20": "tests/cli/test_list.py::test_runs_with_their_scores_and_what_failed",
+    "intdim show ID": "tests/cli/test_show.py::test_a_verdict_with_its_runs_its_command_and_its_versions",
+    "intdim compare A B": "tests/cli/test_compare.py::test_two_runs_on_the_same_examples_are_paired",
+    "intdim remove ID": "tests/cli/test_remove.py::test_it_asks_and_takes_no_for_an_answer",
     "intdim report": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
     "intdim report out=outputs/mini": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
     "intdim sweep -m projection=fastfood,one_hot subspace=did,said": "tests/cli/test_compose.py::"

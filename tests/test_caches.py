@@ -75,12 +75,16 @@ def test_a_file_in_its_place(temporary: Path) -> None:
     assert in_cache(write) == temporary / f"intdim-{UID}" / "made"
 
 
-def test_other_errors_are_not_the_caches(temporary: Path) -> None:
+@pytest.mark.parametrize(("code", "place"), [(errno.ENOMEM, "cache"), (errno.EACCES, "data.csv")])
+def test_other_errors_are_not_the_caches(
+    temporary: Path, code: int, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def make(folder: Path) -> None:
-        raise OSError(errno.ENOMEM, "out of memory")
+        raise OSError(code, os.strerror(code), str(temporary / place))
 
-    with pytest.raises(OSError, match="out of memory"):
+    with pytest.raises(OSError, match=os.strerror(code)):
         in_cache(make)
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize("kind", ["a file", "a link", "shared"])

@@ -48,7 +48,12 @@ AT_TOP = {
     "train": "d device offline out seed",
     "plan": "device offline out seed",
     "fetch": "device offline out seed",
-    "report": "name out sweeps",
+    "report": "name out sweeps verbose",
+    "status": "json out",
+    "list": "json last out what",
+    "show": "ids json out",
+    "compare": "ids json out",
+    "remove": "ask force ids json out runs",
     "doctor": "D d device out",
     "bound": "codebook delta device dimensions finetune_steps levels max_runs offline out run seed",
     "export": "full levels out run to",
@@ -161,8 +166,8 @@ def test_how_a_number_is_typed_does_not_matter() -> None:
 
 def test_step_lengths_follow_the_scope_unless_they_are_given() -> None:
     whole = request().step_lengths
-    for scope in ("tensor", "layer"):
-        assert request(f"subspace.scope={scope}").step_lengths == pytest.approx([length / 10 for length in whole])
+    for scope in ("tensor", "layer", "tensor_turns"):
+        assert request(f"subspace.scope={scope}").step_lengths == pytest.approx([length / 3 for length in whole], 0.02)
         assert request(f"subspace.scope={scope}", "train.step_length=[2,6]").step_lengths == (2.0, 6.0)
         assert request(f"subspace.scope={scope}", "experiment=smoke").step_lengths == (3.0,), "a file's decision too"
     assert request("train.step_length=4").step_lengths == (4.0,)

@@ -42,3 +42,12 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, call):
     monkeypatch.undo()
     assert file.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_is_read_has_an_end_and_files_that_do_not_know_their_size_are_read_whole(tmp_path):
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"12345")
+    assert durable.read_bytes(file, largest=5) == b"12345"
+    with pytest.raises(OSError, match="larger than 4 bytes"):
+        durable.read_bytes(file, largest=4)
+    assert durable.read_bytes("/proc/self/stat").startswith(str(os.getpid()).encode())  # of size 0, it says

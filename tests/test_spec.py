@@ -94,16 +94,16 @@ OTHER = [  # of what, and what changes its id
 ]  # fmt: skip
 
 STORED = [
-    "865245033db79959",
-    "26e0ca0b08ee902a",
+    "99b6c462bd300266",
+    "c806c682f6259cb1",
     "15f2c252eb39f17e",
-    "f851be21681874a4",
-    "bb623cde56e31811",
-    "9c8671c5586bfb30",
-    "886c118cfebb1bc7",
-    "a0fdf5c1ab9a5050",
-    "b1258b95c3599958",
-    "9423218dfdec9190",
+    "e5ddd464bfaa9220",
+    "4f9d1051cc11dffc",
+    "37889757500b3856",
+    "37cc36d24ffda18a",
+    "cc8a3951e8a337ee",
+    "01a77969f575cc38",
+    "2a7c5c854d2bb4ff",
 ]
 
 

@@ -10,6 +10,8 @@ from torch import nn
 
 from intdim import Subspace
 from intdim.errors import UserError
+from intdim.kernels import reference
+from intdim.spec import SCOPES
 
 
 class Small(nn.Module):
@@ -67,7 +69,7 @@ def dense_gradients(space, theta_0, model_factory):
 
 
 @pytest.mark.parametrize("exclude", [(), ("pooler.*",)])
-@pytest.mark.parametrize("scope", ["global", "layer", "tensor"])
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize(
     ("method", "groups"), [("did", "layer"), ("said", "layer"), ("said", "module"), ("said", "tensor")]
 )
@@ -90,6 +92,20 @@ def test_gradient_equals_autograd(projection, method, groups, scope, exclude):
     if method == "said":
         assert len(space.z) + space.num_groups == 40
         assert (space.scales.grad - scales_grad).norm() <= 1e-12 * scales_grad.norm()
+
+
+@pytest.mark.parametrize(
+    ("scope", "sizes", "sharing"),
+    [
+        ("layer", [71, 54, 54, 42], "first"),
+        ("tensor", [5, 66, 6, 6, 36, 6, 6, 6, 36, 6, 36, 6], "first"),
+        ("tensor_turns", [5, 66, 6, 6, 36, 6, 6, 6, 36, 6, 36, 6], "turns"),
+    ],
+)
+def test_a_scope_is_the_published_form_or_its_fellow_over_the_pieces_of_the_model(scope, sizes, sharing):
+    space = Subspace(small(), 50, "fastfood", scope=scope, seed=3)
+    expected = reference.stacked("fastfood", sizes, 50, 3, sharing)
+    assert (space.projection.to_dense() - expected).abs().max().item() < 1e-12
 
 
 def test_zero_is_theta_0_bit_for_bit_and_nothing_is_wrapped():

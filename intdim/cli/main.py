@@ -12,11 +12,17 @@ from intdim import __version__
 from intdim.cli.terminal import steady
 from intdim.errors import IntdimError, Interrupted, UserError, echo, suggest
 from intdim.errors import command as command_line
+from intdim.ledger.origin import typed
 
 COMMANDS = {
     "sweep": "measure d90 for each cell; writes a verdict, the curve, the tables; resumes",
     "train": "make one run at a given d (or subspace=full)",
     "report": "write tables, plots and one HTML page from what out holds",
+    "status": "show the sweeps that run, stopped, failed or finished, and who drives them",
+    "list": "list the sweeps, or the runs, that out holds",
+    "show": "show where every number of a verdict or a run came from",
+    "compare": "compare two runs or two verdicts, with an interval and what differs",
+    "remove": "delete runs or sweeps, after asking",
     "plan": "show what sweep would run: D, groups, runs, memory, time",
     "fetch": "download and prepare model and task for offline runs",
     "doctor": "show versions, device, dot test, ns per weight, cache",
@@ -90,6 +96,8 @@ def run(arguments: list[str]) -> int:
         from intdim.cli.completion import complete
 
         return complete(arguments, tuple(COMMANDS))
+    if len(arguments) > 1 and arguments[0] == "help":
+        arguments = [arguments[1], "--help", *arguments[2:]]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(help_text())
         return 0 if arguments else UserError.exit_status
@@ -104,7 +112,8 @@ def run(arguments: list[str]) -> int:
     except OSError:
         raise UserError("the folder in which this was typed is gone", "a folder that is there", "cd to one.") from None
     module = importlib.import_module(f"intdim.cli.{command}")
-    return int(module.main(arguments[1:]) or 0)
+    with typed(["intdim", *arguments]):
+        return int(module.main(arguments[1:]) or 0)
 
 
 def _say(*lines: str) -> None:

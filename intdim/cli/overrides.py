@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from intdim.cli.conf_folder import conf_folder
 from intdim.cli.quoting import hydra_quoted, is_quoted, shell_quoted
 from intdim.cli.typed import check_blanks, check_dashes, check_folder, check_hydra, check_size
 from intdim.errors import LONGEST_VALUE, UserError, echo, suggest
@@ -22,13 +23,6 @@ GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch"
 PATHS = ("out", "model.path", "task.path", "corpus.path", "run", "to")
 OPEN = "model.overrides."  # a table of the user's own keys
 BASE = "_base"  # the file of a group with the keys that all its others have
-
-
-def conf_folder() -> Path:
-    """Return the folder of our configuration files: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:

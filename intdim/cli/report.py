@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import sys
+from pathlib import Path
 
 from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.config import Checked
+from intdim.report.words import count
 
 
 def main(arguments: list[str]) -> int:
     """Compose the configuration and write the report; return the exit status."""
-    return cells("report", arguments, write)
+    words = ["verbose=true" if word == "--verbose" else word for word in arguments]
+    return cells("report", words, write)
 
 
 def write(made: list[DictConfig]) -> int:
-    """Write the report and print where its files are."""
+    """Write the report; print where its page is, what it has, and where asked for every file."""
     from intdim.report import report
 
     def tell(line: str) -> None:
@@ -24,10 +28,21 @@ def write(made: list[DictConfig]) -> int:
 
     for cfg in made:
         check = Checked(cfg)
-        out, chosen = check.out(), list(check.texts("sweeps"))
+        out, chosen, verbose = check.out(), list(check.texts("sweeps")), check.switch("verbose")
         check.done()
         folder = report(out, check.text("name") or "latest", chosen or None, tell)
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                print(file)
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        print(folder / "index.html")
+        print(summary(folder, len(files)) + ("" if verbose else "; --verbose names them"))
+        for file in files if verbose else []:
+            print(file)
     return 0
+
+
+def summary(folder: Path, files: int) -> str:
+    """Return in a line what a report has."""
+    rows = {}
+    for name in ("d90.csv", "runs.csv"):
+        with (folder / name).open(encoding="utf-8", newline="") as file:
+            rows[name] = sum(1 for _ in csv.reader(file)) - 1
+    return f"{count(rows['d90.csv'], 'sweep')}, {count(rows['runs.csv'], 'run')}, {count(files, 'file')}"

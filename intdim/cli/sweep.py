@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.trajectory import along_trajectory
-from intdim.cli.view import make_view
+from intdim.cli.view import Lines, make_view
 from intdim.config import cell_request, refuse_full, runtime_request
 from intdim.errors import command
+from intdim.ledger.verdict import Verdict
 
 
 def main(arguments: list[str]) -> int:
@@ -23,12 +24,24 @@ def main(arguments: list[str]) -> int:
 
 def measure(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
     """Measure cells that share one ``out``; ``typed`` are the words of the command, for the one that goes on."""
+    view = make_view(runtime_request(made).out)
+    verdicts = verdicts_of(made, view)
+    view.close(verdicts)
+    wanted = [verdict.next_max_runs for verdict in verdicts if verdict.next_max_runs]
+    if wanted:
+        kept = [word for word in typed if not word.startswith("search.max_runs=")]
+        again = command("sweep", *kept, f"search.max_runs={max(wanted)}")
+        print(f"More runs, from where these ended: {again}")
+    return 0
+
+
+def verdicts_of(made: list[DictConfig], view: Lines) -> list[Verdict]:
+    """Measure cells that share one ``out``, draw their curves, and return their verdicts in the same order."""
     requests = [cell_request(cfg) for cfg in made]
     runtime = runtime_request(made)
     refuse_full(requests)
     from intdim.drivers.sweep import run_cells
 
-    view = make_view(runtime.out)
     with view:
         requests = along_trajectory(made, requests, runtime, view, train=True)
         verdicts = run_cells(requests, runtime, view, make_launcher(made, runtime))
@@ -39,10 +52,4 @@ def measure(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
         undrawn = try_curve(Path(runtime.out), verdict.sweep_id)
         if undrawn:
             view.note(undrawn)
-    view.close(verdicts)
-    wanted = [verdict.next_max_runs for verdict in verdicts if verdict.next_max_runs]
-    if wanted:
-        kept = [word for word in typed if not word.startswith("search.max_runs=")]
-        again = command("sweep", *kept, f"search.max_runs={max(wanted)}")
-        print(f"More runs, from where these ended: {again}")
-    return 0
+    return verdicts

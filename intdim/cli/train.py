@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
-from intdim.cli.view import make_view
+from intdim.cli.view import Lines, make_view
 from intdim.config import Checked, cell_request, runtime_request
 from intdim.errors import UserError, command
 from intdim.ledger.results import RunResult
@@ -23,8 +23,20 @@ def main(arguments: list[str]) -> int:
 
 
 def make(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
-    """Make each run; of a list of step lengths or learning rates the middle one is taken. ``typed`` are the words of
-    the command."""
+    """Make each run and say how it ended; ``typed`` are the words of the command."""
+    for result in results_of(made, make_view, typed):
+        show(result, runtime_request(made).out)
+    return 0
+
+
+def results_of(made: list[DictConfig], views: Callable[[str], Lines], typed: Sequence[str] = ()) -> Iterator[RunResult]:
+    """Make each run, and yield how it ended; of a list of step lengths or learning rates the middle one is taken.
+
+    Args:
+        made: the configuration of each run.
+        views: gives what shows a run, for the folder of the results.
+        typed: the words of the command, for what is said.
+    """
     wanted = []
     for cfg in made:
         check = Checked(cfg)
@@ -50,11 +62,9 @@ def make(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
 
     for cell, d in wanted:
         length, rate = _middle(cell.step_lengths), _middle(cell.learning_rates)
-        view = make_view(runtime.out)
-        with view:
+        with views(runtime.out) as view:
             result = train_one(cell, d, length, rate, runtime, view, make_launcher(made, runtime))
-        show(result, runtime.out)
-    return 0
+        yield result
 
 
 def show(result: RunResult, out: str) -> None:

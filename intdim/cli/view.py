@@ -27,6 +27,7 @@ from intdim.cli.words import (
 )
 from intdim.errors import command
 from intdim.launch.jobs import RunProgress
+from intdim.ledger.overview import gone_runs
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
 from intdim.spec import Prepared, RunSpec, SweepSpec
@@ -63,7 +64,14 @@ class Lines:
         """Print a line for each cell."""
         for spec in specs:
             verdict = known.get(spec.sweep_id)
-            self.note(f"{cell_label(spec)}: " + (f"known, {verdict_answer(verdict)}" if verdict else "to measure"))
+            said = f"known, {verdict_answer(verdict)}{self.removed(verdict)}" if verdict else "to measure"
+            self.note(f"{cell_label(spec)}: {said}")
+
+    def removed(self, verdict: Verdict) -> str:
+        """Say how many runs that a verdict stands on are gone, "" where none is."""
+        named = {*verdict.run_ids, *verdict.baseline_run_ids, *verdict.other_run_ids}
+        gone = len(gone_runs(Path(self.out), named))
+        return f"; {gone} of its {len(named)} runs were removed" if gone else ""
 
     def prepared(self, cells: Sequence[Prepared]) -> None:
         """Print what was read of each task, once."""
@@ -103,9 +111,16 @@ class Lines:
             for warning in one.warnings:
                 print(f"  warning: {warning}")
             shown = answer(one.other, (one.d_min, one.d_max))
-            print(f"  by the {one.other.threshold_kind} bar ({one.other.threshold:.3f}): {shown}")
+            print(f"  by the {one.other.threshold_kind} threshold ({one.other.threshold:.3f}): {shown}")
             print(f"  written to {Path(self.out) / 'sweeps' / one.sweep_id}")
         print(f"Tables, plots and a page of all sweeps: {command('report', f'out={self.out}')}")
+
+
+class Hushed(Lines):
+    """A view that prints nothing."""
+
+    def note(self, text: str) -> None:
+        """Print nothing."""
 
 
 class Screen(Lines):
@@ -137,6 +152,10 @@ class Screen(Lines):
         """List the cells."""
         self.specs = {spec.sweep_id: spec for spec in specs}
         self.answers = {sweep_id: verdict_answer(verdict) for sweep_id, verdict in known.items()}
+        for sweep_id, verdict in known.items():
+            gone = self.removed(verdict)
+            if gone:
+                self.note(f"{cell_label(self.specs[sweep_id])}: known{gone}")
         self.refresh()
 
     def cell_progress(self, cell: SweepSpec, measurement: Measurement) -> None:

@@ -107,7 +107,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("cell", overflow="fold")
     table.add_column("d90 [90 %]", overflow="fold")
-    for name in ("bar", "baseline", "D", "runs"):
+    for name in ("threshold", "baseline", "D", "runs"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in verdicts:
         table.add_row(

@@ -27,7 +27,7 @@ CODE_VERSION = 2  # raised by hand when the same message would be read as anothe
 # The index of a name is part of the code: new names go to the end.
 METHODS = ("did", "said")
 PROJECTIONS = ("fastfood", "one_hot", "orthogonal", "kronecker", "sparse", "dense", "fastfood_padded")
-SCOPES = ("global", "layer", "tensor")
+SCOPES = ("global", "layer", "tensor", "tensor_turns")
 GROUPS = ("layer", "module", "tensor")
 USUAL = ("did", "fastfood", "global", "layer", ())  # method, projection, scope, groups, exclude: the defaults of conf/
 SEED_BITS = 31  # ``derive_seed`` makes seeds of that size

@@ -36,7 +36,7 @@ DEVICES = ("auto", "cpu", "cuda")
 LAUNCHERS = ("local", "ray")
 SELECTIONS = ("half", "same")
 COMMIT, SHORT_COMMIT = re.compile(r"[0-9a-f]{40}"), 8
-OTHER_SCOPES = 10.0  # scopes other than global want a tenth of the step lengths (measured; see README)
+OTHER_SCOPES = 3.0  # the best step length of other scopes is one to ten times shorter (docs/measuring.md)
 
 
 def cell_request(cfg: DictConfig) -> CellRequest:
@@ -159,7 +159,7 @@ def _step_lengths(check: Checked, scope: str) -> tuple[float, ...]:
     if check.given("train.step_length"):
         return check.reals("train.step_length")
     grid = check.reals("train.step_grid")
-    return grid if scope == "global" else tuple(float(f"{length / OTHER_SCOPES:.6g}") for length in grid)
+    return grid if scope == "global" else tuple(float(f"{length / OTHER_SCOPES:.2g}") for length in grid)
 
 
 def _model(check: Checked) -> ModelRequest:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from intdim.drivers.presence import present
 from intdim.drivers.programs import Failure, Program, UnderWay, advance
 from intdim.drivers.submitted import Submitted, named
 from intdim.drivers.view import Silent, View
@@ -55,9 +56,10 @@ class Session:
         kept: str = "what is finished is kept",
         keep_weights: bool = False,
     ) -> None:
-        self.request, self.view, self.kept = request, view or Silent(), kept
-        self.keep_weights = keep_weights
-        self.ledger = Ledger(Path(request.out), self.view.note)
+        shown = view or Silent()
+        self.request, self.kept, self.keep_weights = request, kept, keep_weights
+        self.ledger = Ledger(Path(request.out), shown.note)
+        self.view, self.presence = present(shown, self.ledger)
         self.pool = Pool(request, launcher)
         self._results: dict[str, RunResult] = {}
         self._broken: dict[str, IntdimError] = {}  # by run id
@@ -71,7 +73,10 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.pool.close(drain=error is None)
+        try:
+            self.pool.close(drain=error is None)
+        finally:
+            self.presence.over(error)
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"interrupted; {self.kept}") from None
 

@@ -7,8 +7,9 @@ expectation). Meant for sizes up to a few thousand.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -192,6 +193,32 @@ def _orthonormal(part: str, rows: int, columns: int, seed: int, start: int = 0) 
             column = column - Q[:, :j] @ (Q[:, :j].t() @ column)
         Q[:, j] = column / column.norm()
     return Q
+
+
+def stacked(name: str, sizes: Sequence[int], d: int, seed: int, sharing: str) -> Tensor:
+    """One P per piece, each over the coordinates that the piece sees; then every column divided by the root of how
+    many pieces see its coordinate.
+
+    ``first``: piece k sees coordinates 0, 1, ..., as many as the power of two that holds its weights. Where that leaves
+    coordinates out, the largest pieces see other ones: each those that follow its larger neighbour's, until none is
+    left. ``turns``: each sees as many as it has weights, a short one those that follow the ones of the short one before
+    it, round and round.
+    """
+    served, left = [list(range(min(d, 1 << (size - 1).bit_length()))) for size in sizes], list(range(d))
+    for number in sorted(range(len(sizes)), key=lambda piece: (-sizes[piece], piece)):
+        if left:
+            served[number], left = left[: len(served[number])], left[len(served[number]) :]
+    if sharing == "turns":
+        round_and_round = itertools.cycle(range(d))
+        served = [[next(round_and_round) for _ in range(size)] if size < d else list(range(d)) for size in sizes]
+
+    parts, count = [], torch.zeros(d, dtype=torch.float64)
+    for number, (size, columns) in enumerate(zip(sizes, served, strict=True)):
+        part = torch.zeros(size, d, dtype=torch.float64)
+        part[:, columns] = DEFINITIONS[name](size, len(columns), streams.stream_key(seed, "piece", number))
+        parts.append(part)
+        count[columns] += 1
+    return torch.cat(parts) / count.sqrt()
 
 
 DEFINITIONS: dict[str, Callable[[int, int, int], Tensor]] = {

@@ -10,7 +10,6 @@ from intdim.ledger.results import RunResult
 from intdim.measurement.program import Measurement
 from intdim.spec import Facts
 
-FEW_EXAMPLES = 100
 SPREAD = 0.1  # of the gain over chance: seeds of the baseline that vary by more leave the threshold uncertain
 
 
@@ -42,13 +41,6 @@ def warnings_of(measurement: Measurement) -> list[str]:
     if trivial(measurement):
         found.append(trivial_words(measurement.facts))
     return found
-
-
-def _about_the_examples(facts: Facts) -> list[str]:
-    """Say that there are few evaluation examples."""
-    if facts.eval_examples >= FEW_EXAMPLES:
-        return []
-    return [f"The evaluation split has {facts.eval_examples} examples: one answer more or less moves a score visibly."]
 
 
 def trivial(measurement: Measurement) -> bool:

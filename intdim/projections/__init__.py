@@ -15,6 +15,7 @@ import torch
 from intdim.errors import UserError, suggest
 from intdim.projections.base import Projection, check_sizes, checked_count, checked_device
 from intdim.projections.stacked import Stacked
+from intdim.projections.windows import SHARINGS
 from intdim.spec import PROJECTIONS
 
 __all__ = ["PROJECTIONS", "Projection", "find_projection", "make_projection", "make_stacked"]
@@ -46,13 +47,24 @@ def make_stacked(
     d: int,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    sharing: str = "first",
 ) -> Projection:
-    """Return one independent projection per piece of ``sizes`` weights, divided by sqrt(len(sizes)).
+    """Return one independent projection per piece of ``sizes`` weights, with columns of unit length in all.
 
-    All pieces share the d coordinates. A piece may have fewer than d weights, all of them together may not.
+    The pieces share the d coordinates: one with fewer than d weights sees as many of them as it has weights, or the
+    next power of two. All pieces together must have at least d weights.
+
+    Args:
+        projection: of each piece, as in ``make_projection``.
+        sizes: weights of each piece, in their order.
+        d: columns, the number of coordinates.
+        seed: decides P.
+        device: where P lives.
+        sharing: which coordinates a piece sees: ``first``, the first ones, as published, or ``turns``, those that
+            follow the ones of the piece before it.
 
     Raises:
-        UserError: as ``make_projection``; or no piece, or an empty one.
+        UserError: as ``make_projection``; or no piece, an empty one, or an unknown sharing.
     """
     kind, d = find_projection(projection), checked_count(d, "d")
     counts = [checked_count(size, "a piece's size") for size in sizes]
@@ -63,7 +75,9 @@ def make_stacked(
             "Leave empty pieces out.",
         )
     check_sizes(sum(counts), d)
-    return Stacked(kind, counts, d, checked_count(seed, "seed"), checked_device(device))
+    if sharing not in SHARINGS:
+        raise UserError(f"unknown sharing {sharing!r}", suggest(sharing, SHARINGS), "Choose one of these.")
+    return Stacked(kind, counts, d, checked_count(seed, "seed"), checked_device(device), sharing)
 
 
 def find_projection(projection: str | type[Projection]) -> type[Projection]:

@@ -1,8 +1,7 @@
-"""One independent projection per piece of the weights: ``subspace.scope=tensor`` and ``subspace.scope=layer``."""
+"""One independent projection per piece of the weights: all of ``subspace.scope`` but ``global``."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,15 +9,18 @@ from torch import Tensor
 
 from intdim.kernels import streams
 from intdim.kernels.flow import Destination, Gradient
-from intdim.projections.base import Projection, work_dtype
+from intdim.projections.base import ELEMENTS_AT_ONCE, Projection, work_dtype
+from intdim.projections.windows import seen, windows
 
 
 class Stacked(Projection):
-    """P = K^(-1/2) [P_1; ...; P_K], where P_k covers piece k and has d columns of unit length, as P then has.
+    """P = [P_1 W_1; ...; P_K W_K] N^(-1/2), where P_k covers piece k and has one column of unit length for each
+    coordinate in the piece's window, W_k picks these coordinates, and N counts the pieces that see a coordinate.
 
-    Every piece moves by the same length, whatever its size: a weight of a bias vector moves far more than one of a
-    matrix. Piece k is made from ``stream_key(seed, "piece", k)``. A piece with fewer than d rows has columns of unit
-    length in expectation (see ``Projection``).
+    So P has columns of unit length, and a coordinate moves all pieces that see it by the same length, whatever their
+    size. Which those are is said in ``windows.py``: a piece sees hardly more coordinates than it has weights. Piece k
+    is made from ``stream_key(seed, "piece", k)``. A piece with fewer rows than its window has coordinates has columns
+    of unit length in expectation (see ``Projection``); that happens under ``first`` alone.
 
     Args:
         kind: the class of the pieces.
@@ -26,18 +28,31 @@ class Stacked(Projection):
         d: columns.
         seed: decides all pieces.
         device: where the state lives.
+        sharing: a name in ``windows.SHARINGS``.
+        elements_at_once: as for the pieces.
     """
 
     def __init__(
-        self, kind: type[Projection], sizes: Sequence[int], d: int, seed: int, device: torch.device | str
+        self,
+        kind: type[Projection],
+        sizes: Sequence[int],
+        d: int,
+        seed: int,
+        device: torch.device | str,
+        sharing: str,
+        elements_at_once: int = ELEMENTS_AT_ONCE,
     ) -> None:
-        super().__init__(sum(sizes), d, seed, device)
+        super().__init__(sum(sizes), d, seed, device, elements_at_once)
         self.kind = kind
         self.sizes = tuple(sizes)
+        self.sharing = sharing
+        self.windows = windows(sizes, d, sharing)
         self.pieces = [
-            kind(size, d, streams.stream_key(seed, "piece", number), self.device) for number, size in enumerate(sizes)
+            kind(size, window.count, streams.stream_key(seed, "piece", number), self.device, elements_at_once)
+            for number, (size, window) in enumerate(zip(sizes, self.windows, strict=True))
         ]
-        self._scale = 1 / math.sqrt(len(self.pieces))
+        self._lengths = seen(self.windows, d).double().rsqrt_().to(self.device)
+        self._reach = max(window.start + window.count for window in self.windows)  # beyond d, where a window goes round
 
     @property
     def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -48,14 +63,20 @@ class Stacked(Projection):
         return self.pieces[0].engine
 
     def _write(self, z: Tensor, to: Destination) -> None:
-        scaled, start = z * self._scale, 0
-        for piece in self.pieces:
-            piece._write(scaled, to.part(start, start + piece.D))
+        scaled = z * self._lengths.to(z.dtype)
+        if self._reach > self.d:
+            scaled = torch.cat([scaled, scaled[: self._reach - self.d]])
+        start = 0
+        for piece, window in zip(self.pieces, self.windows, strict=True):
+            piece._write(scaled[window.start : window.start + window.count], to.part(start, start + piece.D))
             start += piece.D
 
     def _read(self, source: Gradient) -> Tensor:
-        total, start = source.g.new_zeros(self.d, dtype=work_dtype(source.g.dtype)), 0
-        for piece in self.pieces:
-            total += piece._read(source.part(start, start + piece.D))
+        total, start = source.g.new_zeros(self._reach, dtype=work_dtype(source.g.dtype)), 0
+        for piece, window in zip(self.pieces, self.windows, strict=True):
+            part = piece._read(source.part(start, start + piece.D))
+            total[window.start : window.start + window.count] += part
             start += piece.D
-        return total * self._scale
+        folded = total[: self.d]
+        folded[: self._reach - self.d] += total[self.d :]
+        return folded * self._lengths.to(total.dtype)

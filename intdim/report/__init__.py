@@ -13,6 +13,9 @@ from pathlib import Path
 from intdim import seals
 from intdim.durable import write_bytes
 from intdim.errors import UserError, command, echo
+from intdim.ledger.commands import RUNNING
+from intdim.ledger.origin import pasted
+from intdim.ledger.overview import overview
 from intdim.ledger.records import folders
 from intdim.ledger.store import Ledger
 from intdim.report.pictures import import_matplotlib, why
@@ -23,6 +26,7 @@ from intdim.spec import LAYOUT_VERSION
 
 __all__ = ["report", "try_curve", "try_losses", "write_curve"]
 
+LONGEST_COMMAND = 300  # characters that an error has room for
 CURVES = ("curve.png", "curve.pdf")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
@@ -85,8 +89,16 @@ def _nothing(out: Path) -> UserError:
     first = f"`{command('sweep', f'out={out}')}`"
     advice, there = f"Run {first} first, or give the folder with out=DIR.", "no run either"
     if begun:
-        there = f"{finished} of {begun} run{'s' * (begun != 1)} there {'have' if finished != 1 else 'has'}"
+        there = f"finished runs: {finished} of {begun}"
         advice = f"If a sweep was interrupted, give the command that began it again: it resumes. If not: {first}."
+
+    sweeps = [line for line in overview(out).sweeps if line.drivers] if begun else []
+    if sweeps:
+        there = f"sweeps that were begun: {len(sweeps)}; {there}"
+        again, status = pasted(sweeps[-1].drivers[-1].command.origin), command("status", f"out={out}")
+        known = f"`{again}`" if len(again) <= LONGEST_COMMAND else f"`{status}` says how"
+        under_way = any(line.state == RUNNING for line in sweeps)
+        advice = "A sweep is under way: wait for its verdict." if under_way else f"To resume the last one: {known}."
     fact = f"There is nothing to report in {out}: no sweep has finished ({there})"
     return UserError(fact, "A report needs one verdict", advice)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from intdim.bounds import relative_gap
 from intdim.errors import UserError
 from intdim.ledger.records import folders, read_record
 from intdim.ledger.results import RunResult
@@ -39,6 +38,8 @@ class RunRow:
         train, score = self.result.train_score, self.result.eval_score
         if self.result.failed or train is None or score is None:
             return None
+        from intdim.bounds import relative_gap  # brings scipy, which words and lists need not wait for
+
         return relative_gap(train, score) if score < 1 else None
 
 

@@ -12,6 +12,7 @@ from intdim.tasks.sources import Tables
 
 TRUNCATED = 0.05  # share of cut examples from which on a reader is warned
 AT_MOST_CUT = 0.01  # share that the advised length would cut
+FEW_TO_TRAIN, FEW_TO_SCORE = 50, 100  # examples below which a reader is warned
 NO_LIMIT = 1 << 30  # tokens: tokenizers without a limit give a far larger number
 
 
@@ -56,8 +57,28 @@ def data_facts(manifest: dict[str, Any], positions: int) -> DataFacts:
         truncated=round(cut / total, 6),
         median_tokens=int(values[np.searchsorted(below, (total + 1) // 2)]),
         length_for_1_percent=advised,
-        warnings=(*found.warnings, *_too_short(cut / total, limit, advised, remaining / total)),
+        warnings=(
+            *found.warnings,
+            *_too_few(manifest["counts"]),
+            *_too_short(cut / total, limit, advised, remaining / total),
+        ),
     )
+
+
+def _too_few(counts: dict[str, Any]) -> list[str]:
+    """Return a warning for each split that is too small for its numbers to say much."""
+    train, scored = counts["train"]["examples"], counts["evaluation"]["examples"]
+    said = []
+    if train < FEW_TO_TRAIN:
+        said.append(
+            f"There are {train} training examples; of fewer than {FEW_TO_TRAIN}, chance decides what is learnt."
+        )
+    if scored < FEW_TO_SCORE:
+        said.append(
+            f"There are {scored} evaluation examples; with fewer than {FEW_TO_SCORE}, scores are coarse and the "
+            "interval of d90 is wide."
+        )
+    return said
 
 
 def _too_short(share: float, limit: int, advised: int, remaining: float) -> list[str]:

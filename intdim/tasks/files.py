@@ -11,7 +11,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import json
+import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 import pandas as pd
 
 from intdim.errors import UserError
+from intdim.tasks import first_line
 from intdim.tasks.echo import listed, plain, quoted
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -28,8 +31,14 @@ LONGEST_FIELD = 1 << 24  # characters in one csv cell; Python's own limit of 131
 LARGEST_NOTE = 1 << 24  # bytes of a file that describes others
 
 
-def read_file(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_file(file: Path, columns: tuple[str, ...], label: str = "") -> pd.DataFrame:
     """Return the wanted columns of one file (all where none is named), values untouched (dtype object).
+
+    Args:
+        file: which.
+        columns: the wanted ones.
+        label: of the columns, the one with labels, if there must be one: a csv or tsv without it is asked whether it
+            is separated otherwise, or has no header.
 
     Raises:
         UserError: the file is damaged, empty, not UTF-8, or a column is missing.
@@ -41,8 +50,11 @@ def read_file(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     elif file.suffix == ".jsonl":
         frame = _jsonl(file, columns)
     else:
-        rows = _csv_rows(file) if file.suffix == ".csv" else _tsv_rows(file)
-        frame = _table(file, rows, columns)
+        text = _text(file)
+        if label:
+            first_line.check_separator(file, text, spellings(label))
+        rows = _csv_rows(file, text) if file.suffix == ".csv" else _tsv_rows(text)
+        frame = _table(file, rows, columns, label)
     if not len(frame):
         raise empty(file)
     return frame
@@ -113,18 +125,19 @@ def _text(file: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        here, new = shlex.quote(str(file)), shlex.quote(f"{file.stem}.utf8{file.suffix}")
         known = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
         raise UserError(
             f"{file} is not UTF-8: byte 0x{data[error.start]:02x} in line {line}",
             "text files in UTF-8",
-            f"Convert it, for example: iconv -f {known} -t utf-8 {file.name}",
+            f"Convert it, for example: iconv -f {known} -t utf-8 {here} > {new}; if that is right: mv {new} {here}",
         ) from None
 
 
-def _csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, fields); an unfinished quote is an error, not a field that swallows the rest."""
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
             if row:
@@ -133,18 +146,24 @@ def _csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
         raise damaged(file, f"line {reader.line_num}: {error}") from None
 
 
-def _tsv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(_text(file).split("\n"), start=1):
+def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
         line = line.removesuffix("\r")
         if line:
             yield number, line.split("\t")
 
 
-def _table(file: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...]) -> pd.DataFrame:
+def _table(
+    file: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], label: str = ""
+) -> pd.DataFrame:
     _, header = next(rows, (0, []))
     if not header:
         raise empty(file)
     header = [bare(name) for name in header]
+    if label and not set(header) & set(spellings(label)):
+        above = list(itertools.islice(rows, first_line.LOOKED_AT))
+        first_line.check_header(file, header, [row for _, row in above], spellings(label))
+        rows = itertools.chain(above, rows)
     columns = choose_columns(header, columns, str(file)) or tuple(header)
     for name in columns:
         if header.count(name) > 1:

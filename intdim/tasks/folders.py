@@ -14,6 +14,8 @@ from intdim.tasks.echo import listed, plain
 from intdim.tasks.files import FORMATS, NAMES, read_file, regular, spellings
 from intdim.tasks.splits import HELD_OUT
 
+OTHERS = ("dev", "valid", "val", "eval", "test")  # what an evaluation split is often called
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -61,7 +63,7 @@ def read_folder(
     else:
         evaluation, eval_parts = _parts(folder, kept, eval_split)
 
-    tables = [_read_all(parts, columns, kept is not None) for parts in (train_parts, eval_parts)]
+    tables = [_read_all(parts, columns, label, kept is not None) for parts in (train_parts, eval_parts)]
     names = _class_names([*train_parts, *eval_parts], label) if kept is not None else ()
     return Rows(tables[0], tables[1] if eval_parts else None, names, train, evaluation)
 
@@ -78,8 +80,8 @@ def _parts(folder: Path, kept: Mapping[str, Path] | None, split: str) -> tuple[s
     names, stem = " or ".join(wanted), wanted[-1].partition("+")[0]
     advice = "Save it with that split." if kept is not None else f"Put {stem}.csv (or .tsv, .jsonl, .parquet) into it."
     if stem == "validation":
-        test = _one(folder, kept, "test") is not None
-        other = "write task.eval_split=test to score on the test split, " if test else ""
+        other = next((name for name in OTHERS if _one(folder, kept, name) is not None), "")
+        other = f"write task.eval_split={other} to score on the {other} split, " if other else ""
         advice = f"{advice[:-1]}, {other}or hold out a tenth of the training rows: task.holdout=0.1."
     listing = f"{unit} there are: {listed(there) or 'none'}"
     raise UserError(f"task.path={plain(str(folder), 200)} has no {names} {what}", listing, advice)
@@ -109,9 +111,8 @@ def _one(folder: Path, kept: Mapping[str, Path] | None, split: str) -> Path | No
     return there[0] if there else None
 
 
-def _read_all(parts: list[Path], columns: tuple[str, ...], kept: bool) -> pd.DataFrame:
-    read = saved.read_saved if kept else read_file
-    frames = [read(part, columns) for part in parts]
+def _read_all(parts: list[Path], columns: tuple[str, ...], label: str, kept: bool) -> pd.DataFrame:
+    frames = [saved.read_saved(part, columns) if kept else read_file(part, columns, label) for part in parts]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from quoted import certificates, cost, protocol, search, verdicts
+from quoted import certificates, cost, protocol, scopes, search, verdicts
 
 BLOCKS: dict[str, Callable[[], str]] = {
     **verdicts.BLOCKS,
     **search.BLOCKS,
     **protocol.BLOCKS,
+    **scopes.BLOCKS,
     **certificates.BLOCKS,
     **cost.BLOCKS,
 }

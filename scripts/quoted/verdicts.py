@@ -20,7 +20,7 @@ def default_verdict() -> str:
             "```text",
             f"{cell(verdict)}: {answer(verdict)}",
             verdict["message"],
-            f"  by the {other['threshold_kind']} bar ({other['threshold']:.3f}): {answer(other)}",
+            f"  by the {other['threshold_kind']} threshold ({other['threshold']:.3f}): {answer(other)}",
             "```",
         ]
     )

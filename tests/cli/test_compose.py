@@ -65,7 +65,7 @@ def test_hydra_leaves_nothing(world: cells.Simulated, undrawn: None) -> None:
     sweep(*QUICK, "-m", "seed=0,1")
     assert {path.name for path in Path().iterdir()} <= {"outputs", "cache"}
     assert {path for path in Path("/tmp").glob("*") if path.name in ("multirun.yaml", ".hydra", "multirun")} == before
-    assert {path.name for path in Path("outputs").iterdir()} == {"intdim.json", "runs", "sweeps"}
+    assert {path.name for path in Path("outputs").iterdir()} == {"intdim.json", "commands", "runs", "sweeps"}
 
 
 class Elsewhere(Launcher):

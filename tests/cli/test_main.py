@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_commands_are_these() -> None:
-    words = "sweep train report plan fetch doctor bound export pretrain"
+    words = "sweep train report status list show compare remove plan fetch doctor bound export pretrain"
     assert " ".join(command_line.COMMANDS) == words
     for name in command_line.COMMANDS:
         assert (ROOT / "intdim" / "cli" / f"{name}.py").exists()
@@ -33,6 +33,8 @@ def test_help_and_version() -> None:
         ended = call(word)
         assert ended.status == 0
         assert all(f"\n  {name} " in ended.out for name in command_line.COMMANDS)
+    assert call("help", "status") == call("status", "--help")
+    assert call("help", "nothing").status == 2
     assert (call("--version").status, call("--version").out) == (0, f"intdim {__version__}\n")
     bare = call()
     assert bare.status == 2

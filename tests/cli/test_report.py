@@ -10,10 +10,15 @@ from tests.cli.command import call, sweep
 
 def test_report_reads_what_sweep_wrote(world: cells.Simulated) -> None:
     sweep()
-    ended = call("report")
+    ended = call("report", "--verbose")
     assert ended.status == 0, ended.err
-    printed = [Path(line) for line in ended.out.splitlines()]
-    assert all(path.is_file() for path in printed)
+    page, summary, *printed = ended.out.splitlines()
+    files = [Path(line) for line in printed]
+    assert all(path.is_file() for path in files)
     assert {"d90.csv", "d90.tex", "points.csv", "runs.csv", "d90.parquet", "index.html"} <= {
-        path.name for path in printed
+        path.name for path in files
     }
+    assert page == "outputs/reports/latest/index.html"
+    assert summary == f"1 sweep, {len(world.made)} runs, {len(files)} files"
+    ended = call("report")
+    assert ended.out.splitlines() == [page, f"{summary}; --verbose names them"]

@@ -16,7 +16,7 @@ def test_sweep_prints_a_verdict_and_where_it_is(world: cells.Simulated) -> None:
     assert {"verdict.json", "points.csv", "curve.png", "curve.pdf"} <= {file.name for file in folder.iterdir()}
     assert str(folder.absolute()) in ended.out
     assert re.search(r"\d+ \[\d+, \d+\]", ended.out), "d90 with its interval"
-    assert "by the above_chance bar" in ended.out
+    assert "by the above_chance threshold" in ended.out
     assert ended.out.count(" in 1.0 s") == len(world.made), "one line for each run"
 
 

@@ -16,6 +16,7 @@ from intdim.errors import RunFailed
 from intdim.launch.jobs import RunProgress
 from intdim.measurement.program import Measurement
 from tests import cells
+from tests.records import verdict
 
 
 @pytest.fixture
@@ -40,14 +41,14 @@ def test_the_live_table(world: cells.Simulated, screen: view.Screen, tmp_path: P
         seen.append(rendered(screen))
 
     screen.refresh = watched
-    (verdict,) = run_cells([cells.cell()], cells.runtime(tmp_path / "out"), screen, world.launcher())
+    (found,) = run_cells([cells.cell()], cells.runtime(tmp_path / "out"), screen, world.launcher())
     text = "\n".join(seen)
     for stage in ("baseline", "step lengths", "search", "done"):
         assert stage in text
     assert re.search(r"bar 0\.8\d\d; \d+ < d90 < \d+", text), "the bracket so far"
     assert re.search(r"about \d+ (s|min) to go", text)
     assert "starting" in text
-    assert words.verdict_answer(verdict) in seen[-1]
+    assert words.verdict_answer(found) in seen[-1]
 
 
 def test_a_long_grid_leaves_room_for_what_is_under_way(screen: view.Screen) -> None:
@@ -71,6 +72,24 @@ def test_a_run_on_the_way_is_seen(screen: view.Screen) -> None:
     assert "step 30/60" not in rendered(screen)
 
 
+def test_runs_that_were_removed_are_said_where_a_verdict_is_known(
+    screen: view.Screen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, known = cells.sweep(), verdict()  # on the runs a to d
+    for run in "abc":
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "result.json").touch()
+    screen.out = str(tmp_path)
+    for shown in (view.Lines(str(tmp_path)), screen):
+        shown.cells([spec], {spec.sweep_id: known})
+        assert "; 1 of its 4 runs were removed" in capsys.readouterr().out
+    (tmp_path / "runs" / "d").mkdir()
+    (tmp_path / "runs" / "d" / "result.json").touch()
+    for shown in (view.Lines(str(tmp_path)), screen):
+        shown.cells([spec], {spec.sweep_id: known})
+        assert "removed" not in capsys.readouterr().out
+
+
 def test_plain_lines(world: cells.Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world.fail = {"did"}
     lines = view.Lines(str(tmp_path / "out"))
@@ -81,8 +100,8 @@ def test_plain_lines(world: cells.Simulated, tmp_path: Path, capsys: pytest.Capt
     assert re.search(r"tiny docstrings-package full lr=0.001: eval 0\.\d{4}, train 0\.\d{4} in 1\.0 s", said)
     assert "failed: out of memory, say" in said
     world.fail = set()
-    (verdict,) = run_cells([cells.cell()], cells.runtime(tmp_path / "out"), lines, world.launcher())
+    (found,) = run_cells([cells.cell()], cells.runtime(tmp_path / "out"), lines, world.launcher())
     run_cells([cells.cell()], cells.runtime(tmp_path / "out"), lines, world.launcher())
     said = capsys.readouterr().out
-    assert f"global: {words.verdict_answer(verdict)}" in said
-    assert f"global: known, {words.verdict_answer(verdict)}" in said
+    assert f"global: {words.verdict_answer(found)}" in said
+    assert f"global: known, {words.verdict_answer(found)}" in said

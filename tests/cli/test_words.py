@@ -56,4 +56,11 @@ def test_a_run_that_failed_says_why() -> None:
 def test_the_closing_table_has_a_row_for_each_verdict() -> None:
     table = verdict_table([verdict(), verdict(model="other")])
     assert table.row_count == 2
-    assert [str(column.header) for column in table.columns] == ["cell", "d90 [90 %]", "bar", "baseline", "D", "runs"]
+    assert [str(column.header) for column in table.columns] == [
+        "cell",
+        "d90 [90 %]",
+        "threshold",
+        "baseline",
+        "D",
+        "runs",
+    ]

@@ -110,9 +110,3 @@ def test_the_width_shrinks_with_the_root_of_the_runs(low, high, runs, more):
     assert runs_to_go(low, high, runs) == more
     if more and more > 1:
         assert math.log(high / low) / math.sqrt((runs + more) / runs) == pytest.approx(math.log(4))
-
-
-def test_few_evaluation_examples_are_named():
-    made = measured()
-    made.facts = replace(made.facts, eval_examples=2)
-    assert any("has 2 examples" in one for one in warnings_of(made))

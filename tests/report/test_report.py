@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from intdim.errors import UserError
 from intdim.report import report, write_curve
+from tests import small_ledger
 
 from . import fake
 
@@ -49,9 +51,22 @@ def test_runs_of_a_sweep_that_was_interrupted_are_counted(tmp_path: Path) -> Non
     (out / "runs" / "begun").mkdir()
     with pytest.raises(UserError) as error:
         report(out)
-    assert f"no sweep has finished ({finished} of {finished + 1} runs there have)" in error.value.parts[0]
+    assert f"no sweep has finished (finished runs: {finished} of {finished + 1})" in error.value.parts[0]
     assert "give the command that began it again" in error.value.parts[2]
     assert f"`intdim sweep 'out={out}'`" in error.value.parts[2]
+
+
+@pytest.mark.parametrize("state", ["stopped", "running"])
+def test_a_sweep_that_was_begun_is_resumed_by_its_own_command(out: Path, state: str) -> None:
+    words = ("intdim", "sweep", "task.path=my reviews", f"out={out}")
+    ended = "2026-11-27T02:00:00Z" if state == "stopped" else None
+    small_ledger.single(out)
+    small_ledger.write(out, small_ledger.command("0123456789abcdef", origin={"words": words}, state=state, ended=ended))
+    with pytest.raises(UserError) as error:
+        report(out)
+    assert "(sweeps that were begun: 1; finished runs: 1 of 1)" in error.value.parts[0]
+    wanted = f"To resume the last one: `{shlex.join(words)}`." if state == "stopped" else "A sweep is under way"
+    assert error.value.parts[2].startswith(wanted)
 
 
 def test_a_mark_that_is_wrong_is_said_and_written_anew(out: Path) -> None:

@@ -169,7 +169,9 @@ def test_facts_of_the_data_go_with_the_facts_of_the_model(cell):
     assert (facts.data.truncated, facts.data.median_tokens, facts.data.length_for_1_percent) == (0.0, 14, 14)
     wanted = cell("bert", max_position_embeddings=16)
     short = dataclasses.replace(wanted, task=dataclasses.replace(wanted.task, max_length=8))
-    (said,) = prepare(short).facts.data.warnings
+    few_to_train, few_to_score, said = prepare(short).facts.data.warnings
+    assert "training examples" in few_to_train
+    assert "evaluation examples" in few_to_score
     assert said.startswith("100.0% of the examples are longer than task.max_length=8 and were cut; task.max_length=14")
 
 

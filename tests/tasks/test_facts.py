@@ -12,7 +12,7 @@ from . import made
 from .made import folder, request, rows, tokenizer
 
 
-def told(lengths: list[int], max_length: int, longest: int = 0):
+def told(lengths: list[int], max_length: int, longest: int = 0, train: int = 50, evaluation: int = 100):
     empty = dict.fromkeys(("text", "classes", "notes", "warnings"), ())
     plain = {"label": "label", "positive": "", "truncated": 0.0, "median_tokens": 0, "length_for_1_percent": 0}
     manifest = {
@@ -20,6 +20,7 @@ def told(lengths: list[int], max_length: int, longest: int = 0):
         "data": empty | plain | {"overlap": 0.0},
         "whole_lengths": histogram(np.array(lengths)),
         "longest": 1 << 30,
+        "counts": {"train": {"examples": train}, "evaluation": {"examples": evaluation}},
     }
     return data_facts(manifest, longest)
 
@@ -45,6 +46,14 @@ def test_the_advised_length_cuts_at_most_one_percent_and_a_smaller_one_more(coun
 def test_a_few_cut_examples_are_no_warning():
     assert told([10] * 96 + [50] * 4, 20).warnings == ()
     assert len(told([10] * 95 + [50] * 5, 20).warnings) == 1
+
+
+def test_few_examples_are_a_warning_with_their_number():
+    assert told([10] * 90, 20, train=50, evaluation=100).warnings == ()
+    (train,) = told([10] * 90, 20, train=49).warnings
+    assert train.startswith("There are 49 training examples; of fewer than 50,")
+    (scored,) = told([10] * 90, 20, evaluation=99).warnings
+    assert scored.startswith("There are 99 evaluation examples; with fewer than 100,")
 
 
 def test_the_advice_is_no_more_than_the_model_takes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,13 @@ def test_no_folder_no_file(tmp_path):
     assert "no train file (csv, tsv, jsonl or parquet)" in message
     assert "train.txt" in message
     assert "task.path is empty" in refused(request())
+
+
+@pytest.mark.parametrize("name", ["dev", "valid", "val", "eval"])
+def test_an_evaluation_split_of_another_name_is_offered(tmp_path, name):
+    write(tmp_path, "train.csv", rows(4))
+    write(tmp_path, f"{name}.csv", rows(4))
+    assert f"write task.eval_split={name} to score on the {name} split" in refused(request(tmp_path))
 
 
 def test_a_split_that_was_asked_for_is_there_or_missed(tmp_path):
@@ -119,6 +127,19 @@ def test_a_file_that_is_not_utf8(tmp_path):
     assert "iconv -f latin1" in message
     (path / "train.csv").write_text("text,label\nplain,0\n", encoding="utf-16")
     assert "iconv -f utf-16" in refused(request(path))
+
+
+@pytest.mark.skipif(shutil.which("iconv") is None, reason="needs iconv")
+def test_the_command_that_makes_a_file_utf8_can_be_pasted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = folder(tmp_path / "my reviews")
+    (path / "train.csv").write_bytes("text,label\ncafé,0\nthé,1\n".encode("latin1"))
+    said = refused(request(path)).partition("for example: ")[2]
+    convert, move = said.split("; if that is right: ")
+    subprocess.run(["sh", "-c", convert], check=True)
+    assert (path / "train.csv").read_bytes().decode("latin1") == "text,label\ncafé,0\nthé,1\n", "it is still there"
+    subprocess.run(["sh", "-c", move], check=True)
+    assert made.read(request(path)).train["text"].tolist() == ["café", "thé"]
 
 
 def test_half_a_surrogate(tmp_path):
