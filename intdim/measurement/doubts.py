@@ -27,13 +27,7 @@ def nothing_learnt(measurement: Measurement) -> bool:
 
 def warnings_of(measurement: Measurement) -> list[str]:
     """Return what a reader should know before believing the verdict of a measurement that has ended."""
-    facts = measurement.facts
-    found = [
-        *facts.data.warnings,
-        *_about_the_examples(facts),
-        *_about_the_baseline(measurement),
-        *_about_the_runs(measurement),
-    ]
+    found = [*measurement.facts.data.warnings, *_about_the_baseline(measurement), *_about_the_runs(measurement)]
     if measurement.lengths.decided:
         found.append(
             "One step length was given and none was tuned: the interval does not cover that another may suit better."
