@@ -65,6 +65,13 @@ def chance_answer(metric: str, labels: Array, chance: float) -> Array | None:
     return next((one for one in constant if abs(find_metric(metric)(one, labels) - chance) < 1e-9), None)
 
 
+def rounding(size: int, count: int, seed: int) -> Array:
+    """Return equally likely errors of a score that ``size`` examples only tell in steps of 1 / size: (count,) within
+    half a step. Answers that are all right, on two examples, have no other error that a bootstrap could see."""
+    order = np.random.default_rng(seed).permutation(count)
+    return ((np.arange(count) + 0.5) / count - 0.5)[order] / size
+
+
 def bar_shifts(bar: Array, runs: Array, scores: Array, threshold: float, gap: float) -> Array:
     """Return the change of the bar relative to the curve where they cross, on each resample, with mean 0: (resamples,).
 

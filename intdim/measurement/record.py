@@ -11,7 +11,7 @@ import numpy as np
 from intdim import search
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
 from intdim.measurement.doubts import collapsed_runs, nothing_learnt, trivial, trivial_words, warnings_of
-from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, have_score
+from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, have_score, rounding
 from intdim.measurement.lengths_error import length_errors
 from intdim.measurement.program import Measurement, runs_to_go
 from intdim.search import estimate
@@ -189,7 +189,8 @@ def bar_errors(measurement: Measurement) -> dict[str, np.ndarray]:
     share, scores = spec.search.fraction, np.array([observed[run_id] for run_id in inside])
     bars = {"absolute": share * baseline, "above_chance": (1 - share) * chance + share * baseline}
     gap = measurement.baseline.mean - measurement.facts.chance
-    return {kind: bar_shifts(bar, runs, scores, measurement.threshold(kind), gap) for kind, bar in bars.items()}
+    steps = rounding(len(labels), count, seed)
+    return {kind: bar_shifts(bar, runs, scores, measurement.threshold(kind), gap) + steps for kind, bar in bars.items()}
 
 
 def six_digits(value: float) -> float:

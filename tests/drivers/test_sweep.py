@@ -120,12 +120,13 @@ def test_the_interval_holds_the_error_of_the_evaluation_examples(tmp_path):
     assert blurred.other.evaluation_noise_std > 0
     assert (blurred.resamples, sharp.resamples) == (400, 0)
     assert sharp.evaluation_noise_std is None
-    assert (blurred.limit, blurred.other.limit) == (None, None)
+    assert (blurred.limit, blurred.other.limit) == (None, "runs"), "the other one wants three seeds a side too"
 
 
-def test_an_evaluation_split_that_is_too_small_is_named(out):
+@pytest.mark.parametrize("examples", [2, 8])
+def test_an_evaluation_split_that_is_too_small_is_named(out, examples):
     world = cells.Simulated()
-    world.examples = 16
+    world.examples = examples
     (verdict,) = sweep(out, world)
     assert (verdict.status, verdict.d90) == ("budget_spent", None)
     assert "evaluation" in verdict.message

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from intdim.ledger.results import Answers
-from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, draws, have_score
+from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, draws, have_score, rounding
 from intdim.tasks.metrics import METRICS, majority_score
 
 
@@ -79,3 +79,11 @@ def test_answers_belong_to_a_score() -> None:
     answers = Answers(np.array([1, 0, 1]), np.array([1, 1, 1]))
     assert have_score(answers, 2 / 3, "accuracy")
     assert not have_score(answers, 0.5, "accuracy")
+
+
+def test_a_few_examples_tell_a_score_in_steps():
+    errors = rounding(2, 400, 0)
+    assert (errors.min(), errors.max()) == pytest.approx((-0.25, 0.25), abs=0.001)
+    assert errors.mean() == pytest.approx(0.0, abs=1e-12)
+    assert (rounding(2, 400, 0) == errors).all()
+    assert rounding(1000, 400, 0).std() < 0.0003
