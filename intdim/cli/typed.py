@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from intdim.cli.config_files import CALLABLE, hydra_fault
-from intdim.cli.quoting import shell_quoted
+from intdim.cli.quoting import is_quoted, shell_quoted
 from intdim.errors import UserError, echo
 
 LONGEST = 20_000  # characters of an override
@@ -48,13 +48,10 @@ def check_folder(key: str, value: str) -> None:
     if key not in FOLDERS or not _looks_like_a_folder(value):
         return
     path = FOLDERS[key]
-    if is_folder(value.strip("'\"")):
+    if is_folder(value) or (is_quoted(value) and is_folder(value[1:-1])):
         what, do = "is a folder, and", f"Write {shell_quoted(f'{path}={value}')}"
     else:
-        what, do = (
-            "names no folder that is there, and",
-            f"Check the path, and write it as {path}=",
-        )
+        what, do = "names no folder that is there, and", f"Check the path, and write it as {path}="
     raise UserError(f"{key}={echo(value)} {what} {key}= takes a name", f"{path}=DIR", do)
 
 

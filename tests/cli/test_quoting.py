@@ -44,11 +44,16 @@ def hint(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "folder", ["/tmp/model", "../dir", "./it's", '/tmp/it\'s a "model"', "~/x", "..", "/tmp/$x", "/tmp/a,b"]
+    "folder", ["/model", "../dir", "./it's", '/it\'s a "model"', "~/x", "..", "/$x", "/a,b"], ids=lambda name: name
 )
-def test_a_folder_in_place_of_a_name(folder: str) -> None:
-    assert hint(f"model={folder}") == f"model.path={folder}"
-    assert hint(f"task={folder}") == f"task.path={folder}"
+def test_a_folder_in_place_of_a_name(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    named = f"{tmp_path}{folder}" if folder.startswith("/") else folder
+    Path(named).expanduser().mkdir(parents=True, exist_ok=True)
+    assert hint(f"model={named}") == f"model.path={named}"
+    assert hint(f"task={named}") == f"task.path={named}"
 
 
 def test_a_folder_that_is_there_needs_no_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
