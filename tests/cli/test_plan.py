@@ -13,6 +13,6 @@ def test_plan_writes_nothing(world: cells.Simulated) -> None:
     world.cost = RunCost(0.1, 1.0, 2, 0.5, 60, 10)
     ended = call("plan", *SHORT)
     assert ended.status == 0, ended.err
-    for words in ("1,000,000", "8 baseline", "at most 12", "d from 8 to 65,536", "1 of 1 cells to measure"):
+    for words in ("1,000,000", "13 baseline", "at most 24", "d from 8 to 65,536", "1 of 1 cells to measure"):
         assert words in ended.out
     assert not Path("outputs").exists()

@@ -34,8 +34,8 @@ def test_the_verdict_says_what_was_measured():
     assert len(verdict.curve.d) == len(verdict.curve.median)
 
 
-def test_without_answers_the_interval_is_that_of_the_seeds():
-    verdict = make_verdict(measured())
+def test_without_answers_and_with_one_length_the_interval_is_that_of_the_seeds():
+    verdict = make_verdict(measured(step_lengths=(3.0,)))
     assert (verdict.d90_low, verdict.d90_high) == (verdict.d90_low_seeds, verdict.d90_high_seeds)
     assert verdict.evaluation_noise_std is None
     assert verdict.resamples == 0
