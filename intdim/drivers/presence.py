@@ -124,9 +124,8 @@ class Presence:
         with self._changed(now=changes.get("state") == FINISHED) as command:
             before = command.sweeps.get(sweep_id) or _begun(self._specs[sweep_id])
             after = replace(before, **changes)
-            self.command = replace(command, sweeps=command.sweeps | {sweep_id: after})
-            if after.state != FINISHED:
-                self.command = counted(self.command)
+            changed = replace(command, sweeps=command.sweeps | {sweep_id: after})
+            self.command = changed if after.state == FINISHED else counted(changed)
 
     @contextlib.contextmanager
     def _changed(self, now: bool = False) -> Any:

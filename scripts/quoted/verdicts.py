@@ -70,15 +70,6 @@ def default_time() -> str:
     return f"`make sweep` takes about {minutes} minutes after installation ({words})."
 
 
-def other_processor() -> str:
-    """The default verdict on two kinds of processor."""
-    here, facts, there = read("default-verdict"), read("default-machine"), read("repeat")["rows"][0]
-    return prose(
-        f"The default verdict is {answer(here)} on a processor with {facts['vectors']},",
-        f"and {answer(there)} on the one of [bench_repeat.py](../scripts/README.md#bench_repeatpy), which has AVX-512.",
-    )
-
-
 def repeats() -> str:
     """The default sweep with ten master seeds."""
     made = []
@@ -108,7 +99,6 @@ BLOCKS = {
     "default-words": default_words,
     "default-picture": default_alt,
     "default-time": default_time,
-    "other-processor": other_processor,
     "repeats": repeats,
     "repeat-words": repeat_words,
 }
