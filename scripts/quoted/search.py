@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from quoted.base import interval, prose, read, table, whole
+from quoted.base import count, interval, prose, read, table, whole
 
 POSTERIOR = (
     ("search-12-1", "`posterior`, at most 12 runs"),
@@ -19,6 +19,13 @@ OTHERS = {
     "grid-25": "`grid`, 25 with 1 seed",
     "grid-25x5": "`grid`, 25 with 5 seeds",
 }
+SWEEPS = {
+    "all": "all",
+    "mild": "mild windows of step lengths",
+    "harsh": "harsh ones",
+    "plain": "the seven plain families",
+}
+HARD = ("tail", "plateau", "two_seeds", "low_ceiling")
 PUBLISHED = {
     "mnist_fc_depth2_w200_3runs": "MNIST, FC 2 × 200",
     "mnist_lenet": "MNIST, LeNet",
@@ -47,6 +54,34 @@ def searches() -> str:
         made.append([label, *counted, *error, covers, f"× {one['half_width']:.2f}"])
     head = ["search", "curves", "runs", "`found`", "median error", "90th percentile"]
     return table([*head, "the 90 % interval covers (95 % of that)", "half an interval"], made)
+
+
+def sweeps() -> str:
+    """Found, error and coverage of whole sweeps on simulated tasks."""
+    measured = read("sweep")["tables"]["report"]["table"]
+    made = []
+    for name, label in SWEEPS.items():
+        one = measured[name]
+        low, high = one["coverage_95"]
+        covers = f"{one['coverage']:.2f} [{low:.2f}, {high:.2f}]"
+        error = f"× {one['median_error']:.2f}, {one['p90_error']:.2f}"
+        counted = [str(one["tasks"]), f"{one['runs']:.0f}", f"{one['found']:.2f}", f"{one['above_range']:.3f}"]
+        made.append([label, *counted, error, covers])
+    head = ["tasks", "how many", "runs (median)", "`found`", "false `above_range`", "error, median and 90th percentile"]
+    return table([*head, "the 90 % interval covers (95 % of that)"], made)
+
+
+def sweep_limits() -> str:
+    """Where whole sweeps are weakest."""
+    measured = read("sweep")["tables"]["report"]["table"]
+    families = {name: measured[name] for name in HARD}
+    words = [f"{families[name]['found']:.2f} in `{name}`" for name in HARD]
+    outside = measured["censored"]
+    return prose(
+        f"Of {outside['tasks']} further tasks whose d90 lies outside the range or is never reached,",
+        f"{count(round(outside['tasks'] * outside['false_found']))} were called `found`.",
+        f"By hard family of curves, `found` is {', '.join(words)}.",
+    )
 
 
 def search_limits() -> str:
@@ -107,6 +142,8 @@ def patience() -> str:
 
 
 BLOCKS = {
+    "sweeps": sweeps,
+    "sweep-limits": sweep_limits,
     "searches": searches,
     "search-limits": search_limits,
     "replayed": replayed,
