@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 DRAWS = 400
-UNSHARED = 0.7  # lengths that one seed tries share half of its luck, which the surface does not know: root of a half
 
 
 def length_errors(measurement: Measurement, kind: str) -> Array | None:
