@@ -33,7 +33,5 @@ def length_errors(measurement: Measurement, kind: str) -> Array | None:
     kept = surface.draws(places, weights, DRAWS)
 
     order = np.random.default_rng(derive_seed(measurement.spec.seed, "lengths")).permutation(DRAWS)
-    errors = (
-        UNSHARED * (bar - chance) * kept[order]
-    )  # runs that keep less of the gain cross the bar where they reach less
+    errors = (bar - chance) * kept[order]  # runs that keep less of the gain cross the bar where they reach less
     return errors - errors.mean()
