@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 DRAWS = 400
-UNSHARED = 0.7  # lengths that one seed tries share half of its luck, which the surface does not know: root of a half
 
 
 def length_errors(measurement: Measurement, kind: str) -> Array | None:
@@ -34,7 +33,5 @@ def length_errors(measurement: Measurement, kind: str) -> Array | None:
     kept = surface.draws(places, weights, DRAWS)
 
     order = np.random.default_rng(derive_seed(measurement.spec.seed, "lengths")).permutation(DRAWS)
-    errors = (
-        UNSHARED * (bar - chance) * kept[order]
-    )  # runs that keep less of the gain cross the bar where they reach less
+    errors = (bar - chance) * kept[order]  # runs that keep less of the gain cross the bar where they reach less
     return errors - errors.mean()
