@@ -164,7 +164,7 @@ def test_without_a_working_compiler_torch_computes_the_same(tmp_path):
     assert list((tmp_path / "cache" / "native").glob("*.so"))
     for environment, words in (
         ({"INTDIM_NATIVE": "0"}, "INTDIM_NATIVE=0"),
-        ({"CC": "no-such-compiler"}, "no C compiler"),
+        ({"CC": "no-such-compiler"}, "could not be compiled"),
         ({"CC": str(broken)}, "could not be compiled"),
     ):
         other = found_elsewhere(tmp_path / "other", **environment)

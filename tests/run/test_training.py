@@ -122,7 +122,7 @@ def test_a_run_that_has_converged_ends_there_also_after_a_kill(checkpoint, data,
 KINDS = {
     "did": spec_of(),
     "said": spec_of(replace(INSIDE, method="said")),
-    "tensor": spec_of(replace(INSIDE, scope="tensor"), length=1.0),
+    "tensor": spec_of(replace(INSIDE, scope="tensor"), length=3.0),
     "full": spec_of(FULL, d=0, length=0.0, rate=1e-2),
 }
 
