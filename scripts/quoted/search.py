@@ -77,9 +77,10 @@ def sweep_limits() -> str:
     families = {name: measured[name] for name in HARD}
     words = [f"{families[name]['found']:.2f} in `{name}`" for name in HARD]
     outside = measured["censored"]
+    false = round(outside["tasks"] * outside["false_found"])
     return prose(
         f"Of {outside['tasks']} further tasks whose d90 lies outside the range or is never reached,",
-        f"{count(round(outside['tasks'] * outside['false_found']))} were called `found`.",
+        f"{count(false) if false else 'none'} ended in `found`.",
         f"By hard family of curves, `found` is {', '.join(words)}.",
     )
 
