@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 DRAWS = 400
+UNSHARED = 0.85  # lengths share between none and half of a seed's luck, which the surface does not know: 1 to 0.7
 
 
 def length_errors(measurement: Measurement, kind: str) -> Array | None:
@@ -33,5 +34,6 @@ def length_errors(measurement: Measurement, kind: str) -> Array | None:
     kept = surface.draws(places, weights, DRAWS)
 
     order = np.random.default_rng(derive_seed(measurement.spec.seed, "lengths")).permutation(DRAWS)
-    errors = (bar - chance) * kept[order]  # runs that keep less of the gain cross the bar where they reach less
+    # runs that keep less of the gain cross the bar where they reach less
+    errors = UNSHARED * (bar - chance) * kept[order]
     return errors - errors.mean()
