@@ -15,6 +15,7 @@ from intdim.errors import IntdimError
 from intdim.ledger import prepared as remembered
 from intdim.ledger.store import Ledger
 from intdim.ledger.verdict import Verdict
+from intdim.spec import LAYOUT_VERSION
 from tests import cells
 from tests.ledger.damage import FEW, WAYS, Leaving, sweep
 
