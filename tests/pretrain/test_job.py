@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,12 @@ def test_a_corpus_that_is_not_there_is_a_users_error(tmp_path: Path) -> None:
     job = PretrainJob(CorpusRequest("", str(tmp_path / "x"), "text", "line"), SHORT, None, "float32", str(tmp_path))
     with pytest.raises(UserError, match="is no file"):
         find_job(JOBS["pretrain"])(to_dict(job), lambda facts: None)
+
+
+def test_a_job_leaves_the_environment_as_it_was(tmp_path: Path) -> None:
+    """Tokenizers that stay allowed to use threads would let a process hang that forks later."""
+    asked = PretrainJob(CorpusRequest("", str(tmp_path / "none.txt"), "text", "line"), replace(SHORT, threads=2), None,
+                        "float32", str(tmp_path / "job"))  # fmt: skip
+    with pytest.raises(UserError):
+        find_job(JOBS["pretrain"])(to_dict(asked), lambda facts: None)
+    assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
