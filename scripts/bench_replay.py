@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from replayed import World
+from simulated import drive
 
 from intdim.cli.compose import cells
 from intdim.config import cell_request
@@ -57,13 +58,7 @@ def sweep_of(world: World, cfg: Any) -> tuple[SweepSpec, Facts]:
 def sweep(world: World, spec: SweepSpec, facts: Facts) -> tuple[Verdict, float]:
     """Drive one sweep; return its verdict and what the chosen lengths cost in the mean of its observed runs."""
     measurement = Measurement(spec, facts)
-    program, results = measurement.program(), None
-    while True:
-        try:
-            wanted = next(program) if results is None else program.send(results)
-        except StopIteration:
-            break
-        results = [world.answer(run) for run in wanted]
+    drive(measurement.program(), world.answer)
     costs = [world.curve(run.d) - world.mean(run.d, run.step_length) for run in measurement.observed]
     return make_verdict(measurement), statistics.fmean(costs or [0.0])
 

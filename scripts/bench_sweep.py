@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 import scipy
-from scipy.stats import binomtest
-from simulated import CENSORED, D_MAX, D_MIN, FAMILIES, FRACTION, PLAIN, RATES, STEP_GRID, WINDOWS, Task, draw
+from bench_search import wilson_interval
+from simulated import CENSORED, D_MAX, D_MIN, FAMILIES, FRACTION, PLAIN, RATES, STEP_GRID, WINDOWS, Task, draw, drive
 
 from intdim.durable import write_json
 from intdim.measurement.program import Measurement
@@ -74,13 +74,7 @@ def measure(job: tuple[str, str, int, argparse.Namespace]) -> Row:
         drawn = task.bar_error * np.random.default_rng([options.seed, number, 1]).standard_normal(RESAMPLES)
         measurement.bar_errors = {"absolute": drawn, "above_chance": drawn}
 
-    program, results = measurement.program(), None
-    while True:
-        try:
-            wanted = next(program) if results is None else program.send(results)
-        except StopIteration:
-            break
-        results = [task.result(spec) for spec in wanted]
+    drive(measurement.program(), task.result)
 
     verdict = make_verdict(measurement)
     row: Row = {"family": family, "window": window, "status": verdict.status, "runs": verdict.runs, "number": number}
@@ -115,12 +109,6 @@ def summary(rows: list[Row]) -> dict[str, Any]:
         "observed": float(np.median([row["observed"] for row in rows])),
         "statuses": dict(Counter(sorted(row["status"] for row in rows))),
     }
-
-
-def wilson_interval(hits: int, trials: int) -> list[float]:
-    """Return the ends of Wilson's 95 % interval (1927) for a probability."""
-    interval = binomtest(hits, trials).proportion_ci(0.95, method="wilson")
-    return [float(interval.low), float(interval.high)]
 
 
 def line(label: str, one: dict[str, Any]) -> str:

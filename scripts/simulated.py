@@ -8,10 +8,12 @@ score of a run depends on the task and on the run's spec alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+import bench_search
 import numpy as np
+from bench_search import sigmoid
 
 from intdim.ledger.results import RunResult
 from intdim.spec import RunSpec, derive_seed
@@ -144,37 +146,38 @@ def result_of(spec: RunSpec, select: float, score: float) -> RunResult:
     )
 
 
+def drive(program: Generator[list[RunSpec], list[RunResult], None], answer: Callable[[RunSpec], RunResult]) -> None:
+    """Run a program of a sweep to its end, giving it for each run that it asks for what ``answer`` says."""
+    wanted = next(program, None)
+    while wanted is not None:
+        try:
+            wanted = program.send([answer(spec) for spec in wanted])
+        except StopIteration:
+            return
+
+
 def bar_of(kind: str, baseline: float, floor: float) -> float:
     """Return the threshold: a share of the baseline, or of its gain."""
     return FRACTION * baseline if kind == "absolute" else floor + FRACTION * (baseline - floor)
 
 
-def sigmoid(t: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * t))
-
-
 def draw_shape(family: str, wanted: float, rng: np.random.Generator) -> Shape:
-    """Return the share of the gain as a function of log d, up to a shift; ``wanted`` is the share at the bar."""
-    width = rng.uniform(0.25, 1.3)
-    if family in ("logistic", "two_seeds", "low_ceiling"):
-        return lambda x: sigmoid(x / width)
-    if family == "gompertz":
-        return lambda x: np.exp(-np.exp(-np.clip(x / width, -30, 30)))
-    if family == "weibull":
-        return lambda x: 1 - np.exp(-np.exp(np.clip(x / width, -30, 30)))
-    if family in ("power", "tail"):  # saturates slowly: 1 - (1 + d/d0)^-k
-        power = rng.uniform(0.6, 1.5) if family == "power" else rng.uniform(0.35, 0.6)
+    """Return the share of the gain as a function of log d, up to a shift; ``wanted`` is the share at the bar.
+
+    What ``bench_search`` has is taken from there; slow tails and plateaus near the bar are added.
+    """
+    if family == "tail":  # saturates slowly, as power does, and more so
+        rng.uniform(0.25, 1.3)  # the width that every family draws first
+        power = rng.uniform(0.35, 0.6)
         return lambda x: 1 - np.power(1 + np.exp(np.clip(x, -30, 30)), -power)
-    if family in ("two_step", "late", "plateau"):
-        early = rng.uniform(0.3, 0.7) if family == "two_step" else rng.uniform(0.7, 0.85)
-        if family == "plateau":  # within a tenth below the bar or a little above it
-            early = wanted * rng.uniform(0.9, 1.02)
+    if family == "plateau":  # within a tenth below the bar or a little above it
+        rng.uniform(0.25, 1.3)
+        rng.uniform(0.7, 0.85)
+        early = wanted * rng.uniform(0.9, 1.02)
         gap = rng.uniform(1.5, 4.0)
         first, second = rng.uniform(0.15, 0.7), rng.uniform(0.1, 0.5)
         return lambda x: early * sigmoid(x / first) + (1 - early) * sigmoid((x - gap) / second)
-    assert family == "shallow_dip"
-    depth, place = rng.uniform(0.04, 0.08), width * 3 + rng.uniform(1.0, 2.5)
-    return lambda x: sigmoid(x / width) - depth * np.exp(-0.5 * ((x - place) / 0.8) ** 2)
+    return bench_search.draw_shape("logistic" if family in ("two_seeds", "low_ceiling") else family, rng)
 
 
 def draw(family: str, window: str, number: int, rng: np.random.Generator, collapse: float, bar_error: float) -> Task:
