@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from intdim.durable import write_text
 from intdim.report.curve import Mark, curve_marks
 from intdim.report.forest_rows import ForestRow, forest_rows
-from intdim.report.page import page
+from intdim.report.page import Content, page
 from intdim.report.pictures import Figures
 from intdim.report.published import Comparison, comparisons
 from intdim.report.records import RunRow, SweepRecord
@@ -53,8 +53,18 @@ def write_content(
     trends = write_trends(folder, out, records, figures)
 
     drawn = {name: png for name, png in pictures.items() if png is not None}
-    text = page(records, unfinished, drawn, stems, compared, trends, figures.left_out, damaged)
-    write_text(folder / "index.html", text)
+    content = Content(
+        out=out,
+        records=records,
+        pictures=drawn,
+        stems=stems,
+        unfinished=unfinished,
+        compared=compared,
+        trends=trends,
+        left_out=figures.left_out,
+        damaged=damaged,
+    )
+    write_text(folder / "index.html", page(content))
     return figures.left_out
 
 
