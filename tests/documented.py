@@ -75,6 +75,7 @@ ELSEWHERE = {
     "intdim compare A B": "tests/cli/test_compare.py::test_two_runs_on_the_same_examples_are_paired",
     "intdim remove ID": "tests/cli/test_remove.py::test_it_asks_and_takes_no_for_an_answer",
     "intdim report": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
+    "intdim report style=paper name=paper": "tests/cli/test_report.py::test_a_report_for_a_paper",
     "intdim report out=outputs/mini": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
     "intdim sweep -m projection=fastfood,one_hot subspace=did,said": "tests/cli/test_compose.py::"
     "test_a_grid_is_measured_together",

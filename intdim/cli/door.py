@@ -76,8 +76,9 @@ def write_report(**keys: Any) -> Path:
 
     check = Checked(_composed("report", list(words_of(keys))))
     out, name, chosen = check.out(), check.text("name"), list(check.texts("sweeps"))
+    style, lengths = check.text("style"), check.switch("step_lengths")
     check.done()
-    return report(out, name or "latest", chosen or None, logger.warning)
+    return report(out, name or "latest", chosen or None, logger.warning, style, lengths)
 
 
 def verdicts(out: str | Path = "outputs") -> pandas.DataFrame:

@@ -29,8 +29,9 @@ def write(made: list[DictConfig]) -> int:
     for cfg in made:
         check = Checked(cfg)
         out, chosen, verbose = check.out(), list(check.texts("sweeps")), check.switch("verbose")
+        name, style, lengths = check.text("name") or "latest", check.text("style"), check.switch("step_lengths")
         check.done()
-        folder = report(out, check.text("name") or "latest", chosen or None, tell)
+        folder = report(out, name, chosen or None, tell, style, lengths)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         print(folder / "index.html")
         print(summary(folder, len(files)) + ("" if verbose else "; --verbose names them"))

@@ -40,9 +40,12 @@ def verdicts_of(made: list[DictConfig], view: Lines) -> list[Verdict]:
     requests = [cell_request(cfg) for cfg in made]
     runtime = runtime_request(made)
     refuse_full(requests)
-    from intdim.drivers.sweep import run_cells
 
     with view:
+        from intdim.drivers.sweep import (
+            run_cells,
+        )  # brings scipy, which takes a second in which something is to be seen
+
         requests = along_trajectory(made, requests, runtime, view, train=True)
         verdicts = run_cells(requests, runtime, view, make_launcher(made, runtime))
 
