@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 STREAM_VERSION = 3  # raised by hand when the random numbers behind a projection change
-TRAINING_VERSION = 4  # raised by hand when the training loop would give other numbers for the same RunSpec
-LAYOUT_VERSION = 3  # raised by hand when the files under ``out`` change shape
+TRAINING_VERSION = 5  # raised by hand when the training loop would give other numbers for the same RunSpec
+LAYOUT_VERSION = 4  # raised by hand when the files under ``out`` change shape
 
 METHODS = ("did", "said", "full")
 SCOPES = ("global", "layer", "tensor", "tensor_turns")
@@ -233,7 +233,7 @@ class Facts:
     """What preparation found out about a cell: sizes, the majority-class score, and where the prepared files lie.
 
     ``groups`` gives m for each kind of group, ``chance`` the score of always answering the majority class of the
-    training labels on the scoring half, in the task's metric, and ``chance_se`` its standard error."""
+    training labels on the evaluation split, in the task's metric, and ``chance_se`` its standard error."""
 
     D: int
     groups: dict[str, int]

@@ -13,6 +13,7 @@ those of the whole runs. Prints a row per patience and writes scripts/results/pa
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 import platform
@@ -25,6 +26,7 @@ from intdim.durable import read_json, write_json
 from intdim.ledger.records import read_metrics
 from intdim.ledger.store import Ledger
 from intdim.ledger.verdict import Verdict
+from intdim.run.selection import Selection
 from intdim.run.stopping import FLAT, Evaluation, stop_reason
 from intdim.search import estimate
 from intdim.spec import SweepSpec, derive_seed, from_dict
@@ -36,14 +38,15 @@ PATIENCES = (1, 2, 3, 4)
 def ended(folder: Path, patience: int) -> tuple[float, int, int]:
     """Return (score, last step, steps of the whole run) of a run under a patience; with 0 it runs to its end."""
     lines = [line for line in read_metrics(folder) if "select_score" in line]
-    evaluations, best = [], lines[0]
+    evaluations, chosen = [], Selection()
     for line in lines:
-        evaluations.append(Evaluation(*(line[key] for key in ("step", "select_score", "select_loss", "train_loss"))))
-        if line["select_score"] > best["select_score"]:
-            best = line
+        latest = Evaluation(*(line[field.name] for field in dataclasses.fields(Evaluation)))
+        evaluations.append(latest)
+        chosen.kept.update(latest.step, latest.select_score, latest.eval_score, latest.eval_loss)
+        chosen.other.update(latest.step, latest.eval_score, latest.select_score, latest.select_loss)
         if stop_reason(evaluations, patience, None):
             break
-    return best["eval_score"], evaluations[-1].step, lines[-1]["step"]
+    return chosen.score, evaluations[-1].step, lines[-1]["step"]
 
 
 def replay(ledger: Ledger, verdict: Verdict, seed: int, patience: int) -> dict[str, Any]:

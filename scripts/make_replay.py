@@ -124,11 +124,11 @@ def row_of(d: int, value: float, seed: int, result: RunResult, ledger: Ledger) -
     if result.failed:
         return row
 
-    row |= {"best_step": result.best_step, "select_score": result.select_score, "eval_score": result.eval_score}
     found = evaluations(ledger.run_folder(result.run_id) / "metrics.jsonl")
-    assert found[result.best_step] == (result.select_score, result.eval_score), result.run_id
-    step = max(sorted(found), key=lambda step: found[step][1])  # of equally good ones the first, as in training
-    return row | dict(zip(SWAPPED, (step, *found[step]), strict=True))
+    step, other = (max(sorted(found), key=lambda step: found[step][half]) for half in (0, 1))  # the first on a tie
+    assert (step, other) == (result.best_step, result.other_step), result.run_id
+    assert [found[step][1], found[other][0]] == result.half_scores, result.run_id
+    return row | dict(zip(CHOSEN + SWAPPED, (step, *found[step], other, *found[other]), strict=True))
 
 
 def evaluations(file: Path) -> dict[int, tuple[float, float]]:

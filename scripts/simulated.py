@@ -138,9 +138,11 @@ def result_of(spec: RunSpec, select: float, score: float) -> RunResult:
         eval_score=score,
         select_score=select,
         eval_loss=0.0,
+        half_scores=[score, score],
         metric=spec.task.metric,
         steps=1,
         best_step=1,
+        other_step=1,
         seconds=1.0,
         peak_memory_bytes=0,
     )

@@ -161,7 +161,8 @@ class Simulated:
             score = self.answer(spec, score, ledger)
         found = score if math.isfinite(score) else None  # a worker says so that it failed to have one
         scores = {"train_score": found, "eval_score": found, "select_score": found}
-        result = result_of(spec, d=spec.d or WEIGHTS, D=WEIGHTS, stopped=stopped, **scores)
+        halves = None if found is None else [found, found]
+        result = result_of(spec, d=spec.d or WEIGHTS, D=WEIGHTS, stopped=stopped, half_scores=halves, **scores)
         ledger.write_result(result)
         return result
 
@@ -173,5 +174,6 @@ class Simulated:
         labels = np.arange(self.examples) % 2
         predictions = np.where(np.argsort(np.argsort(hard)) < right, labels, 1 - labels)
         if self.kept:
-            Answers(predictions, labels).write(ledger.run_folder(spec.run_id), step=60)
+            kept = np.ones(self.examples, dtype=np.uint8)
+            Answers(predictions, labels, kept, 60, 60).write(ledger.run_folder(spec.run_id))
         return right / self.examples

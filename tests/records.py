@@ -28,9 +28,11 @@ def result_of(spec: RunSpec, **changes: Any) -> RunResult:
         eval_score=0.5,
         select_score=0.5,
         eval_loss=0.7,
+        half_scores=[0.5, 0.5],
         metric=spec.task.metric,
         steps=10,
         best_step=10,
+        other_step=10,
         seconds=1.0,
         peak_memory_bytes=1 << 30,
     )

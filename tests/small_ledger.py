@@ -61,7 +61,8 @@ def run(out: Path, spec: RunSpec, score: float = 0.75, examples: int = EXAMPLES,
     labels = np.arange(examples) % 2
     hard = np.random.default_rng(0).random(examples) + 0.3 * np.random.default_rng(spec.seed).random(examples)
     right = round(score * examples)
-    Answers(np.where(np.argsort(np.argsort(hard)) < right, labels, 1 - labels), labels).write(folder, 10)
+    predictions = np.where(np.argsort(np.argsort(hard)) < right, labels, 1 - labels)
+    Answers(predictions, labels, np.ones(examples, dtype=np.uint8), 10, 10).write(folder)
     found = {"d": spec.d or 1000, "eval_score": right / examples} | changes
     ledger.write_result(result_of(spec, **found))
     return run_id

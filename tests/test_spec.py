@@ -94,16 +94,16 @@ OTHER = [  # of what, and what changes its id
 ]  # fmt: skip
 
 STORED = [
-    "99b6c462bd300266",
-    "c806c682f6259cb1",
-    "15f2c252eb39f17e",
-    "e5ddd464bfaa9220",
-    "4f9d1051cc11dffc",
-    "37889757500b3856",
-    "37cc36d24ffda18a",
-    "cc8a3951e8a337ee",
-    "01a77969f575cc38",
-    "2a7c5c854d2bb4ff",
+    "379543a55774c4df",
+    "917e1a5547cd2106",
+    "2d2ff18fed8dcff3",
+    "f79bb9321e40b484",
+    "c29e312ad9cadbd7",
+    "c84b4ae7f1041c66",
+    "bda4cc13d39a389c",
+    "674757f0558db4ae",
+    "2b6f36ad84e42cf4",
+    "c03f5c058df06468",
 ]
 
 

@@ -86,7 +86,8 @@ def compare(model: nn.Module, run: FinishedRun, data: TaskData | str) -> Compari
     finally:
         model.to("cpu")
 
-    same = count_same(predictions.numpy(), answers.predictions[chosen], answers.predictions)
+    given = answers.of_kept_step
+    same = count_same(predictions.numpy(), given[chosen], given)
     if device == wanted and same < LEAST * len(chosen):
         raise UserError(
             f"the rebuilt model gives {same} of {len(chosen)} answers that run {spec.run_id} recorded, not all",

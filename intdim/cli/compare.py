@@ -148,13 +148,14 @@ def score_difference(first: Side, second: Side) -> tuple[Difference | None, str]
     assert first.answers is not None
     assert second.answers is not None
     labels = first.answers[0].labels
-    if not all(np.array_equal(labels, one.labels) for one in (*first.answers, *second.answers)):
+    halves, everyone = first.answers[0].half, (*first.answers, *second.answers)
+    if not all(np.array_equal(labels, one.labels) and np.array_equal(halves, one.half) for one in everyone):
         return None, "not paired: the two were scored on different evaluation examples"
     fields = ("fingerprint", "eval_split", "holdout", "selection", "max_eval")
     if any(first.settings["task"][name] != second.settings["task"][name] for name in fields):
         return None, "not paired: the two were scored on different evaluation examples"
     one, other = ([answers.predictions for answers in side.answers or []] for side in (first, second))
-    return paired_difference(first.metric, labels, one, other), ""
+    return paired_difference(first.metric, labels, one, other, first.answers[0].halves), ""
 
 
 def d90_ratio(first: Side, second: Side) -> tuple[tuple[float, float, float] | None, str]:

@@ -123,7 +123,7 @@ def _answers(ledger: Ledger, result: RunResult) -> int | None:
         return None
     from intdim.tasks.metrics import find_metric
 
-    if abs(find_metric(result.metric)(answers.predictions, answers.labels) - result.eval_score) > 1e-6:
+    if abs(answers.score(find_metric(result.metric)) - result.eval_score) > 1e-6:
         raise Damaged(ledger.run_folder(result.run_id) / RESULT, "eval_score is not the score of the answers")
     return len(answers.labels)
 

@@ -29,15 +29,18 @@ def of_run(spec: RunSpec, result: RunResult, answers: int | None) -> list[Source
         result: what came out.
         answers: how many answers are kept in eval.safetensors and have the score; None where none are kept.
     """
-    full, step = spec.subspace.method == "full", f"step {result.best_step:,} of {result.steps:,}"
+    full = spec.subspace.method == "full"
     kept = "" if answers is None else f": {answers:,} answers in eval.safetensors, scored again just now"
-    chosen = "the half of the evaluation split that chose nothing"
+    steps = f"steps {result.best_step:,} and {result.other_step:,} of {result.steps:,}"
+    scored = f"each half of the evaluation split at the step that the other half chose ({steps})"
+    chosen = f"each half at the step that it chose ({steps})"
     if spec.task.selection == "same":
-        chosen = "the whole evaluation split, which also chose the step"
+        scored = f"the whole evaluation split, which also chose step {result.best_step:,} of {result.steps:,}"
+        chosen = "the same"
     rate = "spec.json" if full else f"spec.json; the learning rate is s / √d = {result.learning_rate:.3g}"
     return [
-        Source("eval_score", _score(result.eval_score), f"{result.metric} on {chosen}, at {step}{kept}"),
-        Source("select_score", _score(result.select_score), f"{result.metric} on the half that chose {step}"),
+        Source("eval_score", _score(result.eval_score), f"{result.metric} on {scored}{kept}"),
+        Source("select_score", _score(result.select_score), f"{result.metric} on {chosen}"),
         Source("train_score", _score(result.train_score), f"{result.metric} on a fixed sample of the training split"),
         Source("eval_loss", _score(result.eval_loss), "mean loss on the examples of eval_score"),
         Source("d", f"{result.d:,}", "all weights" if full else "spec.json; the scales of SAID are counted"),

@@ -19,7 +19,7 @@ from intdim.request import CellRequest
 from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
 
-PREPARED_VERSION = 5  # raised by hand when preparation would find something else for the same request
+PREPARED_VERSION = 6  # raised by hand when preparation would find something else for the same request
 MOST_FILES = 100_000  # of a folder in the hub's layout; with more, preparation refuses it
 ASSETS = Path(__file__).parents[1] / "assets"  # what the package ships
 PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")

@@ -20,7 +20,14 @@ REACH = 0.12  # in gains over chance: how near the bar a run's score is that say
 CELLS = 4_000_000  # drawn counts held at a time: 32 MB
 
 
-def changes(metric: str, labels: Array, predictions: Sequence[Array], resamples: int, seed: int) -> Array:
+def changes(
+    metric: str,
+    labels: Array,
+    predictions: Sequence[Array],
+    resamples: int,
+    seed: int,
+    halves: Sequence[Array] = (),
+) -> Array:
     """Return by how much each run's score differs on each resample from that on all examples: (runs, resamples).
 
     Args:
@@ -29,15 +36,20 @@ def changes(metric: str, labels: Array, predictions: Sequence[Array], resamples:
         predictions: (N,) of each run, in the order of ``labels``.
         resamples: how many times N examples are drawn.
         seed: of the draws, which are the same for every run.
+        halves: the rows (N,) of bool of each half, where a score is the mean over halves; each is drawn by itself.
     """
     score = find_metric(metric).weighted
-    every_one = np.ones((1, len(labels)))
-    before = np.array([score(labels, one, every_one)[0] for one in predictions])
-
-    parts = [
-        np.array([score(labels, one, counts) for one in predictions]) for counts in draws(len(labels), resamples, seed)
-    ]
-    return np.concatenate(parts, axis=1) - before[:, None]
+    moved = []
+    for number, rows in enumerate(halves or [np.ones(len(labels), dtype=bool)]):
+        here, answers = labels[rows], [one[rows] for one in predictions]
+        every_one = np.ones((1, len(here)))
+        before = np.array([score(here, one, every_one)[0] for one in answers])
+        parts = [
+            np.array([score(here, one, counts) for one in answers])
+            for counts in draws(len(here), resamples, seed + number)
+        ]
+        moved.append(np.concatenate(parts, axis=1) - before[:, None])
+    return np.mean(moved, axis=0)
 
 
 def draws(size: int, resamples: int, seed: int) -> Iterator[Array]:
@@ -53,7 +65,7 @@ def draws(size: int, resamples: int, seed: int) -> Iterator[Array]:
 
 def have_score(answers: Answers, score: float, metric: str) -> bool:
     """True where these answers have that score, up to rounding."""
-    return abs(find_metric(metric)(answers.predictions, answers.labels) - score) < 1e-6
+    return abs(answers.score(find_metric(metric)) - score) < 1e-6
 
 
 def chance_answer(metric: str, labels: Array, chance: float) -> Array | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intdim.measurement.evaluation_noise import draws
+from intdim.measurement.evaluation_noise import changes
 from intdim.tasks.metrics import find_metric
 
 Array = np.ndarray
@@ -35,7 +35,9 @@ class Difference:
     resamples: int
 
 
-def paired_difference(metric: str, labels: Array, first: Sequence[Array], second: Sequence[Array]) -> Difference:
+def paired_difference(
+    metric: str, labels: Array, first: Sequence[Array], second: Sequence[Array], halves: Sequence[Array] = ()
+) -> Difference:
     """Return by how much the mean score of ``second`` is above that of ``first``.
 
     The interval covers which evaluation examples were drawn; the seeds stay as they are.
@@ -45,16 +47,19 @@ def paired_difference(metric: str, labels: Array, first: Sequence[Array], second
         labels: (N,).
         first: predictions (N,) of each run of one side.
         second: of the other.
+        halves: the rows (N,) of bool of each half, where a score is the mean over halves.
     """
-    score = find_metric(metric).weighted
     resamples = max(FEWEST, min(RESAMPLES, CELLS // max(1, len(labels) * (len(first) + len(second)))))
+    sides = [*first, *second]
 
-    def difference(counts: Array) -> Array:
-        means = [np.mean([score(labels, one, counts) for one in side], axis=0) for side in (first, second)]
-        return means[1] - means[0]
+    def difference(scores: Array) -> Array:
+        return scores[len(first) :].mean(axis=0) - scores[: len(first)].mean(axis=0)
 
-    value = float(difference(np.ones((1, len(labels))))[0])
-    drawn = np.concatenate([difference(counts) for counts in draws(len(labels), resamples, SEED)])
+    score = find_metric(metric)
+    parts = halves or [np.ones(len(labels), dtype=bool)]
+    whole = np.array([[np.mean([score(one[rows], labels[rows]) for rows in parts])] for one in sides])
+    value = float(difference(whole)[0])
+    drawn = value + difference(changes(metric, labels, sides, resamples, SEED, halves))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Difference(value, float(low), float(high), LEVEL, len(labels), resamples)
 

@@ -178,11 +178,12 @@ def bar_errors(measurement: Measurement) -> dict[str, np.ndarray]:
     if not inside or not whole:
         return {}
 
-    labels = good[whole[0]].labels
+    labels, halves = good[whole[0]].labels, good[whole[0]].halves
     predictions = [good[run_id].predictions for run_id in inside + whole]
     constant = chance_answer(spec.task.metric, labels, measurement.facts.chance)
     seed = derive_seed(spec.seed, "ruler")  # the word is part of the seed, hence of every interval
-    moved = changes(spec.task.metric, labels, predictions + ([] if constant is None else [constant]), count, seed)
+    answers = predictions + ([] if constant is None else [constant])
+    moved = changes(spec.task.metric, labels, answers, count, seed, halves)
     runs, baseline = moved[: len(inside)], moved[len(inside) : len(predictions)].mean(axis=0)
     chance = moved[-1] if constant is not None else np.zeros(count)
 

@@ -24,7 +24,10 @@ from intdim.report.words import (
 )
 from intdim.spec import DataFacts, to_dict
 
-SELECTIONS = {"half": "chosen on one half of the latter, scored on the other", "same": "chosen and scored on the same"}
+SELECTIONS = {
+    "half": "each half of the latter scores what the other half chose",
+    "same": "chosen and scored on the same",
+}
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from intdim.run.trainable import FullTrainable, SubspaceTrainable
 from intdim.run.training import Outcome, Run, train
 from intdim.seals import Damaged
 from intdim.spec import RunSpec, derive_seed, from_dict, to_dict
+from intdim.tasks.metrics import find_metric
 from intdim.tasks.stored import load_task
 
 
@@ -156,10 +157,10 @@ def _check_answers(run: Run, result: RunResult) -> None:
     """Raise ``Damaged`` unless the answers on disk are those behind the score."""
     if result.failed or result.eval_score is None:
         return
-    answers, split, scored = Answers.read(run.folder), run.data.evaluation, run.data.score_half
-    if answers is not None and answers.step == result.best_step:
-        same_labels = numpy.array_equal(answers.labels, split.labels[scored].numpy())
-        if same_labels and run.score(split, scored, torch.from_numpy(answers.predictions)) == result.eval_score:
+    answers, split = Answers.read(run.folder), run.data.evaluation
+    if answers is not None and (answers.step, answers.other_step) == (result.best_step, result.other_step):
+        same_labels = numpy.array_equal(answers.labels, split.labels.numpy())
+        if same_labels and answers.score(find_metric(result.metric)) == result.eval_score:
             return
     raise Damaged(run.folder / ANSWERS_FILE, "it does not hold the answers behind the score")
 
@@ -185,9 +186,11 @@ def result_of(spec: RunSpec, run: Run, outcome: Outcome, peak_bytes: int) -> Run
         eval_score=_finite(outcome.eval_score),
         select_score=_finite(outcome.select_score),
         eval_loss=_finite(outcome.eval_loss),
+        half_scores=outcome.half_scores,
         metric=spec.task.metric,
         steps=outcome.steps,
         best_step=outcome.best_step,
+        other_step=outcome.other_step,
         seconds=round(outcome.seconds, 3),
         peak_memory_bytes=peak_bytes,
     )

@@ -1,7 +1,7 @@
 """One training run: the same loop for a subspace and for full fine-tuning.
 
 ``train`` takes a ``Run``: a model, the prepared task and a typed ``RunSpec``. It evaluates at every epoch and at the
-end, keeps the step that was best on the selection half of the evaluation split, and reads the score on the other half.
+end; ``selection.py`` says which step counts and what the score of the run is.
 The loop is exactly resumable: batches depend on (seed, epoch), dropout on (seed, step), and a checkpoint holds what is
 trained together with the optimiser's moments.
 """
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +32,7 @@ from intdim.run.evaluation import autocast
 from intdim.run.objective import find_objective
 from intdim.run.optimiser import Optimiser
 from intdim.run.schedule import evaluation_steps, learning_rate, micro_batches, total_steps
+from intdim.run.selection import Best, Selection, empty_answers, updated_answers
 from intdim.run.stopping import Evaluation, stop_reason
 from intdim.seals import Damaged
 from intdim.spec import RunSpec, from_dict
@@ -42,24 +44,14 @@ LOG_EVERY = 50  # steps between lines about the training loss
 REPORT_SECONDS = 0.5  # between progress reports
 
 
-@dataclass
-class Best:
-    """The evaluation with the best selection score so far (the first one on a tie)."""
-
-    step: int = -1
-    select_score: float = -math.inf
-    eval_score: float = math.nan
-    eval_loss: float = math.nan
-
-
 @dataclass(frozen=True)
 class Progress:
-    """What a checkpoint says beside its tensors: the step, the time spent, the best evaluation and all so far, and the
-    sum of the training losses since the last one, over how many steps."""
+    """What a checkpoint says beside its tensors: the step, the time spent, the steps chosen so far, all evaluations,
+    and the sum of the training losses since the last one, over how many steps."""
 
     step: int
     seconds: float
-    best: Best
+    selection: Selection
     evaluations: list[Evaluation]
     recent_losses: float
     recent_steps: int
@@ -76,13 +68,15 @@ class Outcome:
     eval_score: float
     select_score: float
     eval_loss: float
+    half_scores: list[float] | None
     steps: int
     best_step: int
+    other_step: int
     seconds: float
 
 
 class Run:
-    """State of one training: what is trained, the optimiser, the step, the best evaluation.
+    """State of one training: what is trained, the optimiser, the step, the steps chosen so far.
 
     Args:
         built: the model, what is trained in it, the data as it takes it.
@@ -127,7 +121,8 @@ class Run:
         self.damaged = damaged or (lambda error: error.file.unlink(missing_ok=True))
         self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", checkpoint_seconds, spec.run_id)
 
-        self.step, self.seconds, self.best = 0, 0.0, Best()
+        self.step, self.seconds, self.selection = 0, 0.0, Selection()
+        self.answers = empty_answers(self.data)
         self.losses, self.counted = torch.zeros((), device=device), 0  # since the last line of the log
         self.evaluations: list[Evaluation] = []
         self.recent_losses, self.recent_steps = torch.zeros((), device=device), 0  # since the last evaluation
@@ -159,27 +154,30 @@ class Run:
     # -- evaluation --------------------------------------------------------------------------------------------------
 
     def evaluate(self) -> None:
-        """Score the evaluation split; keep this step if its selection score is the best so far."""
-        data, split = self.data, self.data.evaluation
+        """Score the evaluation split; keep this step if it is the best so far on a half that chooses."""
+        data, split, chosen = self.data, self.data.evaluation, self.selection
         predictions, losses = self.predict(split, torch.arange(len(split.labels)))
-        select = self.score(split, data.select_half, predictions[data.select_half])
-        score = self.score(split, data.score_half, predictions[data.score_half])
-        loss = float(losses[data.score_half].mean())
+        (select, select_loss), (score, loss) = (
+            (self.score(split, rows, predictions[rows]), float(losses[rows].mean()))
+            for rows in (data.select_half, data.score_half)
+        )
         train_loss = float(self.recent_losses) / max(1, self.recent_steps)
 
-        latest = Evaluation(self.step, select, float(losses[data.select_half].mean()), train_loss)
+        latest = Evaluation(self.step, select, select_loss, train_loss, score, loss)
         self.evaluations.append(latest)
         self.recent_losses.zero_()
         self.recent_steps = 0
-        self.log(dataclasses.asdict(latest) | {"eval_score": score, "eval_loss": loss})
+        self.log(dataclasses.asdict(latest))
 
-        if select > self.best.select_score:
-            self.best = Best(self.step, select, score, loss)
+        better = chosen.kept.update(self.step, select, score, loss)
+        other_better = chosen.other.update(self.step, score, select, select_loss)
+        if better:
             kept = {name: tensor.contiguous() for name, tensor in self.trainable.tensors().items()}
-            save_sealed(self.best_file, kept, dataclasses.asdict(self.best), self.spec.run_id)
-            answers = predictions[data.score_half].numpy(), split.labels[data.score_half].numpy()
-            Answers(*answers).write(self.folder, self.step)
-        self.report_progress(select)
+            save_sealed(self.best_file, kept, dataclasses.asdict(chosen.kept), self.spec.run_id)
+        if better or other_better:
+            self.answers = updated_answers(self.answers, predictions, chosen)
+            self.answers.write(self.folder)
+        self.report_progress(latest.score)
 
     def predict(self, split: Split, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return (predictions, losses) of the present weights, in the order of ``index``."""
@@ -205,8 +203,8 @@ class Run:
             Damaged: what the best step left is not what was written.
         """
         stored, step = self.stored_best()
-        if step != self.best.step:
-            raise Damaged(self.best_file, f"it is of step {step} in place of {self.best.step}")
+        if step != self.selection.kept.step:
+            raise Damaged(self.best_file, f"it is of step {step} in place of {self.selection.kept.step}")
         for name, tensor in self.trainable.tensors().items():
             tensor.copy_(stored[name])
         self.trainable.write()
@@ -237,16 +235,19 @@ class Run:
         except (FileNotFoundError, ValueError) as error:
             raise error if isinstance(error, Damaged) else Damaged(self.best_file, error) from error
 
+        best, other = self.selection.kept, self.selection.other
         why = misfit(stored, self.trainable.tensors())
-        same = json.dumps(dataclasses.asdict(found)) == json.dumps(dataclasses.asdict(self.best))
-        if found.step < self.best.step or (found.step == self.best.step and not same):
-            why = why or f"it is of step {found.step} in place of {self.best.step}"
+        same = json.dumps(dataclasses.asdict(found)) == json.dumps(dataclasses.asdict(best))
+        if found.step < best.step or (found.step == best.step and not same):
+            why = why or f"it is of step {found.step} in place of {best.step}"
         if why:
             raise Damaged(self.best_file, why)
 
         answers = Answers.read(self.folder)
-        if answers is None or answers.step < self.best.step:
-            raise Damaged(self.folder / ANSWERS_FILE, f"it has no answers of step {self.best.step}")
+        fits = answers is not None and np.array_equal(answers.half, self.answers.half)
+        if answers is None or not fits or answers.step < best.step or answers.other_step < other.step:
+            raise Damaged(self.folder / ANSWERS_FILE, f"it has no answers of steps {best.step} and {other.step}")
+        self.answers = answers
         return stored, found.step
 
     def log(self, line: dict[str, Any]) -> None:
@@ -273,10 +274,9 @@ class Run:
         self.report(facts)
 
     def save(self, seconds: float) -> None:
-        """Write the checkpoint: what is trained, the moments, the step, the best evaluation, the time spent."""
-        now = Progress(
-            self.step, seconds, self.best, self.evaluations, float(self.recent_losses), recent_steps=self.recent_steps
-        )
+        """Write the checkpoint: what is trained, the moments, the step, the steps chosen, the time spent."""
+        losses = float(self.recent_losses)
+        now = Progress(self.step, seconds, self.selection, self.evaluations, losses, self.recent_steps)
         self.checkpoint.save(self.trainable.tensors(), self.optimiser.inner, dataclasses.asdict(now))
 
     def restore(self) -> None:
@@ -299,11 +299,11 @@ class Run:
             found = from_dict(Progress, facts)
         except ValueError as error:
             raise Damaged(self.checkpoint.path, error) from error
-        self.step, self.seconds, self.best = found.step, found.seconds, found.best
+        self.step, self.seconds, self.selection = found.step, found.seconds, found.selection
         self.evaluations = found.evaluations
         self.recent_losses.fill_(found.recent_losses)
         self.recent_steps = found.recent_steps
-        if self.best.step >= 0:
+        if self.selection.kept.step >= 0:
             self.stored_best()
 
         if metrics_file.exists():  # lines written after the checkpoint will be written again
@@ -346,19 +346,23 @@ def train(run: Run) -> Outcome:
         if run.checkpoint.due():
             run.save(spent_before + time.monotonic() - start)
 
-    if not reason and run.best.step < 0:
+    chosen = run.selection
+    if not reason and not chosen.complete:
         reason = f"no evaluation gave a finite score in {run.total} steps"
     train_score = math.nan if reason else run.train_score()
-    best = Best() if reason else run.best
+    if reason:
+        chosen = Selection()
     return Outcome(
         reason=reason,
         stopped=stopped,
         train_score=train_score,
-        eval_score=best.eval_score,
-        select_score=best.select_score if best.step >= 0 else math.nan,
-        eval_loss=best.eval_loss,
+        eval_score=chosen.score,
+        select_score=chosen.select_score if chosen.complete else math.nan,
+        eval_loss=chosen.loss,
+        half_scores=[chosen.kept.eval_score, chosen.other.eval_score] if chosen.complete else None,
         steps=run.step,
-        best_step=best.step,
+        best_step=chosen.kept.step,
+        other_step=chosen.other.step,
         seconds=spent_before + time.monotonic() - start,
     )
 

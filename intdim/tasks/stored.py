@@ -33,7 +33,7 @@ from intdim.tasks.sources import Tables, TaskRequest
 from intdim.tasks.tokens import control_tokens, tokenise
 from intdim.tasks.whole import MANIFEST, TENSORS
 
-STORED_VERSION = 3  # raised by hand when the same rows would give other tensors or another manifest
+STORED_VERSION = 4  # raised by hand when the same rows would give other tensors or another manifest
 PACKAGES = ("tokenizers", "transformers")  # their versions may change how a text is cut into tokens
 
 
@@ -239,7 +239,7 @@ def _write(
     everything = np.arange(len(labels))
     select, score = halves(labels) if spec.selection == "half" else (everything, everything.copy())
     tensors["select_half"], tensors["score_half"] = torch.from_numpy(select), torch.from_numpy(score)
-    chance, chance_se = objective.floor(spec.metric, tables.train[spec.label].to_numpy(), labels[score])
+    chance, chance_se = objective.floor(spec.metric, tables.train[spec.label].to_numpy(), labels)
     data = safetensors.torch.save(tensors)
     whole.make_room(folder)
     durable.write_bytes(folder / TENSORS, data)

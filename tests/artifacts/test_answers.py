@@ -20,7 +20,7 @@ from tests import finished_runs
 
 
 def test_an_export_gives_all_stored_answers(made, run) -> None:
-    count = len(Answers.read(run.folder).labels)
+    count = len(Answers.read(run.folder).of_kept_step)
     assert made.comparison == Comparison(count, count)
     assert made.comparison.sentence == f"gives all {count} stored answers of the run"
 

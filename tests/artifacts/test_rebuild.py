@@ -44,7 +44,7 @@ def test_the_model_is_rebuilt_bit_for_bit_and_answers_as_the_run_did(run, made, 
     model = intdim.load(made.artifact, base=folder / "base")
     assert hash_of(model) == hash_of(as_it_was_trained(run))
     kept, _ = load_tensors(run.folder / "eval.safetensors")
-    assert torch.equal(answers(model, run), kept["predictions"])
+    assert torch.equal(answers(model, run), kept["predictions"][kept["half"] == 1])
     assert not model.training
     assert all(weight.grad is None for weight in model.parameters())
     assert len({weight.untyped_storage().data_ptr() for weight in model.parameters()}) == len(list(model.parameters()))

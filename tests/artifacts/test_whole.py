@@ -54,7 +54,7 @@ def test_a_run_of_full_fine_tuning_is_exported_whole(folder: Path, tmp_path: Pat
     made = export(run, tmp_path / "a.safetensors", full=True, levels=16)
     assert (made.artifact, made.folder, made.comparison.same) == (None, tmp_path / "a", made.comparison.compared)
     assert not (tmp_path / "a.safetensors").exists()
-    assert answers_alone(tmp_path / "a", run) == Answers.read(run.folder).predictions.tolist()
+    assert answers_alone(tmp_path / "a", run) == Answers.read(run.folder).of_kept_step.tolist()
     with pytest.raises(UserError, match=r"there is no z to write down\n--full"):
         export(run, tmp_path / "b.safetensors", full=False, levels=16)
     with pytest.raises(UserError, match="trained all weights"):
@@ -103,7 +103,7 @@ def test_a_folder_names_no_padding_where_texts_end_with_it(wordy: Path) -> None:
     made = export(run, wordy / "x.safetensors", full=True, levels=16)
     assert "names no padding token" in made.remark
     assert made.comparison.same == made.comparison.compared
-    stored = Answers.read(run.folder).predictions.tolist()
+    stored = Answers.read(run.folder).of_kept_step.tolist()
     assert answers_alone(made.folder, run, one_by_one=True) == stored
     with pytest.raises(ValueError, match="padding"):
         answers_alone(made.folder, run)
@@ -119,4 +119,4 @@ def test_padding_that_no_text_ends_with_stays(tmp_path: Path) -> None:
     )  # fmt: skip
     made = export(run, tmp_path / "x.safetensors", full=True, levels=16)
     assert made.remark == ""
-    assert answers_alone(made.folder, run) == Answers.read(run.folder).predictions.tolist()
+    assert answers_alone(made.folder, run) == Answers.read(run.folder).of_kept_step.tolist()

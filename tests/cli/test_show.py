@@ -66,7 +66,7 @@ def test_a_run_whose_score_is_read_again(tmp_path: Path) -> None:
     made = small_ledger.sweep(tmp_path)
     run = made.observed[0]
     text = said("show", run[:10], "out=.")
-    assert "at step 10 of 10: 200 answers in eval.safetensors, scored again just now" in text
+    assert "(steps 10 and 10 of 10): 200 answers in eval.safetensors, scored again just now" in text
     assert f"used by 1 verdict: {made.spec.sweep_id}" in text
     assert "the command is not known" in text
     assert "host gauss" in text

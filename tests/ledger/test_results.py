@@ -23,10 +23,21 @@ def test_answers_that_cannot_be_used_are_none(tmp_path) -> None:
 
 
 def test_answers_go_in_and_come_out(tmp_path) -> None:
-    Answers(np.array([1, 0]), np.array([1, 1])).write(tmp_path, step=7)
+    Answers(np.array([1, 0]), np.array([1, 1]), np.array([0, 1], dtype=np.uint8), 7, 9).write(tmp_path)
     read = Answers.read(tmp_path)
     assert read is not None
-    assert (read.predictions.tolist(), read.labels.tolist()) == ([1, 0], [1, 1])
+    assert (read.predictions.tolist(), read.labels.tolist(), read.half.tolist()) == ([1, 0], [1, 1], [0, 1])
+    assert (read.step, read.other_step) == (7, 9)
+
+
+def test_the_score_of_answers_is_the_mean_over_halves() -> None:
+    predictions, labels = np.array([1, 1, 1, 1, 0]), np.ones(5, dtype=int)
+    accuracy = lambda given, right: float((given == right).mean())  # noqa: E731
+    whole = Answers(predictions, labels, np.ones(5))
+    assert whole.scores(accuracy) == [0.8] == [whole.score(accuracy)]
+    split = Answers(predictions, labels, np.array([0, 0, 0, 1, 1]))
+    assert split.scores(accuracy) == [0.5, 1.0], "the half of the kept step first"
+    assert split.score(accuracy) == 0.75
 
 
 def test_a_failed_run_has_no_score() -> None:

@@ -76,7 +76,7 @@ def test_the_answer_behind_chance(metric):
 
 
 def test_answers_belong_to_a_score() -> None:
-    answers = Answers(np.array([1, 0, 1]), np.array([1, 1, 1]))
+    answers = Answers(np.array([1, 0, 1]), np.array([1, 1, 1]), np.ones(3))
     assert have_score(answers, 2 / 3, "accuracy")
     assert not have_score(answers, 0.5, "accuracy")
 
@@ -87,3 +87,14 @@ def test_a_few_examples_tell_a_score_in_steps():
     assert errors.mean() == pytest.approx(0.0, abs=1e-12)
     assert (rounding(2, 400, 0) == errors).all()
     assert rounding(1000, 400, 0).std() < 0.0003
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1"])
+def test_halves_are_drawn_by_themselves_and_averaged(metric):
+    labels, predictions = made(metric)
+    first = np.arange(len(labels)) % 3 > 0
+    moved = changes(metric, labels, [predictions], 300, 5, [first, ~first])
+    parts = [changes(metric, labels[rows], [predictions[rows]], 300, seed) for seed, rows in ((5, first), (6, ~first))]
+    assert moved == pytest.approx(np.mean(parts, axis=0))
+    alone = changes(metric, labels, [predictions], 300, 5)
+    assert (changes(metric, labels, [predictions], 300, 5, [np.ones(len(labels), dtype=bool)]) == alone).all()

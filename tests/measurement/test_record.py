@@ -44,7 +44,7 @@ def test_without_answers_and_with_one_length_the_interval_is_that_of_the_seeds()
 def test_the_error_of_the_bar_needs_answers_that_belong_to_the_scores():
     made = measured()
     assert bar_errors(made) == {}
-    made.answers = lambda run_id: Answers(np.zeros(50, dtype=int), np.arange(50) % 2)  # score 0.5, which no run has
+    made.answers = lambda run_id: Answers(np.zeros(50), np.arange(50) % 2, np.ones(50))  # score 0.5, which no run has
     assert bar_errors(made) == {}
 
 
@@ -59,7 +59,8 @@ def test_answers_widen_the_interval():
 
     def answers(run_id):
         right = round(made.results[run_id].score * size)
-        return Answers((np.random.default_rng(int(run_id, 16)).permutation(size) >= right).astype(int), labels)
+        wrong = np.random.default_rng(int(run_id, 16)).permutation(size) >= right
+        return Answers(wrong.astype(int), labels, np.ones(size))
 
     alone = make_verdict(made)
     made.answers = answers

@@ -38,7 +38,7 @@ def test_facts_are_words(out: Path) -> None:
     assert facts["d90 by an isotonic fit, a second opinion"] == "–"
     assert facts["search"] == "posterior, d from 8 to 65,536"
     assert facts["examples: training, evaluation"] == (
-        "4,000 and 1,200 (chosen on one half of the latter, scored on the other)"
+        "4,000 and 1,200 (each half of the latter scores what the other half chose)"
     )
 
 

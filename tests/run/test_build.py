@@ -115,7 +115,7 @@ def test_buffers_are_held_still_so_that_theta_alone_decides(buffers, kind, tmp_p
         again.model, data.evaluation, data.score_half, objective=find_objective("classification"), pad_id=tiny.PAD,
         batch_size=64, precision="float32", device=torch.device("cpu"),
     )  # fmt: skip
-    assert predictions.tolist() == Answers.read(tmp_path).predictions.tolist()
+    assert predictions.tolist() == Answers.read(tmp_path).of_kept_step.tolist()
 
 
 def test_a_model_with_a_memory_is_refused(tmp_path, data):  # noqa: F811

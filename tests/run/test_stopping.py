@@ -10,9 +10,9 @@ import pytest
 from intdim.run.stopping import Evaluation, converged, flat, stop_reason
 
 
-def evaluations(scores, select_losses=None, train_losses=None):
-    select_losses, train_losses = select_losses or [0.5] * len(scores), train_losses or [0.4] * len(scores)
-    rows = zip(scores, select_losses, train_losses, strict=True)
+def evaluations(scores, losses=None, train_losses=None, others=None):
+    losses, train_losses, others = losses or [0.5] * len(scores), train_losses or [0.4] * len(scores), others or scores
+    rows = zip(scores, losses, train_losses, others, losses, strict=True)
     return [Evaluation(10 * k, *row) for k, row in enumerate(rows, start=1)]
 
 
@@ -21,6 +21,15 @@ def test_crossed_at_the_first_evaluation_that_reaches_the_bar():
     assert [stop_reason(seen[:k], 0, 0.81) for k in range(5)] == ["", "", "", "crossed", ""]
     assert stop_reason(seen, 0, None) == ""
     assert stop_reason(evaluations([math.nan]), 0, 0.5) == ""
+    for first, second in ((0.9, 0.8), (0.8, 0.9), (0.9, math.nan), (math.nan, 0.9)):
+        assert stop_reason(evaluations([first], others=[second]), 0, 0.81) == "", "each half says so of the other"
+
+
+def test_a_better_score_on_either_half_is_not_converged():
+    still, better = [0.8] * 4, [0.8, 0.8, 0.8, 0.81]
+    assert converged(evaluations(still, others=still), 2)
+    assert not converged(evaluations(still, others=better), 2)
+    assert not converged(evaluations(better, others=still), 2)
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3])

@@ -85,14 +85,15 @@ def test_a_run_that_has_crossed_ends_there(checkpoint, data, tmp_path):
     long = replace(TRAIN, evaluations=8)
     whole = train(make(checkpoint, data, tmp_path / "whole", spec_of(train_spec=long)))
     looks = [line for line in metrics_of(tmp_path / "whole") if "select_score" in line]
-    bar = next(look["select_score"] for look in looks if look["select_score"] > looks[0]["select_score"])
+    lower = [min(look["select_score"], look["eval_score"]) for look in looks]
+    bar = next(score for score in lower if score > lower[0])
     stopped = train(make(checkpoint, data, tmp_path / "short", replace(spec_of(train_spec=long), stop_at=bar)))
     seen = [line for line in metrics_of(tmp_path / "short") if "select_score" in line]
     assert (whole.stopped, stopped.stopped, stopped.reason) == ("", "crossed", "")
     assert seen == looks[: len(seen)]
-    assert stopped.steps == stopped.best_step == seen[-1]["step"] < whole.steps
-    assert stopped.select_score >= bar > max(look["select_score"] for look in seen[:-1])
-    assert stopped.eval_score == seen[-1]["eval_score"]
+    assert stopped.steps == seen[-1]["step"] < whole.steps
+    assert min(seen[-1]["select_score"], seen[-1]["eval_score"]) >= bar > max(lower[: len(seen) - 1])
+    assert stopped.select_score >= bar
     never = train(make(checkpoint, data, tmp_path / "never", replace(spec_of(train_spec=long), stop_at=1.5)))
     assert (never.steps, never.stopped, never.eval_score) == (whole.steps, "", whole.eval_score)
 
@@ -139,12 +140,19 @@ def test_a_run_learns_and_leaves_its_files(kind, checkpoint, data, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     scored = [line for line in lines if "eval_score" in line]
     assert [line["step"] for line in scored] == list(range(8, 97, 8))
-    best = max(scored, key=lambda line: line["select_score"])
-    assert (outcome.best_step, outcome.eval_score) == (best["step"], best["eval_score"])
+    best, other = (max(scored, key=lambda line: line[half]) for half in ("select_score", "eval_score"))
+    assert (outcome.best_step, outcome.other_step) == (best["step"], other["step"])
+    assert outcome.half_scores == [best["eval_score"], other["select_score"]]
+    assert outcome.eval_score == 0.5 * sum(outcome.half_scores)
+    assert outcome.select_score == 0.5 * (best["select_score"] + other["eval_score"])
+    assert outcome.eval_loss == 0.5 * (best["eval_loss"] + other["select_loss"])
     kept, _ = load_tensors(tmp_path / ("best.safetensors" if kind == "full" else "z.safetensors"))
     assert ("z" in kept) == (kind != "full")
     answers, _ = load_tensors(tmp_path / "eval.safetensors")
-    assert float((answers["predictions"] == answers["labels"]).double().mean()) == pytest.approx(outcome.eval_score)
+    right = (answers["predictions"] == answers["labels"]).double()
+    assert answers["half"].nonzero().flatten().tolist() == data.score_half.tolist()
+    for score, rows in zip(outcome.half_scores, (data.score_half, data.select_half), strict=True):
+        assert float(right[rows].mean()) == pytest.approx(score)
 
 
 class Stopped(Exception):
@@ -173,11 +181,11 @@ def test_going_on_from_a_checkpoint_is_bit_for_bit(kind, stop, checkpoint, data,
     again = make(checkpoint, data, tmp_path / "parts", spec)
     rest = train(again)
     assert again.total > stop
-    for name in ("eval_score", "select_score", "eval_loss", "train_score", "best_step", "steps"):
-        assert getattr(rest, name) == getattr(whole, name), name
+    assert replace(rest, seconds=whole.seconds) == whole
     file = "best.safetensors" if kind == "full" else "z.safetensors"
-    first, second = (load_tensors(tmp_path / part / file)[0] for part in ("whole", "parts"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    for name in (file, "eval.safetensors"):
+        first, second = (load_tensors(tmp_path / part / name)[0] for part in ("whole", "parts"))
+        assert all(torch.equal(first[tensor], second[tensor]) for tensor in first)
 
 
 def test_a_damaged_checkpoint_starts_anew(checkpoint, data, tmp_path):
