@@ -79,19 +79,6 @@ class OfUpdates(Rounding):
         values.copy_(before + steps.round_() * distance)
 
 
-class Rounded(SubspaceTrainable):
-    """A subspace whose weights are rounded; stochastic rounding counts the steps."""
-
-    def __init__(self, subspace: Subspace) -> None:
-        super().__init__(subspace)
-        self.steps = -1
-        self.write = self._write
-
-    def _write(self) -> None:
-        self.steps += 1
-        self.subspace.write(self.steps)
-
-
 def coarse(model: nn.Module, bits: int) -> None:
     """Round the weights of a model to the nearest, as a checkpoint of that precision has them."""
     with torch.no_grad():
@@ -122,7 +109,7 @@ def make_run(spec: RunSpec, runtime: Runtime, form: str, bits: int, folder: Path
     if form.startswith("update"):
         subspace.rounding = OfUpdates(bits, form.endswith("stochastic"), seed, subspace.theta_0)
 
-    built = build.Built(model, Rounded(subspace), build.fitting(data, model), Still(model))
+    built = build.Built(model, SubspaceTrainable(subspace), build.fitting(data, model), Still(model))
     dropout = derive_seed(spec.seed, "dropout")
     run = Run(
         built, spec, device=torch.device("cpu"), folder=folder, report=lambda facts: None,

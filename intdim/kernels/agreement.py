@@ -64,7 +64,7 @@ class Sums:
         """Return what was added up."""
         lengths = math.sqrt(self.meant_meant) * math.sqrt(self.seen_seen)
         return Agreement(
-            cosine=self.meant_seen / lengths if lengths else math.nan,
+            cosine=max(-1.0, min(1.0, self.meant_seen / lengths)) if lengths else math.nan,
             kept=self.meant_seen / self.meant_meant if self.meant_meant else math.nan,
             moved=self.moved / self.should_move if self.should_move else math.nan,
         )

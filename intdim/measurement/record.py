@@ -10,7 +10,7 @@ import numpy as np
 
 from intdim import search
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
-from intdim.measurement.doubts import collapsed_runs, nothing_learnt, trivial, trivial_words, warnings_of
+from intdim.measurement.doubts import collapsed_runs, least_cosine, nothing_learnt, trivial, trivial_words, warnings_of
 from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, have_score, rounding
 from intdim.measurement.lengths_error import length_errors
 from intdim.measurement.program import Measurement, runs_to_go
@@ -89,6 +89,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
         next_max_runs=None if stuck else _next_max_runs(verdict),
         collapsed_share=round(len(collapsed_runs(measurement)) / max(1, len(observed)), 4),
         baseline_collapsed=baseline.collapsed,
+        least_cosine=_plain(least_cosine(measurement)),
     )
 
 
