@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 STREAM_VERSION = 3  # raised by hand when the random numbers behind a projection change
-TRAINING_VERSION = 5  # raised by hand when the training loop would give other numbers for the same RunSpec
-LAYOUT_VERSION = 4  # raised by hand when the files under ``out`` change shape
+TRAINING_VERSION = 6  # raised by hand when the training loop would give other numbers for the same RunSpec
+LAYOUT_VERSION = 5  # raised by hand when the files under ``out`` change shape
 
 METHODS = ("did", "said", "full")
 SCOPES = ("global", "layer", "tensor", "tensor_turns")
@@ -314,6 +314,8 @@ def run_identity(spec: RunSpec) -> dict[str, Any]:
     plain["subspace"], plain["train"] = _subspace_identity(spec.subspace), _train_identity(spec.train)
     if full:
         del plain["stream_version"]
+        if spec.train.precision == "bf16-stochastic":  # of weights that are written anew: full fine-tuning has none
+            plain["train"]["precision"] = "bf16"
     else:
         del plain["train"]["weight_decay"]
     return plain

@@ -1,8 +1,9 @@
 """Training inside a random subspace: theta = theta_0 + S P z, for any ``nn.Module``, without wrapping it.
 
-The weights become views into one flat buffer, their gradients views into another. ``write()`` fills the first from z,
-``read_grad()`` maps the second back to z: one product and one pass over memory each way per optimiser step, however
-many backward passes are accumulated.
+The weights become views into one flat buffer, which ``write()`` fills from z. Their gradients are mapped back to z
+tensor by tensor, as soon as backward has them, and freed; ``read_grad()`` adds these parts up, however many backward
+passes are accumulated. Where that would cost more than it saves (``projections/tensors.py``), gradients are views into
+a flat buffer too, and ``read_grad()`` maps it back at once.
 
     sub = Subspace(model, d=1000, projection="fastfood", method="said")
     opt = torch.optim.AdamW(sub.parameters(), lr=step_length / d**0.5, weight_decay=0.0)
@@ -20,9 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from intdim.errors import UserError, suggest
+from intdim.kernels.agreement import AT_ONCE, Agreement, Sums
 from intdim.kernels.flow import Scaling
+from intdim.kernels.rounding import Rounding
 from intdim.parameters import Group, Groups, ParameterTable
 from intdim.projections import Projection, make_projection, make_stacked
+from intdim.projections.tensors import TensorSums, worth_it
 from intdim.spec import METHODS, SCOPES
 
 LOG = logging.getLogger(__name__)
@@ -52,20 +56,25 @@ class Subspace:
             with one for each group, of which the first that matches counts.
         seed: decides P.
         exclude: shell patterns on weight names; matching weights are frozen and not counted in D.
+        rounding: how the weights are rounded when they are written; by default to what their dtype holds.
+        dtype: of the weights, ``torch.bfloat16`` say; by default the model's own. Weights outside the subspace and
+            buffers keep theirs.
+        base_dtype: of theta_0, which is rounded to it; by default the model's own.
 
     Attributes:
         z: (d - m,) coordinates, initially 0.
         scales: (m,) initially 1, or None for DID.
-        theta: (D,) the weights, in their own dtype, as are theta_0 and gradient.
+        theta: (D,) the weights, in the dtype that was asked for.
         theta_0: (D,) the weights that the model had.
-        gradient: (D,) the gradients of the weights.
+        gradient: (D,) the gradients of the weights, in their dtype; None where they are reduced tensor by tensor.
         projection: P.
         D: weights inside the subspace.
         d: as given.
         num_groups: m, the number of scales; 0 for DID.
 
-    Memory in float32: 12 bytes per weight (theta, which replaces the model's own weights, theta_0 and the gradient),
-    and 4 more for SAID (P z), in addition to the state of P, see ``projection.state_bytes``.
+    Memory between steps in float32: 8 bytes per weight (theta, which replaces the model's own weights, and theta_0),
+    in addition to the state of P, see ``projection.state_bytes``, and d numbers per tensor; with theta in bfloat16 6,
+    with theta_0 too 4. With a flat gradient 4 bytes more (2 in bfloat16), and as many again for SAID (P z).
 
     Raises:
         UserError: an unknown name, a d that does not fit, or weights of several dtypes or devices.
@@ -81,6 +90,9 @@ class Subspace:
         groups: Groups = "layer",
         seed: int = 0,
         exclude: Sequence[str] = (),
+        rounding: Rounding | None = None,
+        dtype: torch.dtype | None = None,
+        base_dtype: torch.dtype | None = None,
     ) -> None:
         if method not in INSIDE:
             raise UserError(f"unknown method {method!r}", suggest(method, INSIDE), "Choose one of these.")
@@ -91,6 +103,7 @@ class Subspace:
         self.method, self.scope, self.seed, self.D = method, scope, seed, self.table.D
         self._groups = groups if isinstance(groups, str) else "function" if callable(groups) else "patterns"
         self._projection = projection if isinstance(projection, str) else projection.__name__
+        self.rounding, self._step = rounding, 0
         self.d = _integer(d, self.D)
         made = self.table.groups(groups)
         self.num_groups = len(made) if method == "said" else 0
@@ -105,17 +118,28 @@ class Subspace:
         inside = {entry.name for entry in self.table.entries}
         for name, weight in named.items():
             weight.requires_grad_(name in inside)
-        self._attach(first)
+        self._attach(dtype or first.dtype, base_dtype or first.dtype)
 
         self.projection = self._make_projection(projection, scope, seed)
-        dtype = torch.float64 if first.dtype == torch.float64 else torch.float32
-        self.z = nn.Parameter(torch.zeros(self.d - self.num_groups, dtype=dtype, device=first.device))
+        working = torch.float64 if self.theta.dtype == torch.float64 else torch.float32
+        self.z = nn.Parameter(torch.zeros(self.d - self.num_groups, dtype=working, device=self.theta.device))
         self.scales: nn.Parameter | None = None
         self._slices = [(number, start, stop) for number, group in enumerate(made) for start, stop in group.slices]
         if method == "said":
-            self.scales = nn.Parameter(torch.ones(self.num_groups, dtype=dtype, device=first.device))
-        self._image: Tensor | None = None  # P z of the last write(), kept for SAID: the scales' gradient needs it
+            self.scales = nn.Parameter(torch.ones(self.num_groups, dtype=working, device=self.theta.device))
         self._segments: tuple[Tensor, Tensor, tuple[int, ...]] | None = None
+
+        self.gradient: Tensor | None = None
+        self._image: Tensor | None = (
+            None  # P z of the last write(), which the gradient of the scales needs if it is flat
+        )
+        self._sums: TensorSums | None = None
+        if worth_it(self.projection, len(self._weights)):
+            self._sums = TensorSums(self.projection, self._weights)
+            self._members = self._membership()
+        else:
+            self.gradient = torch.zeros_like(self.theta)
+            self._point_at_gradient()
 
     def __repr__(self) -> str:
         said = f", m={self.num_groups} (groups={self._groups})" if self.method == "said" else ""
@@ -130,38 +154,83 @@ class Subspace:
         return [self.z] if self.scales is None else [self.z, self.scales]
 
     @torch.no_grad()
-    def write(self) -> None:
-        """Write theta_0 + S P z to the model's weights. At z = 0 that is theta_0, bit for bit.
+    def write(self, step: int = 0) -> None:
+        """Write theta_0 + S P z to the model's weights. At z = 0 that is theta_0, bit for bit, unless it is rounded.
+
+        Args:
+            step: of the training; stochastic rounding has other random numbers in each.
 
         Raises:
             UserError: the model was moved or converted in the meantime, so that its weights are elsewhere.
         """
         self._check_attached()
-        if self.scales is not None and self._image is None:
+        self._step = step
+        if self.scales is not None and self._image is None and self.gradient is not None:
             self._image = torch.empty_like(self.theta, dtype=self.z.dtype)
-        self.projection.write(self.z, self.theta_0, self.theta, self._scaling(), self._image)
+
+        if self.rounding is None or self.theta.dtype == torch.float32:
+            exact = self.theta  # rounded by its dtype, or in place
+        else:
+            exact = torch.empty_like(self.theta, dtype=self.z.dtype)
+        self.projection.write(self.z, self.theta_0, exact, self._scaling(), self._image)
+        if self.rounding is not None:
+            self.rounding.apply(exact, step)
+        if exact is not self.theta:
+            self.theta.copy_(exact)
 
     @torch.no_grad()
     def read_grad(self) -> None:
         """Add P^T S g to the gradient of z, and for SAID the inner product of P z and g over each group to that of its
         scale; then clear the gradients g of the weights.
 
-        Gradients accumulate in the weights as usual, so one call is enough for any number of backward passes.
+        Gradients accumulate as usual, so one call is enough for any number of backward passes. Those that were reduced
+        tensor by tensor are no longer in the weights: only this call clears them, not ``zero_grad`` of the model.
 
         Raises:
             UserError: the model was moved or converted in the meantime, so that its weights are elsewhere.
         """
         self._check_attached()
-        gradient = self._collect()
-        if self.scales is not None:
-            image = self._image if self._image is not None else self.projection.matvec(self.z.detach())
-            products = torch.zeros_like(self.scales)
-            for number, start, stop in self._slices:
-                products[number] += torch.dot(image[start:stop], gradient[start:stop].to(image.dtype))
-            _add_to_grad(self.scales, products)
+        if self._sums is None:
+            self._read_flat()
+            return
 
-        _add_to_grad(self.z, self.projection.read(gradient, self._scaling()))
-        self.gradient.zero_()
+        sums = self._sums.collect()
+        if self.scales is None:
+            _add_to_grad(self.z, sums.sum(0))
+        else:  # <P z, g> over a group is <z, P^T g> of its tensors
+            _add_to_grad(self.scales, self._members @ (sums @ self.z.detach()))
+            _add_to_grad(self.z, (self.scales.detach() @ self._members) @ sums)
+        self._sums.clear()
+
+    @torch.no_grad()
+    def agreement(self, autocast: torch.dtype | None = None) -> Agreement:
+        """Return how the update that the forward pass sees agrees with S P z, after ``write()``.
+
+        P z is computed once more, into the memory of the weights, which then get the same values as before; only
+        weights of half precision need another 4 bytes each for it.
+
+        Args:
+            autocast: the dtype in which the forward pass uses the weights, if not their own.
+
+        Raises:
+            UserError: the model was moved or converted in the meantime, so that its weights are elsewhere.
+        """
+        self._check_attached()
+        image = self.projection.matvec(self.z.detach(), self.theta if self.theta.dtype == self.z.dtype else None)
+        scaling, sums = self._scaling(), Sums()
+        pieces = [(0, self.D, None)] if scaling is None else scaling.pieces(0, self.D)
+        for first, last, factor in pieces:
+            for start in range(first, last, AT_ONCE):
+                here = slice(start, min(start + AT_ONCE, last))
+                meant = image[here] if factor is None else image[here] * factor
+                before, now = self.theta_0[here].to(self.z.dtype), self.theta_0[here] + meant
+                at_zero = before.clone()
+                if self.rounding is not None:
+                    self.rounding.apply(now, self._step, start)
+                    self.rounding.apply(at_zero, self._step, start)
+                sums.add(meant, before, at_zero.to(autocast or self.theta.dtype), now.to(autocast or self.theta.dtype))
+                self.theta[here] = now
+        return sums.agreement()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return z and, for SAID, the scales: tensors that share memory with what is trained."""
@@ -225,17 +294,45 @@ class Subspace:
         return Scaling(starts, self.scales.detach()[numbers], bounds)
 
     @torch.no_grad()
-    def _attach(self, like: Tensor) -> None:
-        """Move the weights and their gradients into flat buffers of the dtype and device of ``like``."""
-        self.theta = torch.empty(self.D, dtype=like.dtype, device=like.device)
-        self.gradient = torch.zeros_like(self.theta)
+    def _attach(self, dtype: torch.dtype, base_dtype: torch.dtype) -> None:
+        """Move the weights into a flat buffer, and copy them into theta_0; gradients are cleared."""
+        device = self._weights[0].device
+        self.theta = torch.empty(self.D, dtype=dtype, device=device)
+        self.theta_0 = torch.empty(self.D, dtype=base_dtype, device=device)
         for entry, weight in zip(self.table.entries, self._weights, strict=True):
+            self.theta_0[entry.place].view(entry.shape).copy_(weight)
             place = self.theta[entry.place].view(entry.shape)
-            place.copy_(weight)
+            place.copy_(self.theta_0[entry.place].view(entry.shape))
+            weight.grad = None
             weight.data = place
+
+    def _point_at_gradient(self) -> None:
+        """Let the weights accumulate their gradients in the flat buffer."""
+        assert self.gradient is not None
+        for entry, weight in zip(self.table.entries, self._weights, strict=True):
             weight.grad = self.gradient[entry.place].view(entry.shape)
 
-        self.theta_0 = self.theta.clone()
+    def _membership(self) -> Tensor:
+        """Return which tensors each scale is for, as ones in a matrix of shape ``(m, tensors)``."""
+        members = torch.zeros(self.num_groups, len(self._weights), dtype=self.z.dtype, device=self.z.device)
+        for number, start, stop in self._slices if self.scales is not None else []:
+            for column, entry in enumerate(self.table.entries):
+                if start <= entry.offset and entry.offset + entry.numel <= stop:
+                    members[number, column] = 1
+        return members
+
+    def _read_flat(self) -> None:
+        """``read_grad`` from the flat gradient."""
+        gradient = self._collect()
+        if self.scales is not None:
+            image = self._image if self._image is not None else self.projection.matvec(self.z.detach())
+            products = torch.zeros_like(self.scales)
+            for number, start, stop in self._slices:
+                products[number] += torch.dot(image[start:stop], gradient[start:stop].to(image.dtype))
+            _add_to_grad(self.scales, products)
+
+        _add_to_grad(self.z, self.projection.read(gradient, self._scaling()))
+        gradient.zero_()
 
     def _check_attached(self) -> None:
         start, size = self.theta.data_ptr(), self.theta.element_size()
@@ -249,6 +346,7 @@ class Subspace:
 
     def _collect(self) -> Tensor:
         """Return the flat gradient, with gradients that autograd put elsewhere (after ``zero_grad``) copied into it."""
+        assert self.gradient is not None
         for entry, weight in zip(self.table.entries, self._weights, strict=True):
             place = self.gradient[entry.place]
             if weight.grad is None or weight.grad.data_ptr() != place.data_ptr():

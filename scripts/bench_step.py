@@ -8,7 +8,9 @@ to z, clipping, AdamW, the weights from z. Full fine-tuning runs the same loop w
 of torch's two implementations. Contenders take turns, one step each, so that other load on the machine affects all
 alike. First each subspace is checked against its dense matrix on a small model; if one is wrong, no times are printed
 and the exit status is 1. ``--compile`` applies ``torch.compile`` to the model and reports the time of the first step;
-compare with a run without it. Writes scripts/results/step.json with machine, versions and load.
+compare with a run without it. A projection's name followed by ``/flat`` keeps the gradients of all weights in one
+buffer in place of reducing each tensor's as soon as it is there. Writes scripts/results/step.json with machine,
+versions and load.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification
 
 from intdim.durable import write_json
+from intdim.projections import tensors
 from intdim.subspace import Subspace
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
@@ -39,7 +42,8 @@ PARTS = ("forward and backward", "gradient to z", "optimiser", "weights from z")
 
 
 class Step:
-    """A model, what is trainable in it and its optimiser. ``name`` is ``full``, ``full, fused`` or a projection."""
+    """A model, what is trainable in it and its optimiser. ``name`` is ``full``, ``full, fused`` or a projection,
+    perhaps with ``/flat``."""
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class Step:
             self.model: Any = made.to(device)
         self.model.train()
 
-        self.subspace = None if name.startswith("full") else Subspace(self.model, d, name, method=method)
+        self.subspace = None if name.startswith("full") else subspace(self.model, d, name, method)
         self.trainable = list(self.model.parameters()) if self.subspace is None else self.subspace.parameters()
         fused = name == "full, fused"
         self.optimiser = torch.optim.AdamW(self.trainable, lr=1e-4, fused=fused, foreach=None if fused else True)
@@ -89,6 +93,17 @@ class Step:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
+
+
+def subspace(model: nn.Module, d: int, name: str, method: str) -> Subspace:
+    """Return the subspace of a contender."""
+    projection, _, form = name.partition("/")
+    before = tensors.FEWEST_WEIGHTS, tensors.LARGEST_SHARE
+    tensors.FEWEST_WEIGHTS, tensors.LARGEST_SHARE = 0, -1.0 if form == "flat" else 1.0
+    try:
+        return Subspace(model, d, projection, method=method)
+    finally:
+        tensors.FEWEST_WEIGHTS, tensors.LARGEST_SHARE = before
 
 
 def shape(options: argparse.Namespace) -> BertConfig:
@@ -137,8 +152,12 @@ def faults(names: list[str], method: str, device: torch.device) -> list[str]:
         moved = (subspace.theta.double() - expected).norm() / (expected - theta_0).norm()
 
         logits = step.model(input_ids=tokens).logits
-        nn.functional.cross_entropy(logits, labels).backward()
-        back = P.t() @ (scales * subspace.gradient.double())
+        loss = nn.functional.cross_entropy(logits, labels)
+        weights = dict(step.model.named_parameters())
+        inside = [weights[entry.name] for entry in subspace.table.entries]
+        gradients = torch.autograd.grad(loss, inside, retain_graph=True)
+        loss.backward()
+        back = P.t() @ (scales * torch.cat([gradient.reshape(-1) for gradient in gradients]).double())
         subspace.read_grad()
         assert subspace.z.grad is not None
         read = (subspace.z.grad.double() - back).norm() / back.norm()

@@ -105,6 +105,7 @@ class World:
         made |= {"train_score": score, "eval_score": score, "select_score": select, "eval_loss": 0.5}
         made |= {"learning_rate": spec.learning_rate, "metric": spec.task.metric, "steps": 1, "best_step": 1}
         made |= {"half_scores": [score, score], "other_step": 1}
+        made |= {"update_cosine": None, "update_kept": None, "update_moved": None}
         return RunResult(**made, seconds=0.0, peak_memory_bytes=0)
 
     def luck(self) -> float:

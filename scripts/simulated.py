@@ -146,6 +146,9 @@ def result_of(spec: RunSpec, select: float, score: float) -> RunResult:
         other_step=1,
         seconds=1.0,
         peak_memory_bytes=0,
+        update_cosine=1.0,
+        update_kept=1.0,
+        update_moved=1.0,
     )
 
 

@@ -35,6 +35,9 @@ def result_of(spec: RunSpec, **changes: Any) -> RunResult:
         other_step=10,
         seconds=1.0,
         peak_memory_bytes=1 << 30,
+        update_cosine=1.0,
+        update_kept=1.0,
+        update_moved=1.0,
     )
     return replace(made, **changes)
 

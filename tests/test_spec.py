@@ -94,16 +94,16 @@ OTHER = [  # of what, and what changes its id
 ]  # fmt: skip
 
 STORED = [
-    "379543a55774c4df",
-    "917e1a5547cd2106",
-    "2d2ff18fed8dcff3",
-    "f79bb9321e40b484",
-    "c29e312ad9cadbd7",
-    "c84b4ae7f1041c66",
-    "bda4cc13d39a389c",
-    "674757f0558db4ae",
-    "2b6f36ad84e42cf4",
-    "c03f5c058df06468",
+    "98261d889cf62e90",
+    "79f031c7d0929601",
+    "598b81119338c9fd",
+    "c464a37f33939255",
+    "9b279024102eb04c",
+    "796a636526a4a49c",
+    "ce006ff367a0c4c0",
+    "04d798f9268e1cd1",
+    "7267f86d98d25625",
+    "96929f7d7fa5b559",
 ]
 
 

@@ -15,6 +15,7 @@ from intdim.ledger.results import Answers
 from intdim.run.build import fitting
 from intdim.run.evaluation import predict
 from intdim.run.objective import find_objective
+from intdim.run.precision import as_computed
 from intdim.tasks.stored import TaskData, load_task
 
 COMPARED = 1024  # answers at most, evenly spaced
@@ -72,9 +73,10 @@ def compare(model: nn.Module, run: FinishedRun, data: TaskData | str) -> Compari
     precision = spec.train.precision if device == wanted else "float32"
     chosen = np.unique(np.linspace(0, len(data.score_half) - 1, min(COMPARED, len(data.score_half))).astype(int))
     fitted = fitting(data, model)
+    computed = as_computed(model, spec, answers.step) if device == wanted else model
     try:
         predictions, _ = predict(
-            model.to(device),
+            computed.to(device),
             fitted.evaluation,
             data.score_half[torch.from_numpy(chosen)],
             objective=find_objective(spec.task.objective),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ class Scorer:
         self.device = torch.device(runtime.device)
         self.objective = find_objective(run.spec.task.objective)
 
-        built = build(run.spec, runtime, load_task(Path(runtime.task_folder)))
+        spec = replace(run.spec, train=replace(run.spec.train, precision=PRECISION))
+        built = build(spec, runtime, load_task(Path(runtime.task_folder)))
         assert isinstance(built.trainable, SubspaceTrainable)
         self.model, self.subspace, self.data = built.model, built.trainable.subspace, built.data
         self.still = built.still

@@ -31,6 +31,7 @@ from intdim.spec import (
 SEARCHES = ("posterior", "bisection", "grid")
 SOURCES = ("builtin", "hub", "local")
 PRECISIONS = ("float32", "bf16")
+RUN_PRECISIONS = ("auto", *PRECISIONS, "bf16-stochastic")
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of a processor that multiplies bf16 natively (x86, Arm)
 DEVICES = ("auto", "cpu", "cuda")
 LAUNCHERS = ("local", "ray")
@@ -74,7 +75,7 @@ def cell_request(cfg: DictConfig) -> CellRequest:
         beta1=check.real("train.beta1", 0.0, 1.0, open_high=True),
         beta2=check.real("train.beta2", 0.0, 1.0, open_high=True),
         epsilon=check.real("train.epsilon", 0.0, open_low=True),
-        precision=precision(check.choice("train.precision", ("auto", *PRECISIONS)), check.choice("device", DEVICES)),
+        precision=precision(check.choice("train.precision", RUN_PRECISIONS), check.choice("device", DEVICES)),
         evaluations=check.whole("train.evaluations", 1),
         patience=check.whole("train.patience", 0),
     )

@@ -7,7 +7,7 @@ torch as in the compiled products.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -35,6 +35,37 @@ def chunks(count: int, in_lanes: int, at_once: int) -> list[tuple[int, int]]:
         for start in range(0, count, in_lanes)
         for first in range(start, min(start + in_lanes, count), at_once)
     ]
+
+
+def whole_units(
+    g: Tensor, start: int, unit_of: Callable[[int], int], edge: Callable[[int], int]
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Cut rows ``start`` and following into runs of whole units: yield ``(first unit, units, rows)``.
+
+    Rows of a unit that ``g`` lacks are zeros, in a copy of that unit alone; the rest is a view of ``g``.
+
+    Args:
+        g: a gradient of some rows, flat.
+        start: the first of them.
+        unit_of: the unit of a row.
+        edge: the first row of a unit; that of the unit after the last one is the number of all rows.
+    """
+    stop = start + g.numel()
+    row = start
+    while row < stop:
+        unit = unit_of(row)
+        low, high = edge(unit), edge(unit + 1)
+        if row == low and stop >= high:
+            last = unit_of(stop - 1)
+            units = last - unit + (edge(last + 1) == stop)
+            high = edge(unit + units)
+            yield unit, units, g[row - start : high - start]
+        else:
+            padded = g.new_zeros(high - low)
+            high = min(high, stop)
+            padded[row - low : high - low] = g[row - start : high - start]
+            yield unit, 1, padded
+        row = high
 
 
 def add_lanes(sums: Tensor) -> Tensor:

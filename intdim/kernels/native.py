@@ -38,16 +38,16 @@ SEGMENTS = [POINTER, POINTER, LONG, LONG]  # starts, factors, how many, offset
 SIGNATURES = {
     "blocks_matvec": [POINTER] * 4 + [LONG] * 3 + [WORD] * 2 + [POINTER] * 2 + [*SEGMENTS, INT, POINTER, INT],
     "blocks_rmatvec": [POINTER] * 2
-    + [LONG] * 3
+    + [LONG] * 4
     + [WORD] * 2
     + [POINTER] * 2
     + [*SEGMENTS, LONG, POINTER, POINTER, INT],
     "cyclic_matvec": [POINTER] * 4 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
-    "cyclic_rmatvec": [POINTER] * 2 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
+    "cyclic_rmatvec": [POINTER] * 2 + [LONG] * 4 + [WORD] * 2 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
     "tiles_matvec": [POINTER] * 4 + [LONG] + [POINTER] * 2 + [LONG] * 3 + [*SEGMENTS, INT, POINTER, INT],
     "tiles_rmatvec": [POINTER] * 2 + [LONG] + [POINTER] * 2 + [LONG] * 3 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
     "strata_matvec": [POINTER] * 4 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, INT, POINTER, INT],
-    "strata_rmatvec": [POINTER] * 2 + [LONG] * 3 + [WORD] * 2 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
+    "strata_rmatvec": [POINTER] * 2 + [LONG] * 7 + [WORD] * 2 + [*SEGMENTS, LONG, POINTER, POINTER, INT],
 }
 
 

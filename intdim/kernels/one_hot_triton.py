@@ -44,21 +44,24 @@ def _matvec(
 
 @triton.jit
 def _rmatvec(
-    sums, g, rows, d, stretch, stretches, lanes, sign_key, shift_key, offset, starts, factors, segments,
+    sums, g, begin, rows, d, stretch, stretches, lanes, sign_key, shift_key, offset, starts, factors, segments,
     BLOCK_: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
+    """Rows ``begin`` to ``begin + rows``, which ``g`` holds, of ``stretches`` stretches."""
     lane = tl.program_id(0).to(tl.int64)
     start, place = tl.program_id(1) * BLOCK_, tl.arange(0, BLOCK_)
     total = tl.zeros((BLOCK_,), dtype=tl.float32)
     for turn in range((stretches - tl.program_id(0) + lanes - 1) // lanes):
-        number = lane + lanes * (turn + lane * 0)
+        number = begin // stretch + lane + lanes * (turn + lane * 0)
         shift = random_below(shift_key, number, d)
         late = number * stretch + start - shift  # row of the first place, if it lies behind the shift
         before = place < tl.minimum(tl.maximum(shift - start, 0), BLOCK_).to(tl.int32)
         row = place + tl.where(before, stretch, 0)
-        mask = (place < stretch - start) & (row < tl.minimum(rows - late, 2 * stretch).to(tl.int32))
+        above, below = begin + rows - late, begin - late
+        mask = (place < stretch - start) & (row < tl.minimum(above, 2 * stretch).to(tl.int32))
+        mask = mask & (row >= tl.maximum(below, -1).to(tl.int32))
         early, signs = any_sign_masks(sign_key, late + stretch, BLOCK_), any_sign_masks(sign_key, late, BLOCK_)
-        value = take(g + late, row, mask, offset + late, starts, factors, segments, SCALED)
+        value = take(g + (late - begin), row, mask, offset + late - begin, starts, factors, segments, SCALED)
         total += flipped(value, tl.where(before, early, signs))
     tl.store(sums + lane * stretch + start + place, total, mask=place < stretch - start)
 
@@ -86,18 +89,26 @@ def matvec(to: Destination, twice: Tensor, rows: int, d: int, stretch: int, sign
 
 
 def rmatvec(
-    source: Gradient, rows: int, d: int, stretch: int, sign_key: int, shift_key: int, lanes: int | None = None
+    source: Gradient,
+    rows: int,
+    d: int,
+    stretch: int,
+    sign_key: int,
+    shift_key: int,
+    lanes: int | None = None,
+    begin: int = 0,
 ) -> Tensor:
-    """Return the sums of one stretch, shape ``(stretch,)``, float32: position p collects for coordinate p mod d."""
+    """Return the sums of one stretch, shape ``(stretch,)``, float32: position p collects for coordinate p mod d, from
+    rows ``begin`` to ``begin + rows``, which ``source`` holds."""
     g = source.g
     like = torch.empty(0, dtype=torch.float32, device=g.device)
     if not rows:
         return like.new_zeros(stretch)
-    stretches = triton.cdiv(rows, stretch)
+    stretches = triton.cdiv(begin + rows, stretch) - begin // stretch
     lanes = flow.lanes(stretches, stretch, hold=LANES_HOLD) if lanes is None else lanes
     sums, total = like.new_empty(lanes * stretch), like.new_empty(stretch)
     _rmatvec[(lanes, triton.cdiv(stretch, BLOCK))](
-        sums, g, rows, d, stretch, stretches, lanes, sign_key, shift_key, *segment_arguments(source, g),
+        sums, g, begin, rows, d, stretch, stretches, lanes, sign_key, shift_key, *segment_arguments(source, g),
         BLOCK_=BLOCK, SCALED=source.scaling is not None, num_warps=WARPS,
     )  # fmt: skip
     add_lanes[(triton.cdiv(stretch, 256),)](total, sums, stretch, lanes, BLOCK=256)

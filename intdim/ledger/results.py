@@ -49,6 +49,10 @@ class RunResult:
         other_step: the step chosen on the scoring half.
         seconds: time spent, without waiting.
         peak_memory_bytes: at the peak, of the device (CUDA) or of the process (CPU).
+        update_cosine: cosine of the angle between S P z of the kept step and the update that the forward pass sees, in
+            weights of the run's precision; None for full fine-tuning, and where z is zero.
+        update_kept: length of the seen update along S P z, as a share of it.
+        update_moved: share of the weights that should move and that the forward pass sees elsewhere than at z = 0.
     """
 
     run_id: str
@@ -73,6 +77,9 @@ class RunResult:
     other_step: int
     seconds: float
     peak_memory_bytes: int
+    update_cosine: float | None
+    update_kept: float | None
+    update_moved: float | None
 
     @property
     def failed(self) -> bool:

@@ -110,6 +110,7 @@ class Verdict:
         next_max_runs: the ``search.max_runs`` that is likely to be enough, where runs were missing; None elsewhere.
         collapsed_share: share of the observed runs that collapsed; the curve is that of runs that trained.
         baseline_collapsed: seeds of the baseline that did not train; its mean is that of the others.
+        least_cosine: smallest ``update_cosine`` of the observed runs; None where none has one.
     """
 
     sweep_id: str
@@ -168,6 +169,7 @@ class Verdict:
     next_max_runs: int | None = None
     collapsed_share: float = 0.0
     baseline_collapsed: int = 0
+    least_cosine: float | None = None
 
     def __repr__(self) -> str:
         ends = "" if self.d90_low is None or self.d90_high is None else f" [{self.d90_low:.0f}, {self.d90_high:.0f}]"

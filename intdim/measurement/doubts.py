@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from intdim.ledger.results import RunResult
 from intdim.measurement.program import Measurement
 
+SEEN = 0.95  # cosine of the update that the forward pass sees: below it scores fell in scripts/bench_precision.py
 SPREAD = 0.1  # of the gain over chance: seeds of the baseline that vary by more leave the threshold uncertain
 
 
@@ -31,7 +32,7 @@ def warnings_of(measurement: Measurement) -> list[str]:
         found.append(
             "One step length was given and none was tuned: the interval does not cover that another may suit better."
         )
-    return found + _about_the_threshold(measurement)
+    return found + _about_precision(measurement) + _about_the_threshold(measurement)
 
 
 def trivial(measurement: Measurement) -> bool:
@@ -46,6 +47,22 @@ def trivial_words(measurement: Measurement) -> str:
         f"This threshold is trivially easy: always answering the majority class scores "
         f"{measurement.facts.chance:.3f}, and {measurement.threshold(measurement.kind):.3f} is asked for{advice}."
     )
+
+
+def least_cosine(measurement: Measurement) -> float | None:
+    """Return the smallest cosine between an update that was meant and what the forward pass saw of it."""
+    found = [result.update_cosine for result in measurement.observed if result.update_cosine is not None]
+    return min(found, default=None)
+
+
+def _about_precision(measurement: Measurement) -> list[str]:
+    least = least_cosine(measurement)
+    if least is None or least >= SEEN:
+        return []
+    return [
+        f"In weights of {measurement.spec.train.precision} the forward pass sees another update than z stands for "
+        f"(their cosine is as small as {least:.2f}): d90 may be that of the precision. Try train.precision=float32."
+    ]
 
 
 def _about_the_threshold(measurement: Measurement) -> list[str]:

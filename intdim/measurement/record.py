@@ -11,7 +11,7 @@ import numpy as np
 from intdim import search
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
 from intdim.measurement.bar_errors import all_errors, bar_errors, spread
-from intdim.measurement.doubts import collapsed_runs, nothing_learnt, trivial, trivial_words, warnings_of
+from intdim.measurement.doubts import collapsed_runs, least_cosine, nothing_learnt, trivial, trivial_words, warnings_of
 from intdim.measurement.program import Measurement, runs_to_go
 from intdim.search import estimate
 from intdim.search.verdict import MESSAGES
@@ -86,6 +86,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
         next_max_runs=None if stuck else _next_max_runs(verdict),
         collapsed_share=round(len(collapsed_runs(measurement)) / max(1, len(observed)), 4),
         baseline_collapsed=baseline.collapsed,
+        least_cosine=_plain(least_cosine(measurement)),
     )
 
 

@@ -42,6 +42,7 @@ class Projection:
 
     name: ClassVar[str]
     compiled: ClassVar[bool] = False  # has products in C, see kernels/native.py
+    by_rows: ClassVar[bool] = False  # the adjoint of some rows costs no more than their share
     triton: ClassVar[bool] = False  # has Triton kernels, which accept half-precision weights too, see kernels/gpu.py
 
     def __init__(
@@ -112,7 +113,8 @@ class Projection:
         Args:
             z: the coordinates, shape ``(d,)``, float32 or float64.
             theta_0: shape ``(D,)``, contiguous.
-            out: shape ``(D,)``, contiguous, dtype of ``theta_0``, not sharing its memory.
+            out: shape ``(D,)``, contiguous, not sharing the memory of ``theta_0``, of any floating-point dtype: what is
+                computed in the dtype of ``z`` is rounded to it.
             scaling: S; the identity by default.
             image: receives P z if given, shape ``(D,)``, dtype of ``z``.
 
@@ -122,7 +124,8 @@ class Projection:
         _check_vector(z, "z", self.d, "d", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z = z.detach().contiguous()
-            if out.dtype == z.dtype or (self.triton and gpu.supports(z, theta_0, out, image)):
+            alike = out.dtype == z.dtype == theta_0.dtype
+            if alike or (self.triton and gpu.supports(z, theta_0, out, image)):
                 self._write(z, Destination(out, theta_0, image, scaling))
                 return
             made = torch.empty(self.D, dtype=z.dtype, device=z.device) if image is None else image
@@ -145,6 +148,32 @@ class Projection:
             if g.dtype != work and not in_kernel:
                 g = g.to(work)
             return self._read(Gradient(g, scaling))
+
+    def read_rows(self, g: Tensor, start: int) -> Tensor:
+        """Return what rows ``start`` to ``start + n`` add to P^T g, shape ``(d,)``.
+
+        ``g``, shape ``(n,)``, is the gradient of these weights alone.
+
+        So the sum of the windows that cover all rows is P^T g, to rounding. The result is float64 if ``g`` is, and
+        float32 otherwise. The order of the sums depends on the window alone.
+
+        Raises:
+            UserError: rows that P does not have, or a wrong dtype or device of ``g``.
+        """
+        if not 0 <= start <= start + g.numel() <= self.D:
+            raise UserError(
+                f"rows {start} to {start + g.numel()} of D={self.D}",
+                f"Rows are numbered from 0 to D={self.D}.",
+                "Pass the gradient of one tensor, and its offset.",
+            )
+        _check_vector(g, "g", g.numel(), "n", self)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            g = g.detach().contiguous()
+            work = work_dtype(g.dtype)
+            in_kernel = self.triton and gpu.supports(g.new_empty(0, dtype=work), g)
+            if g.dtype != work and not in_kernel:
+                g = g.to(work)
+            return self._read_rows(g, start) if g.numel() else g.new_zeros(self.d, dtype=work)
 
     def to_dense(self, dtype: torch.dtype = torch.float64) -> Tensor:
         """Return P itself, shape ``(D, d)``, by one product per column: for tests and for inspection."""
@@ -180,6 +209,13 @@ class Projection:
     def _read(self, source: Gradient) -> Tensor:
         """Return P^T S g, shape ``(d,)``; g is contiguous and must not be changed."""
         return self._rmatvec(source.take(0, self.D))
+
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        """Return P^T of a gradient that is ``g`` from row ``start`` on, and zero elsewhere: the definition. A subclass
+        that has a shorter way sets ``by_rows``."""
+        padded = g.new_zeros(self.D)
+        padded[start : start + g.numel()] = g
+        return self._read(Gradient(padded))
 
     def _matvec(self, z: Tensor, out: Tensor) -> None:
         """Write P z into ``out`` (contiguous, shape ``(D,)``, possibly uninitialised); ``z`` is contiguous."""

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from intdim.kernels import gpu, native, streams
 from intdim.kernels.butterflies import transform
@@ -51,7 +52,7 @@ class SignedBlocks:
         self.device, self.elements_at_once = device, elements_at_once
         self.blocks = -(-rows // self.size)
         self.lanes = lanes(self.blocks, self.size, sections.count)
-        self.chunks = chunks(self.blocks, self.lanes, elements_at_once // self.size)
+        self.chunks = self._chunks(self.blocks)
         self._float32 = torch.empty(0, dtype=torch.float32, device=device)  # what the kernels compute in
         self._packed: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
 
@@ -88,36 +89,57 @@ class SignedBlocks:
 
     def rmatvec(self, source: Gradient) -> Tensor:
         """Return the sum over the blocks of each section of (B H M^T H) S g, shape ``(sections, size)``."""
-        count = self.sections.count
-        if not self.rows:
+        return self._rmatvec(source, 0)
+
+    def rmatvec_rows(self, g: Tensor, start: int) -> Tensor:
+        """Return what rows ``start`` and following, whose gradient is ``g``, add to ``rmatvec``."""
+        return self._rmatvec(Gradient(g), start)
+
+    def _rmatvec(self, source: Gradient, begin: int) -> Tensor:
+        """The sum over rows ``begin`` and following, which ``source`` holds."""
+        count, rows, block = self.sections.count, source.g.numel(), begin // self.size
+        if not rows:
             return source.g.new_zeros(count, self.size, dtype=work_dtype(source.g.dtype))
+        blocks = -(-(begin + rows) // self.size) - block
+        in_lanes = lanes(blocks, self.size, count)
         if native.supports(source.g):
-            arguments, scratch = self._arguments(self._inverse), 2 * self.size
-            length, lanes_each = count * self.size, self.lanes // count
-            total = native.rmatvec("blocks", source, self.rows, arguments, length, lanes_each, scratch)
-            return total.view(count, self.size)
+            arguments, scratch = (begin, *self._arguments(self._inverse)), 2 * self.size
+            total = native.rmatvec("blocks", source, rows, arguments, count * self.size, in_lanes // count, scratch)
+            return _in_place(total.view(count, self.size), block)
+
+        if begin % self.size:
+            source = Gradient(functional.pad(source.take(0, rows), (begin % self.size, 0)))
+            rows = source.g.numel()
         if gpu.supports(self._float32, source.g):
             from intdim.kernels import blocks_triton
 
-            keys = self.sign_key, self.middle_key
-            return blocks_triton.rmatvec(source, self.rows, count, self.size, *keys, self._inverse)
+            before = block * self.size  # what is before a block: one word for 64 signs, one for each Gaussian
+            sign_key = _key_from(self.sign_key, before // 64)
+            middle_key = _key_from(self.middle_key, before // 64 if self.order is None else before)
+            keys = sign_key, middle_key
+            total = blocks_triton.rmatvec(source, rows, count, self.size, *keys, self._inverse)
+            return _in_place(total, block)
 
-        sums = source.g.new_zeros(self.lanes, self.size)
-        for first, blocks in self.chunks:
-            signs, second = self._signs(first, blocks)
+        sums = source.g.new_zeros(in_lanes, self.size, dtype=work_dtype(source.g.dtype))
+        for first, some in self._chunks(blocks):
+            signs, second = self._signs(block + first, some)
             start = first * self.size
-            piece = source.take(start, min(start + blocks * self.size, self.rows))
-            if piece.numel() < blocks * self.size:
-                piece = torch.cat([piece, piece.new_zeros(blocks * self.size - piece.numel())])
-            rows = transform(transposed(piece.view(blocks, self.size)))
+            piece = source.take(start, min(start + some * self.size, rows))
+            if piece.numel() < some * self.size:
+                piece = functional.pad(piece, (0, some * self.size - piece.numel()))
+            mixed = transform(transposed(piece.view(some, self.size)))
             if second is not None:
-                flip(rows, second, out=rows)
+                flip(mixed, second, out=mixed)
             elif self._inverse is not None:
-                rows = rows.mul_(self._weights(first, blocks)).index_select(0, self._inverse)
-            values = transposed(transform(rows))
-            lane = first % self.lanes
-            sums[lane : lane + blocks] += flip(values, signs, out=values)
-        return add_lanes(sums.view(-1, count, self.size))
+                mixed = mixed.mul_(self._weights(block + first, some)).index_select(0, self._inverse)
+            values = transposed(transform(mixed))
+            lane = first % in_lanes
+            sums[lane : lane + some] += flip(values, signs, out=values)
+        return _in_place(add_lanes(sums.view(-1, count, self.size)), block)
+
+    def _chunks(self, blocks: int) -> list[tuple[int, int]]:
+        """Return which of so many blocks torch computes at a time."""
+        return chunks(blocks, lanes(blocks, self.size, self.sections.count), self.elements_at_once // self.size)
 
     def _arguments(self, order: Tensor | None) -> tuple[object, ...]:
         """Return what ``native`` passes to the compiled function after ``rows``."""
@@ -148,6 +170,16 @@ class SignedBlocks:
             bits = streams.sign_bits(self.sign_key, start, elements, self.device)
             self._packed[first, count] = pack_signs(bits), second
         return self._packed[first, count]
+
+
+def _key_from(key: int, words: int) -> int:
+    """Return the key of the stream that begins ``words`` words later."""
+    return streams.to_signed((key + streams.GAMMA * words) & MASK64)
+
+
+def _in_place(total: Tensor, block: int) -> Tensor:
+    """Return the sums of the sections in their order, where the first row is of the section of ``block``."""
+    return total if total.shape[0] == 1 else total.roll(block % total.shape[0], 0)
 
 
 def transposed(values: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from intdim.kernels import gpu, streams
 from intdim.kernels.flow import Destination, Gradient
-from intdim.projections.base import Projection
+from intdim.projections.base import Projection, work_dtype
 
 
 class Dense(Projection):
@@ -24,6 +24,7 @@ class Dense(Projection):
     """
 
     name = "dense"
+    by_rows = True
     largest_stored: ClassVar[int] = 1 << 24  # entries: 64 MiB
 
     def _build(self) -> None:
@@ -72,6 +73,15 @@ class Dense(Projection):
         from intdim.kernels import dense_triton
 
         return (dense_triton.rmatvec(source, self.D, self.d, self._key) / self._lengths).float()
+
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        total, stop = g.new_zeros(self.d, dtype=work_dtype(g.dtype)), start + g.numel()
+        for number, (low, high) in enumerate(self.tiles):
+            if low < stop and start < high:
+                first, last = max(low, start), min(high, stop)
+                tile = self._stored_tiles[number][first - low : last - low] if self.stored else self._make(first, last)
+                total += (tile * g[first - start : last - start, None]).sum(0)
+        return (total / self._lengths).to(total.dtype)
 
     def _matvec(self, z: Tensor, out: Tensor) -> None:
         z = (z / self._lengths).to(z.dtype)

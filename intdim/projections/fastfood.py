@@ -31,6 +31,7 @@ class Fastfood(Projection):
 
     name = "fastfood"
     compiled = True
+    by_rows = True
     triton = True
     largest_block: ClassVar[int] = LARGEST_BLOCK
 
@@ -55,3 +56,6 @@ class Fastfood(Projection):
 
     def _read(self, source: Gradient) -> Tensor:
         return self.sections.gather(self._blocks.rmatvec(source), self._scales)
+
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        return self.sections.gather(self._blocks.rmatvec_rows(g, start), self._scales)

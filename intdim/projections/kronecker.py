@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intdim.kernels import native, streams
-from intdim.kernels.flow import Destination, Gradient
+from intdim.kernels.flow import Destination, Gradient, whole_units
 from intdim.kernels.reference import LARGEST_SIDE, MOST_COLUMNS
 from intdim.projections.base import Projection
 
@@ -45,6 +45,7 @@ class Kronecker(Projection):
 
     name = "kronecker"
     compiled = True
+    by_rows = True
     side: ClassVar[int] = LARGEST_SIDE
     columns: ClassVar[int] = MOST_COLUMNS
 
@@ -105,6 +106,24 @@ class Kronecker(Projection):
             return self._adjoint(Gradient(padded)) * self._scale
         return self._adjoint(source)
 
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        if self.d > self.D:
+            return super()._read_rows(g, start)
+        whole, rows = self._tiles * self._tile, self._tile // self.D2
+        total, before = g.new_zeros(self.d), min(max(whole - start, 0), g.numel())  # rows of g in whole tiles
+        edge = lambda tile: tile * self._tile  # noqa: E731
+        for tile, count, piece in whole_units(g[:before], start, lambda row: row // self._tile, edge):
+            left = self._left(Gradient(piece), self._factors[g.dtype][1], count)
+            self._add_core(total, left, tile * rows)
+        if before < g.numel():
+            values = g.new_zeros(self._last)
+            first = start + before - whole
+            values[first : first + g.numel() - before] = g[before:]
+            left, extra = self._left_of_last(values)
+            self._add_core(total, left, self._tiles * rows)
+            total[self.d - self.extra :] += extra
+        return total
+
     def _product(self, z: Tensor, to: Destination) -> None:
         q1, q2 = self._factors[z.dtype]
         square = z.new_zeros(self.d1 * self.d2)
@@ -132,32 +151,45 @@ class Kronecker(Projection):
 
     def _adjoint(self, source: Gradient) -> Tensor:
         whole = self._tiles * self._tile
-        values = source.take(whole, whole + self._last).index_select(0, self._last_inverse)
-        q1, q2 = self._factors[values.dtype]
-        core = self._last - self.extra - self.twins
+        last, extra = self._left_of_last(source.take(whole, whole + self._last))
+        total = last.new_zeros(self.d)
+        left = self._left(source.part(0, whole), self._factors[last.dtype][1], self._tiles)
+        self._add_core(total, torch.cat([left, last]), 0)
+        total[self.d - self.extra :] = extra
+        return total
 
+    def _add_core(self, total: Tensor, left: Tensor, first: int) -> None:
+        """Add Q1^T G Q2 to the gradient of z, where ``left`` is rows ``first`` and following of G Q2."""
+        square = left.new_zeros(self.d1, self.d2)
+        for number, part in enumerate(self._factors[left.dtype][0]):
+            here = (number - first) % self.parts  # the first of the rows that belongs to this part of Q1
+            mine = left[here :: self.parts]
+            place = (first + here - number) // self.parts
+            square[number :: self.parts] = part[place : place + mine.shape[0]].t() @ mine
+        total[: self.d - self.extra] += square.view(-1)[: self.d - self.extra]
+
+    def _left_of_last(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return G Q2 for the rows of the last tile, whose S g is ``values``, and the gradient of the coordinates that
+        have a row of their own."""
+        values, core = values.index_select(0, self._last_inverse), self._last - self.extra - self.twins
         twins = values[core - self.twins : core]
         twins += values[core + self.extra :]
         twins *= math.sqrt(0.5)
+        left = torch.mm(values[:core].view(-1, self.D2), self._factors[values.dtype][1])
+        return left, values[core : core + self.extra]
 
-        last = torch.mm(values[:core].view(-1, self.D2), q2)
-        left, square = torch.cat([self._left(source, q2), last]), last.new_empty(self.d1, self.d2)
-        for number, part in enumerate(q1):
-            square[number :: self.parts] = part.t() @ left[number :: self.parts]
-        return torch.cat([square.view(-1)[: self.d - self.extra], values[core : core + self.extra]])
-
-    def _left(self, source: Gradient, q2: Tensor) -> Tensor:
-        """Return G Q2 for the rows of all tiles but the last, where G is S g unshuffled."""
+    def _left(self, source: Gradient, q2: Tensor, tiles: int) -> Tensor:
+        """Return G Q2 for the rows of some tiles, where G is S g unshuffled and ``source`` holds their weights."""
         rows = self._tile // self.D2
         if self._order.dtype == torch.uint16 and native.supports(source.g):
             width = -(-self.d2 // native.width()) * native.width()
             padded = functional.pad(q2, (0, width - self.d2)).contiguous()
             arguments, scratch = (padded, self._inverse, rows, self.D2, width), self._tile + ROWS_AT_ONCE * STRIP
-            left = native.rmatvec("tiles", source, self._tiles, arguments, self._tiles * rows * width, 0, scratch)
+            left = native.rmatvec("tiles", source, tiles, arguments, tiles * rows * width, 0, scratch)
             return left.view(-1, width)[:, : self.d2]
 
-        left, inverse = q2.new_empty(self._tiles * rows, self.d2), self._inverse.long()
-        for number in range(self._tiles):
+        left, inverse = q2.new_empty(tiles * rows, self.d2), self._inverse.long()
+        for number in range(tiles):
             start = number * self._tile
             values = source.take(start, start + self._tile).index_select(0, inverse)
             torch.mm(values.view(rows, self.D2), q2, out=left[number * rows : (number + 1) * rows])

@@ -6,12 +6,13 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from intdim.kernels import gpu, native, streams
 from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.signs import flip, pack_signs
 from intdim.kernels.streams import MASK64
-from intdim.projections.base import Projection
+from intdim.projections.base import Projection, work_dtype
 
 SHORTEST_STRETCH = 1024
 LONG_STRETCH = 1 << 15  # from here on an adjoint has a single lane, shared by threads: more would cost d numbers each
@@ -36,6 +37,7 @@ class OneHot(Projection):
 
     name = "one_hot"
     compiled = True
+    by_rows = True
     triton = True
 
     def _build(self) -> None:
@@ -44,10 +46,8 @@ class OneHot(Projection):
         self.full = D // self.stretch
         self._shift_key = streams.stream_key(seed, self.name, "shifts")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
-        stretches = -(-D // self.stretch)
-        self._lanes = lanes(stretches, self.stretch) if self.stretch < LONG_STRETCH else 1
-        self.chunks = chunks(stretches, self._lanes, self.elements_at_once // self.stretch)
-        self._packed: dict[int, tuple[Tensor, Tensor]] = {}
+        self.chunks = self._chunks(-(-D // self.stretch))
+        self._packed: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
         rest = D - self.full * self.stretch
         last = (torch.arange(rest, device=self.device) + self._shifts(self.full, 1)) % d
@@ -75,31 +75,51 @@ class OneHot(Projection):
             to.put(start, flip(values, words, out=values).view(-1)[: self.D - start])
 
     def _read(self, source: Gradient) -> Tensor:
-        length = self.stretch
+        return self._folded(self._sums(source, 0))
+
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        return self._folded(self._sums(Gradient(g), start))
+
+    def _sums(self, source: Gradient, start: int) -> Tensor:
+        """Return what each place of a stretch collects from rows ``start`` and following, shape ``(stretch,)``."""
+        length, rows = self.stretch, source.g.numel()
+        before = start // length
+        stretches = -(-(start + rows) // length) - before
+        in_lanes = self._lanes(stretches)
         if native.supports(source.g):
-            total = native.rmatvec("cyclic", source, self.D, self._arguments(), length, self._lanes, max(length, RUN))
-        elif gpu.supports(self._lengths.float(), source.g):
+            arguments = start, *self._arguments()
+            return native.rmatvec("cyclic", source, rows, arguments, length, in_lanes, max(length, RUN))
+        if gpu.supports(self._lengths.float(), source.g):
             from intdim.kernels import one_hot_triton
 
             keys = self._sign_key, self._shift_key
-            total = one_hot_triton.rmatvec(source, self.D, self.d, length, *keys)
-        else:
-            sums = source.g.new_zeros(self._lanes, length)
-            for first, count in self.chunks:
-                shifts, words = self._random(first, count)
-                piece = source.take(first * length, min((first + count) * length, self.D))
-                if piece.numel() < count * length:
-                    piece = torch.cat([piece, piece.new_zeros(count * length - piece.numel())])
-                values = flip(piece, words).view(count, length)
-                windows = torch.cat([values, values], 1).view(-1).unfold(0, length, 1)
-                starts = torch.arange(count, device=self.device) * (2 * length) + (length - shifts)
-                lane = first % self._lanes
-                sums[lane : lane + count] += windows.index_select(0, starts)
-            total = add_lanes(sums)
+            return one_hot_triton.rmatvec(source, rows, self.d, length, *keys, begin=start)
+
+        lead = start - before * length
+        sums = source.g.new_zeros(in_lanes, length, dtype=work_dtype(source.g.dtype))
+        for first, count in self._chunks(stretches):
+            shifts, words = self._random(before + first, count)
+            low, high = first * length - lead, (first + count) * length - lead
+            piece = functional.pad(source.take(max(low, 0), min(high, rows)), (max(-low, 0), max(high - rows, 0)))
+            values = flip(piece, words).view(count, length)
+            windows = torch.cat([values, values], 1).view(-1).unfold(0, length, 1)
+            starts = torch.arange(count, device=self.device) * (2 * length) + (length - shifts)
+            lane = first % in_lanes
+            sums[lane : lane + count] += windows.index_select(0, starts)
+        return add_lanes(sums)
+
+    def _folded(self, total: Tensor) -> Tensor:
+        """Return the gradient of the coordinates from what the places of a stretch collected."""
         folded = total[: self.d]
-        for start in range(self.d, length, self.d):
+        for start in range(self.d, self.stretch, self.d):
             folded = folded + total[start : start + self.d]
         return folded * self._lengths.to(folded.dtype)
+
+    def _lanes(self, stretches: int) -> int:
+        return lanes(stretches, self.stretch) if self.stretch < LONG_STRETCH else 1
+
+    def _chunks(self, stretches: int) -> list[tuple[int, int]]:
+        return chunks(stretches, self._lanes(stretches), self.elements_at_once // self.stretch)
 
     def _arguments(self) -> tuple[int, ...]:
         return self.d, self.stretch, self._sign_key & MASK64, self._shift_key & MASK64
@@ -109,7 +129,7 @@ class OneHot(Projection):
 
     def _random(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Return the shifts of some stretches, and their signs, packed."""
-        if first not in self._packed:
+        if (first, count) not in self._packed:
             signs = streams.sign_bits(self._sign_key, first * self.stretch, count * self.stretch, self.device)
-            self._packed[first] = self._shifts(first, count), pack_signs(signs)
-        return self._packed[first]
+            self._packed[first, count] = self._shifts(first, count), pack_signs(signs)
+        return self._packed[first, count]

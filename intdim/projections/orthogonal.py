@@ -36,6 +36,7 @@ class Orthogonal(Projection):
 
     name = "orthogonal"
     compiled = True
+    by_rows = True
     triton = True
     largest_block: ClassVar[int] = LARGEST_BLOCK
 
@@ -81,7 +82,22 @@ class Orthogonal(Projection):
         body = self.D - self.tail
         total = self.sections.gather(self._blocks.rmatvec(source.part(0, body)), self._scales)
         if self.tail:
-            inner = flip(hartley(source.take(body, self.D).to(total.dtype)), self._tail_second)
-            served = total[self._of_tail]
-            served += flip(hartley(inner), self._tail_first)[: served.numel()] * self._tail_scale
+            self._add_tail(total, source.take(body, self.D))
         return total
+
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        body = self.D - self.tail
+        before = min(max(body - start, 0), g.numel())  # rows of g in whole blocks
+        total = self.sections.gather(self._blocks.rmatvec_rows(g[:before], start), self._scales)
+        if before < g.numel():
+            values = total.new_zeros(self.tail)
+            first = start + before - body
+            values[first : first + g.numel() - before] = g[before:]
+            self._add_tail(total, values)
+        return total
+
+    def _add_tail(self, total: Tensor, values: Tensor) -> None:
+        """Add to P^T g what the rows of the last block give."""
+        inner = flip(hartley(values.to(total.dtype)), self._tail_second)
+        served = total[self._of_tail]
+        served += flip(hartley(inner), self._tail_first)[: served.numel()] * self._tail_scale

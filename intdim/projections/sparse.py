@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from intdim.kernels import native, streams
 from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
@@ -35,6 +36,7 @@ class Sparse(Projection):
 
     name = "sparse"
     compiled = True
+    by_rows = True
     largest_stored: ClassVar[int] = 1 << 28  # entries, 1.1 GB; generating more in every product costs ten times as much
 
     def _build(self) -> None:
@@ -43,16 +45,15 @@ class Sparse(Projection):
         self._row_key = streams.stream_key(seed, self.name, "rows")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
         self.stored = self.strata * d <= self.largest_stored
-        self._lanes = lanes(self.strata, d)
-        self.chunks = chunks(self.strata, self._lanes, self.elements_at_once // d)
-        self._packed: dict[int, tuple[Tensor, Tensor]] = {}
+        self.chunks = self._chunks(self.strata)
+        self._packed: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     @cached_property
     def movable_share(self) -> float:
         """The fraction of weights that P can move: about 1 - exp(-d / sqrt(D))."""
         hit = torch.zeros(self.D, dtype=torch.bool, device=self.device)
-        for number in range(len(self.chunks)):
-            hit[self._chunk(number)[0].long()] = True
+        for first, count in self.chunks:
+            hit[self._chunk(first, count)[0].long()] = True
         return hit.sum().item() / self.D
 
     def _make(self, first: int, count: int) -> tuple[Tensor, Tensor]:
@@ -65,13 +66,16 @@ class Sparse(Projection):
         words = pack_signs(streams.sign_bits(self._sign_key, first * self.d, count * self.d, self.device))
         return (rows.int() if self.D < 1 << 31 else rows), words
 
-    def _chunk(self, number: int) -> tuple[Tensor, Tensor]:
+    def _chunk(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Return rows and packed signs of a chunk of strata, stored or generated."""
         if not self.stored:
-            return self._make(*self.chunks[number])
-        if number not in self._packed:
-            self._packed[number] = self._make(*self.chunks[number])
-        return self._packed[number]
+            return self._make(first, count)
+        if (first, count) not in self._packed:
+            self._packed[first, count] = self._make(first, count)
+        return self._packed[first, count]
+
+    def _chunks(self, strata: int) -> list[tuple[int, int]]:
+        return chunks(strata, lanes(strata, self.d), self.elements_at_once // self.d)
 
     def _arguments(self) -> tuple[int, ...]:
         return self.d, self.strata, self._row_key & MASK64, self._sign_key & MASK64
@@ -83,23 +87,36 @@ class Sparse(Projection):
             return
 
         values = to.buffer(0, self.D, z).zero_()
-        for number, (_, count) in enumerate(self.chunks):
-            rows, words = self._chunk(number)
+        for first, count in self.chunks:
+            rows, words = self._chunk(first, count)
             entries = z.repeat(count, 1)
             add_at(values, rows, flip(entries, words, out=entries).view(-1))
         to.put(0, values)
 
     def _read(self, source: Gradient) -> Tensor:
-        if native.supports(source.g):
-            longest = self.D // self.strata + 1
-            total = native.rmatvec("strata", source, self.D, self._arguments(), self.d, self._lanes, longest)
-            return total / math.sqrt(self.strata)
+        return self._sums(source, 0) / math.sqrt(self.strata)
 
-        g, sums = source.take(0, self.D), source.g.new_zeros(self._lanes, self.d)
-        for number, (first, count) in enumerate(self.chunks):
-            rows, words = self._chunk(number)
-            values = g.index_select(0, rows)
-            lane = first % self._lanes
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        return self._sums(Gradient(g), start) / math.sqrt(self.strata)
+
+    def _sums(self, source: Gradient, start: int) -> Tensor:
+        """Return the sums over rows ``start`` and following, which ``source`` holds, shape ``(d,)``."""
+        stop = start + source.g.numel()
+        stratum, last = (((row + 1) * self.strata - 1) // self.D for row in (start, stop - 1))
+        strata = last + 1 - stratum
+        in_lanes = lanes(strata, self.d)
+        if native.supports(source.g):
+            arguments = start, stop, stratum, last + 1, *self._arguments()
+            longest = self.D // self.strata + 1
+            return native.rmatvec("strata", source, self.D, arguments, self.d, in_lanes, longest)
+
+        begin, end = (edge * self.D // self.strata for edge in (stratum, last + 1))
+        g, sums = source.take(0, stop - start), source.g.new_zeros(in_lanes, self.d)
+        if begin < start or stop < end:
+            g = functional.pad(g, (start - begin, end - stop))
+        for first, count in self._chunks(strata):
+            rows, words = self._chunk(stratum + first, count)
+            values = g.index_select(0, rows - begin if begin else rows)
+            lane = first % in_lanes
             sums[lane : lane + count] += flip(values, words, out=values).view(count, self.d)
-        total = add_lanes(sums)
-        return total / math.sqrt(self.strata)
+        return add_lanes(sums)

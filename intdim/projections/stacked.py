@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import torch
@@ -52,11 +54,16 @@ class Stacked(Projection):
             for number, (size, window) in enumerate(zip(sizes, self.windows, strict=True))
         ]
         self._lengths = seen(self.windows, d).double().rsqrt_().to(self.device)
+        self._starts = [0, *itertools.accumulate(self.sizes[:-1])]
         self._reach = max(window.start + window.count for window in self.windows)  # beyond d, where a window goes round
 
     @property
     def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.kind.name
+
+    @property
+    def by_rows(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.kind.by_rows
 
     @property
     def engine(self) -> str:
@@ -77,6 +84,21 @@ class Stacked(Projection):
             part = piece._read(source.part(start, start + piece.D))
             total[window.start : window.start + window.count] += part
             start += piece.D
+        return self._folded(total)
+
+    def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        total, stop = g.new_zeros(self._reach, dtype=work_dtype(g.dtype)), start + g.numel()
+        number = max(0, bisect_right(self._starts, start) - 1)
+        while number < len(self.pieces) and self._starts[number] < stop:
+            piece, window, before = self.pieces[number], self.windows[number], self._starts[number]
+            first, last = max(start, before), min(stop, before + piece.D)
+            part = piece._read_rows(g[first - start : last - start], first - before)
+            total[window.start : window.start + window.count] += part
+            number += 1
+        return self._folded(total)
+
+    def _folded(self, total: Tensor) -> Tensor:
+        """Return the gradient of the coordinates, of which those beyond the last are the first ones again."""
         folded = total[: self.d]
         folded[: self._reach - self.d] += total[self.d :]
         return folded * self._lengths.to(total.dtype)

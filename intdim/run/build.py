@@ -11,10 +11,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from intdim.kernels.rounding import Rounding
 from intdim.models.buffers import Still, may_move
 from intdim.models.load import Head, load_model
 from intdim.request import ModelRequest
 from intdim.run.objective import find_objective
+from intdim.run.precision import convert_others, is_in_bf16, rounding_of, weight_dtype
 from intdim.run.seeding import seed_world
 from intdim.run.trainable import FullTrainable, SubspaceTrainable, Trainable
 from intdim.spec import ModelSpec, RunSpec, Runtime, SubspaceSpec, derive_seed
@@ -23,6 +25,7 @@ from intdim.tasks import batches
 from intdim.tasks.stored import TaskData
 
 LOG = logging.getLogger(__name__)
+MOST = 0.5  # share of bf16 numbers from which a checkpoint was stored in bf16; its new head is not
 TRIED = 4  # examples by which it is found out what training would move beside the weights
 
 
@@ -52,6 +55,8 @@ def theta_0(
 ) -> nn.Module:
     """Return the model before training, in float32 on the CPU. Draws from the global generators.
 
+    Where the checkpoint is in bf16, what it lacks (the head, say) is rounded to bf16 too, so that all of theta_0 is.
+
     Args:
         model: which weights, and how they are read.
         folder: where its files are.
@@ -64,7 +69,7 @@ def theta_0(
         UserError: the folder is damaged, or does not fit the model's overrides.
     """
     checkpointing = model.gradient_checkpointing if gradient_checkpointing is None else gradient_checkpointing
-    return load_model(
+    made = load_model(
         folder,
         head=head,
         overrides=model.overrides,
@@ -76,15 +81,32 @@ def theta_0(
         head_seed=head_seed,
         pad_token_id=pad_token_id,
     )
+    weights = [weight.detach() for weight in made.parameters() if weight.is_floating_point()]
+    if is_in_bf16(weights, MOST):
+        for weight in weights:
+            weight.copy_(weight.to(torch.bfloat16))
+    return made
 
 
-def make_subspace(model: nn.Module, where: SubspaceSpec, d: int, seed: int) -> Subspace:
+def make_subspace(
+    model: nn.Module,
+    where: SubspaceSpec,
+    d: int,
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+    rounding: Rounding | None = None,
+) -> Subspace:
     """Return a run's subspace through the model's present weights; ``seed`` is the run's own.
+
+    ``dtype`` is that of the weights. If it is bf16, those outside the subspace are converted too, and theta_0 is kept
+    in bf16 where that loses nothing.
 
     Raises:
         UserError: a name is unknown, or d does not fit the model.
     """
-    return Subspace(
+    inside = [weight.detach() for weight in model.parameters() if weight.is_floating_point()]
+    base = dtype if dtype == torch.bfloat16 and is_in_bf16(inside, 1.0) else torch.float32
+    subspace = Subspace(
         model,
         d=d,
         projection=where.projection,
@@ -93,14 +115,20 @@ def make_subspace(model: nn.Module, where: SubspaceSpec, d: int, seed: int) -> S
         groups=where.groups,
         seed=derive_seed(seed, "projection"),
         exclude=where.exclude,
+        rounding=rounding,
+        dtype=dtype,
+        base_dtype=base,
     )
+    convert_others(model, dtype)
+    return subspace
 
 
 def make_trainable(model: nn.Module, spec: RunSpec) -> Trainable:
     """Return what a run trains in a model that is on its device."""
     if spec.subspace.method == "full":
         return FullTrainable(model, spec.subspace.exclude)
-    return SubspaceTrainable(make_subspace(model, spec.subspace, spec.d, spec.seed))
+    dtype, rounding = weight_dtype(spec), rounding_of(spec)
+    return SubspaceTrainable(make_subspace(model, spec.subspace, spec.d, spec.seed, dtype, rounding))
 
 
 def build(spec: RunSpec, runtime: Runtime, data: TaskData) -> Built:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from intdim.run.objective import Objective
+from intdim.run.precision import forward_pass
 from intdim.tasks import batches
 from intdim.tasks.metrics import find_metric
 from intdim.tasks.stored import Split
-
-
-def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Return the context for forward passes: bf16 autocast, or nothing for float32."""
-    if precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
 
 
 @torch.inference_mode()
@@ -41,7 +32,7 @@ def predict(
     for rows in batches.sequential(split, batch_size, index):
         inputs = batches.collate(split, rows, pad_id, device)
         labels = inputs.pop("labels")
-        with autocast(precision, device):
+        with forward_pass(model, precision, device):
             logits = model(**inputs).logits
         losses[rows] = objective.loss(logits, labels, reduction="none").cpu()
         predictions[rows] = objective.predict(logits).to(predictions.dtype).cpu()

@@ -169,7 +169,7 @@ def result_of(spec: RunSpec, run: Run, outcome: Outcome, peak_bytes: int) -> Run
     """Return what is recorded of a run; a score that is not a number becomes None."""
     trainable = run.trainable
     full = isinstance(trainable, FullTrainable)
-    rate = run.optimiser.rate
+    rate, seen = run.optimiser.rate, run.agreement
     return RunResult(
         run_id=spec.run_id,
         status="failed" if outcome.reason else "done",
@@ -193,6 +193,9 @@ def result_of(spec: RunSpec, run: Run, outcome: Outcome, peak_bytes: int) -> Run
         other_step=outcome.other_step,
         seconds=round(outcome.seconds, 3),
         peak_memory_bytes=peak_bytes,
+        update_cosine=_finite(seen.cosine) if seen else None,
+        update_kept=_finite(seen.kept) if seen else None,
+        update_moved=_finite(seen.moved) if seen else None,
     )
 
 
@@ -206,6 +209,10 @@ def log_text(spec: RunSpec, run: Run, result: RunResult, said: Said) -> str:
         lines.append(f"projection {spec.subspace.projection}, {where}")
     lines += said.lines()
     lines.append(f"{run.total} steps of {spec.train.batch_size} x {spec.train.accumulation}, {spec.train.precision}")
+    if run.agreement is not None:
+        seen = run.agreement
+        said_of_it = f"cosine {seen.cosine:.4f}, {seen.kept:.4f} of its length, {seen.moved:.4f} of the weights moved"
+        lines.append(f"of the update the forward pass sees: {said_of_it}")
     lines.append(f"{result.status} {result.reason or result.stopped}".strip())
     lines.append(f"train {result.train_score} select {result.select_score} eval {result.eval_score}")
     return "\n".join(lines) + "\n"

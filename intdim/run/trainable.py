@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from intdim.kernels.agreement import Agreement
 from intdim.parameters import ParameterTable
 from intdim.run.optimiser import split_by_decay
 from intdim.subspace import Subspace
@@ -21,8 +22,8 @@ class Trainable(Protocol):
         """Return AdamW's parameter groups."""
         ...
 
-    def write(self) -> None:
-        """Put the trained values into the model's weights."""
+    def write(self, step: int = 0) -> None:
+        """Put the trained values into the model's weights; ``step`` is that of the training."""
         ...
 
     def read_grad(self) -> None:
@@ -33,13 +34,17 @@ class Trainable(Protocol):
         """Return what is trained, by name."""
         ...
 
+    def agreement(self) -> Agreement | None:
+        """Return what the forward pass sees of the update, after ``write``; None where that is not measured."""
+        ...
+
 
 class SubspaceTrainable:
     """Trains z and, for SAID, the scales; no weight decay on either."""
 
     def __init__(self, subspace: Subspace) -> None:
         self.subspace, self.d, self.D = subspace, subspace.d, subspace.D
-        self.write, self.read_grad = subspace.write, subspace.read_grad
+        self.write, self.read_grad, self.agreement = subspace.write, subspace.read_grad, subspace.agreement
 
     def groups(self, weight_decay: float) -> list[dict[str, Any]]:
         return [{"params": list(self.subspace.parameters()), "weight_decay": 0.0}]
@@ -62,7 +67,7 @@ class FullTrainable:
     def groups(self, weight_decay: float) -> list[dict[str, Any]]:
         return split_by_decay(list(self.weights.values()), weight_decay)
 
-    def write(self) -> None:
+    def write(self, step: int = 0) -> None:
         """Nothing to do: the optimiser changed the weights themselves."""
 
     def read_grad(self) -> None:
@@ -70,3 +75,6 @@ class FullTrainable:
 
     def tensors(self) -> dict[str, Tensor]:
         return {name: weight.detach() for name, weight in self.weights.items()}
+
+    def agreement(self) -> None:
+        """The weights before training are not kept."""

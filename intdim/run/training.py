@@ -22,15 +22,16 @@ import torch
 from torch import Tensor
 
 from intdim import durable
+from intdim.kernels.agreement import Agreement
 from intdim.launch.base import Report
 from intdim.ledger.results import ANSWERS_FILE, Answers
 from intdim.models.weights import few
 from intdim.run import evaluation
 from intdim.run.build import Built
 from intdim.run.checkpoint import Checkpoint, load_sealed, misfit, save_sealed
-from intdim.run.evaluation import autocast
 from intdim.run.objective import find_objective
 from intdim.run.optimiser import Optimiser
+from intdim.run.precision import forward_pass
 from intdim.run.schedule import evaluation_steps, learning_rate, micro_batches, total_steps
 from intdim.run.selection import Best, Selection, empty_answers, updated_answers
 from intdim.run.stopping import Evaluation, stop_reason
@@ -123,6 +124,7 @@ class Run:
 
         self.step, self.seconds, self.selection = 0, 0.0, Selection()
         self.answers = empty_answers(self.data)
+        self.agreement: Agreement | None = None  # of the kept weights, at the end
         self.losses, self.counted = torch.zeros((), device=device), 0  # since the last line of the log
         self.evaluations: list[Evaluation] = []
         self.recent_losses, self.recent_steps = torch.zeros((), device=device), 0  # since the last evaluation
@@ -137,7 +139,7 @@ class Run:
         for part in rows:
             inputs = batches.collate(self.data.train, part, self.data.pad_id, self.device)
             labels = inputs.pop("labels")
-            with autocast(self.spec.train.precision, self.device):
+            with forward_pass(self.model, self.spec.train.precision, self.device):
                 logits = self.model(**inputs).logits
             loss = self.objective.loss(logits, labels) * (len(part) / examples)
             loss.backward()
@@ -148,8 +150,8 @@ class Run:
 
         self.trainable.read_grad()
         self.optimiser.step(self.step)
-        self.trainable.write()
         self.step += 1
+        self.trainable.write(self.step)
 
     # -- evaluation --------------------------------------------------------------------------------------------------
 
@@ -197,7 +199,8 @@ class Run:
         return evaluation.score(self.spec.task.metric, split, index, predictions)
 
     def train_score(self) -> float:
-        """Score the best step's weights on a fixed sample of the training examples.
+        """Score the best step's weights on a fixed sample of the training examples, and measure what the forward pass
+        sees of their update.
 
         Raises:
             Damaged: what the best step left is not what was written.
@@ -207,7 +210,8 @@ class Run:
             raise Damaged(self.best_file, f"it is of step {step} in place of {self.selection.kept.step}")
         for name, tensor in self.trainable.tensors().items():
             tensor.copy_(stored[name])
-        self.trainable.write()
+        self.trainable.write(step)
+        self.agreement = self.trainable.agreement()
 
         count = len(self.data.train.labels)
         rng = torch.Generator().manual_seed(count)
@@ -315,7 +319,7 @@ def train(run: Run) -> Outcome:
     """Run ``run`` to its end, to where it may stop, or to the first loss that is not finite; return its outcome."""
     start = reported = time.monotonic()
     run.restore()
-    run.trainable.write()
+    run.trainable.write(run.step)
     spent_before = run.seconds
     reason = stopped = ""
     read_loss_every = 1 if run.device.type == "cpu" else 20  # reading the loss waits for the device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from quoted import certificates, cost, protocol, scopes, search, verdicts
+from quoted import certificates, cost, precision, protocol, scopes, search, verdicts
 
 BLOCKS: dict[str, Callable[[], str]] = {
     **verdicts.BLOCKS,
@@ -13,4 +13,5 @@ BLOCKS: dict[str, Callable[[], str]] = {
     **scopes.BLOCKS,
     **certificates.BLOCKS,
     **cost.BLOCKS,
+    **precision.BLOCKS,
 }

@@ -57,6 +57,23 @@ def test_same_bits_as_in_torch(kind, D, d, monkeypatch):
 
 
 @compiled
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("D", "d"), [(9999, 4097), (70_001, 3), (300_007, 1000), (131_073, 65_536), (40_000, 17)])
+def test_windows_of_rows_have_the_bits_of_torch(kind, D, d, threads, monkeypatch):
+    P, g, before = make_projection(kind, D, d, 3), normal(D, "g"), torch.get_num_threads()
+    windows = [(0, 5), (5, 5 + D // 3), (D // 2 + 1, D - 7), (D - 7, D)]
+    torch.set_num_threads(threads)
+    try:
+        found = [P.read_rows(g[start:stop], start) for start, stop in windows]
+    finally:
+        torch.set_num_threads(before)
+    in_torch(monkeypatch)
+    for (start, stop), one in zip(windows, found, strict=True):
+        assert torch.equal(one, P.read_rows(g[start:stop], start))
+
+
+@compiled
 @pytest.mark.parametrize(("D", "d"), [*SIZES, (65_535, 100), (65_536, 100), (140_001, 900), (530_001, 4000)])
 def test_kronecker_agrees_with_torch(D, d, monkeypatch):
     """To rounding: matrix products of small factors are torch's own, in an order that its library chooses."""

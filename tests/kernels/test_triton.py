@@ -123,6 +123,17 @@ def test_blocks_that_are_cut_in_parts(kind, by_triton, monkeypatch):
         assert torch.equal(one, other) if number not in (1, 5) else closeness(one, other) < 1e-6
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("D", "d"), [(5000, 300), (5003, 1025), (2049, 64)])
+def test_windows_of_rows(kind, D, d, by_triton):
+    P, g = make_projection(kind, D, d, 5, DEVICE), normal(D, "g").to(DEVICE)
+    for start, stop in ((0, 700), (701, 703), (703, D - 100), (D - 100, D)):
+        padded = torch.zeros(D, dtype=torch.float64)
+        padded[start:stop] = g[start:stop].double()
+        expected = reference.DEFINITIONS[kind](D, d, 5).t() @ padded
+        assert closeness(P.read_rows(g[start:stop], start).cpu(), expected) < 1e-6
+
+
 def test_pieces_know_their_segments(by_triton):
     P = make_stacked("one_hot", [700, 1, 3000, 299], 100, 3, DEVICE)
     plain, _, moved, scaled, image, read = products(P)

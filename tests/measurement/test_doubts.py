@@ -142,3 +142,16 @@ def test_a_threshold_within_the_error_of_chance_is_a_warning_and_not_trivial():
     assert any("says little" in one for one in verdict.warnings)
     made.facts = replace(made.facts, chance_se=0.004)
     assert not any("says little" in one for one in make_verdict(made).warnings)
+
+
+def test_an_update_that_the_forward_pass_does_not_see_is_said():
+    made = measured()
+    first = made.observed[0]
+    assert make_verdict(made).least_cosine == 1.0
+    for cosine, words in ((0.96, []), (0.912, ["0.91"]), (None, [])):
+        made.results[first.run_id] = replace(first, update_cosine=cosine)
+        made.observed[0] = made.results[first.run_id]
+        found = [words for words in warnings_of(made) if "forward pass sees" in words]
+        assert len(found) == len(words)
+        assert all(word in sentence for word, sentence in zip(words, found, strict=True))
+        assert make_verdict(made).least_cosine == (1.0 if cosine is None else cosine)

@@ -1,5 +1,6 @@
 """The laws of a projection as one abstract suite: a subclass names the class and says how exact its columns are."""
 
+import itertools
 import math
 from functools import lru_cache
 from typing import ClassVar, TypeVar, cast
@@ -270,3 +271,39 @@ class ProjectionContract:
         assert self.kind.name in PROJECTIONS
         assert (P.D, P.d, P.name, P.seed, P.device) == (1500, 64, self.kind.name, 3, torch.device("cpu"))
         assert relative(P.to_dense(), self.make(1500, 64, 3).to_dense()) < 1e-15
+
+    @pytest.mark.parametrize(
+        ("D", "d"), [(1, 1), (257, 200), (3000, 511), (5001, 70), (70_001, 100), (140_001, 900), (131_073, 65_536)]
+    )
+    def test_windows_of_rows_add_up_to_the_adjoint_and_equal_the_definition(self, D, d):
+        if self.kind.name in ("dense", "fastfood_padded"):
+            D, d = min(D, 20_000), min(d, 600)
+        P, g = self.make(D, d, 3), random_vector(D, "g")
+        edges = sorted({0, 1, D // 7, D // 7 + 1, D // 3, D // 2 + 13, D - D // 9, max(D - 1, 0), D})
+        total, whole = torch.zeros(d, dtype=torch.float64), P.rmatvec(g)
+        for start, stop in itertools.pairwise(edges):
+            window = P.read_rows(g[start:stop], start)
+            total += window
+            defined = Projection._read_rows(P, g[start:stop], start)
+            assert (window - defined).norm() <= 1e-12 * whole.norm()
+            single = P.read_rows(g[start:stop].float(), start)
+            assert single.dtype == torch.float32
+            assert (single - defined).norm() <= 3e-6 * max(defined.norm(), 1e-3 * whole.norm())
+            assert torch.equal(single, P.read_rows(g[start:stop].float(), start))
+        assert relative(total, whole) < 1e-12
+
+    def test_the_window_of_all_rows_is_the_adjoint_and_one_of_none_is_zero(self):
+        P, g = self.make(3001, 70), random_vector(3001, "g", torch.float32)
+        assert relative(P.read_rows(g, 0), P.rmatvec(g)) < 1e-6
+        assert torch.equal(P.read_rows(g[:0], 3001), torch.zeros(70))
+
+    @pytest.mark.parametrize(("start", "g"), [(-1, torch.ones(3)), (1499, torch.ones(2)), (0, torch.ones(3, 1)),
+                                              (0, torch.ones(3, dtype=torch.int64))])  # fmt: skip
+    def test_windows_that_do_not_fit_are_errors(self, start, g):
+        with pytest.raises(UserError):
+            self.make(1500, 64).read_rows(g, start)
+
+    def test_windows_of_rows_take_half_precision(self):
+        P, g = self.make(1500, 64), random_vector(400, "g", torch.bfloat16)
+        assert P.read_rows(g, 700).dtype == torch.float32
+        assert torch.equal(P.read_rows(g, 700), P.read_rows(g.float(), 700))

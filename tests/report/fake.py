@@ -197,6 +197,9 @@ def result(run_id: str, score: float | None, **more: Any) -> RunResult:
         other_step=550,
         seconds=11.5,
         peak_memory_bytes=412_000_000,
+        update_cosine=1.0,
+        update_kept=1.0,
+        update_moved=1.0,
     )
     return replace(made, **more)
 

@@ -165,14 +165,15 @@ void intdim_blocks_matvec(float *out, const float *base, float *image, const flo
     }
 }
 
-/* total (n numbers for each section): the sum over its blocks of B H M^T H s g. A section has lanes lanes; block k is
- * added into number k mod (sections lanes) of all. */
-void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n, int64_t sections, uint64_t sign_key,
-                           uint64_t second_key, const float *gaussians, const int32_t *order, const int64_t *starts,
-                           const float *factors, int64_t count, int64_t offset, int64_t lanes, float *sums,
-                           float *scratch, int threads) {
+/* total (n numbers for each section): the sum over its blocks of B H M^T H s g, of rows begin to begin + rows. A section
+ * has lanes lanes; the k-th of the blocks that have such rows is added into number k mod (sections lanes) of all, so the
+ * first section of total is that of the first of them. */
+void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t begin, int64_t n, int64_t sections,
+                           uint64_t sign_key, uint64_t second_key, const float *gaussians, const int32_t *order,
+                           const int64_t *starts, const float *factors, int64_t count, int64_t offset, int64_t lanes,
+                           float *sums, float *scratch, int threads) {
     gradient source = {g, {starts, factors, count}, offset};
-    int64_t blocks = (rows + n - 1) / n, all = sections * lanes;
+    int64_t before = begin / n, end = begin + rows, blocks = (end + n - 1) / n - before, all = sections * lanes;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
         float *a = scratch + 2 * (n + PADDING) * t, *b = a + n + PADDING;
@@ -180,19 +181,14 @@ void intdim_blocks_rmatvec(float *total, const float *g, int64_t rows, int64_t n
         memset(sums + first * n, 0, (size_t)((last - first) * n) * sizeof(float));
         for (int64_t round = 0; round < blocks; round += all)
             for (int64_t lane = first; lane < last && round + lane < blocks; lane++) {
-                int64_t row = (round + lane) * n, length = smaller(n, rows - row);
+                int64_t row = (before + round + lane) * n;
                 float *sum = sums + lane * n;
-                const float *from = take(&source, row, length, a);
-                if (length < n) {
-                    if (from != a) memcpy(a, from, (size_t)length * sizeof(float));
-                    memset(a + length, 0, (size_t)(n - length) * sizeof(float));
-                    from = a;
-                }
-                transform(from, b, n, gaussians ? gaussians + row : g + row + n);
+                const float *from = take_within(&source, begin, end, row, n, a), *next = g + (row - begin) + n;
+                transform(from, b, n, gaussians ? gaussians + row : next);
                 if (gaussians) {
                     const float *weights = gaussians + row;
                     for (int64_t i = 0; i < n; i++) a[i] = b[i] * weights[i];
-                    gathered_transform(a, b, n, order, g + row + n);
+                    gathered_transform(a, b, n, order, next);
                 } else
                     signed_transform(b, b, n, second_key, row);
                 for (int64_t j = 0; j < n; j += 64) {

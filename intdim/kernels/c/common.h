@@ -32,6 +32,7 @@ typedef int32_t words __attribute__((vector_size(BYTES), aligned(4), may_alias))
 enum { PADDING = 48 }; /* numbers between buffers: a store and a load 4096 bytes apart wait for each other */
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- random words ------------------------------------------------------------------------------------------------ */
 
@@ -172,6 +173,19 @@ static const float *take(const gradient *from, int64_t row, int64_t count, float
         float factor = scaling->factors[k];
         for (; i < stop; i++) own[i] = g[i] * factor;
     }
+    return own;
+}
+
+/* Return rows first to first + count of a gradient that holds rows begin to end, and zeros for those beyond; own is
+ * memory for count numbers, which is used if there are such rows or a scaling. */
+static const float *take_within(const gradient *from, int64_t begin, int64_t end, int64_t first, int64_t count,
+                                float *own) {
+    int64_t low = larger(first, begin), high = smaller(first + count, end);
+    if (low == first && high == first + count) return take(from, first - begin, count, own);
+    const float *some = take(from, low - begin, high - low, own + (low - first));
+    if (some != own + (low - first)) memcpy(own + (low - first), some, (size_t)(high - low) * sizeof(float));
+    memset(own, 0, (size_t)(low - first) * sizeof(float));
+    memset(own + (high - first), 0, (size_t)(first + count - high) * sizeof(float));
     return own;
 }
 

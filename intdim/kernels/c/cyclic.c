@@ -43,34 +43,37 @@ INLINE void add_flipped(float *sum, const float *value, int64_t count, uint64_t 
 }
 
 /* Positions first to last of total, summed over all stretches in order: a single lane, shared by threads by position. */
-static void collect(float *total, const gradient *source, int64_t rows, int64_t d, int64_t stretch, uint64_t sign_key,
-                    uint64_t shift_key, int64_t first, int64_t last, float *own) {
+static void collect(float *total, const gradient *source, int64_t begin, int64_t rows, int64_t d, int64_t stretch,
+                    uint64_t sign_key, uint64_t shift_key, int64_t first, int64_t last, float *own) {
     memset(total + first, 0, (size_t)(last - first) * sizeof(float));
-    for (int64_t k = 0; k * stretch < rows; k++) {
-        int64_t length = smaller(stretch, rows - k * stretch);
+    for (int64_t k = begin / stretch; k * stretch < begin + rows; k++) {
+        int64_t low = larger(0, begin - k * stretch), high = smaller(stretch, begin + rows - k * stretch);
         int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d);
         for (int64_t position = first, stop; position < last; position = stop) {
             /* this is weight position - shift of the stretch, modulo its length */
             int64_t weight = position < shift ? position - shift + stretch : position - shift;
             stop = smaller(last, smaller(position + RUN, position < shift ? shift : last));
-            int64_t count = smaller(stop - position, length - weight), row = k * stretch + weight;
-            if (count > 0) add_flipped(total + position, take(source, row, count, own), count, sign_key, row);
+            int64_t from = larger(weight, low), count = smaller(weight + stop - position, high) - from;
+            int64_t row = k * stretch + from;
+            if (count > 0)
+                add_flipped(total + position + from - weight, take(source, row - begin, count, own), count, sign_key,
+                            row);
         }
     }
 }
 
-/* total (one stretch): position p collects for coordinate p mod d. Stretch k is added into lane k mod lanes; a single
- * lane, for long stretches, is shared by position. scratch for each thread: RUN numbers, or a stretch if there are lanes.
- */
-void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t d, int64_t stretch, uint64_t sign_key,
-                           uint64_t shift_key, const int64_t *starts, const float *factors, int64_t count,
-                           int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
+/* total (one stretch): position p collects for coordinate p mod d, over rows begin to begin + rows. The n-th of their
+ * stretches is added into lane n mod lanes; a single lane, for long stretches, is shared by position. scratch for each
+ * thread: RUN numbers, or a stretch if there are lanes. */
+void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t begin, int64_t d, int64_t stretch,
+                           uint64_t sign_key, uint64_t shift_key, const int64_t *starts, const float *factors,
+                           int64_t count, int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
     gradient source = {g, {starts, factors, count}, offset};
-    int64_t stretches = (rows + stretch - 1) / stretch;
+    int64_t before_all = begin / stretch, stretches = (begin + rows + stretch - 1) / stretch - before_all;
     if (lanes == 1) {
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (int t = 0; t < threads; t++)
-            collect(total, &source, rows, d, stretch, sign_key, shift_key, stretch * t / threads,
+            collect(total, &source, begin, rows, d, stretch, sign_key, shift_key, stretch * t / threads,
                     stretch * (t + 1) / threads, scratch + (RUN + PADDING) * t);
         return;
     }
@@ -80,11 +83,13 @@ void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t d
         int64_t first = lanes * t / threads, last = lanes * (t + 1) / threads;
         for (int64_t round = 0; round < stretches; round += lanes)
             for (int64_t lane = first; lane < last && round + lane < stretches; lane++) {
-                int64_t k = round + lane, row = k * stretch, length = smaller(stretch, rows - row);
-                int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d);
+                int64_t k = before_all + round + lane, row = larger(begin, k * stretch);
+                int64_t length = smaller((k + 1) * stretch, begin + rows) - row;
+                int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d) + row - k * stretch;
+                if (shift >= stretch) shift -= stretch;
                 int64_t before = smaller(length, stretch - shift);
                 float *sum = sums + lane * stretch;
-                const float *from = take(&source, row, length, own);
+                const float *from = take(&source, row - begin, length, own);
                 if (round == 0) memset(sum, 0, (size_t)stretch * sizeof(float));
                 add_flipped(sum + shift, from, before, sign_key, row);
                 add_flipped(sum, from + before, length - before, sign_key, row + before);

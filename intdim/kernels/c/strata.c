@@ -40,24 +40,26 @@ void intdim_strata_matvec(float *out, const float *base, float *image, const flo
     }
 }
 
-/* total (d numbers): stratum k is added into lane k mod lanes. */
-void intdim_strata_rmatvec(float *total, const float *g, int64_t rows, int64_t d, int64_t strata, uint64_t row_key,
-                           uint64_t sign_key, const int64_t *starts, const float *factors, int64_t count,
-                           int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
+/* total (d numbers) over rows begin to end, which g holds, of strata first_stratum to last_stratum: number n of these is
+ * added into lane n mod lanes. rows and strata are those of P. */
+void intdim_strata_rmatvec(float *total, const float *g, int64_t rows, int64_t begin, int64_t end,
+                           int64_t first_stratum, int64_t last_stratum, int64_t d, int64_t strata, uint64_t row_key, uint64_t sign_key, const int64_t *starts,
+                           const float *factors, int64_t count, int64_t offset, int64_t lanes, float *sums,
+                           float *scratch, int threads) {
     gradient source = {g, {starts, factors, count}, offset};
     int64_t longest = rows / strata + 1;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++) {
         float *own = scratch + (longest + PADDING) * t;
         int64_t first = lanes * t / threads, last = lanes * (t + 1) / threads;
-        for (int64_t round = 0; round < strata; round += lanes)
-            for (int64_t lane = first; lane < last && round + lane < strata; lane++) {
+        for (int64_t round = first_stratum; round < last_stratum; round += lanes)
+            for (int64_t lane = first; lane < last && round + lane < last_stratum; lane++) {
                 int64_t k = round + lane, row = stratum_start(k, rows, strata);
                 int64_t size = stratum_start(k + 1, rows, strata) - row;
                 float *sum = sums + lane * d;
-                const float *from = take(&source, row, size, own);
+                const float *from = take_within(&source, begin, end, row, size, own);
                 if (from != own && d * 16 > size) from = memcpy(own, from, (size_t)size * sizeof(float));
-                if (round == 0) memset(sum, 0, (size_t)d * sizeof(float));
+                if (round == first_stratum) memset(sum, 0, (size_t)d * sizeof(float));
                 for (int64_t j = 0; j < d; j += 64) {
                     uint64_t entry = (uint64_t)(k * d + j), signs = sign_word(sign_key, entry);
                     int32_t at[64];
