@@ -43,9 +43,8 @@ def verdicts_of(made: list[DictConfig], view: Lines) -> list[Verdict]:
     refuse_full(requests)
 
     with view, tracked(view, track, runtime.out) as watched:
-        from intdim.drivers.sweep import (
-            run_cells,
-        )  # brings scipy, which takes a second: something is to be seen by then
+        # brings scipy, which takes a second: something is to be seen by then
+        from intdim.drivers.sweep import run_cells
 
         requests = along_trajectory(made, requests, runtime, view, train=True)
         verdicts = run_cells(requests, runtime, watched, make_launcher(made, runtime))
