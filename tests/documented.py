@@ -56,6 +56,8 @@ EXECUTED = {
 # Composed into the typed request only, because of what is said; where another test goes further, that is named.
 COMPOSED = {
     "intdim bound": "sixteen runs and their quantisation take minutes; tests/drivers/test_bound.py searches in small",
+    "intdim sweep -m model=roberta-base,bert-base task=mrpc,rte device=cuda": "needs GPUs; tests/launch/test_pool.py has "
+    "made-up ones",
     "intdim sweep launch=ray launch.slots=8": "needs ray; tests/launch/test_ray.py runs it where it is installed",
     "intdim sweep trajectory=mini trajectory.sizes=[m] trajectory.hidden_size=[96] trajectory.layers=[2] "
     "trajectory.heads=[4] trajectory.checkpoints=[600] trajectory.steps=1200": "pre-trains for minutes; "
@@ -74,6 +76,9 @@ ELSEWHERE = {
     "intdim show ID": "tests/cli/test_show.py::test_a_verdict_with_its_runs_its_command_and_its_versions",
     "intdim compare A B": "tests/cli/test_compare.py::test_two_runs_on_the_same_examples_are_paired",
     "intdim remove ID": "tests/cli/test_remove.py::test_it_asks_and_takes_no_for_an_answer",
+    "intdim sweep -m projection=fastfood,one_hot subspace=did,said hydra/launcher=submitit_slurm out=/shared/outputs "
+    "launch.slots=4 launch.threads=1 hydra.launcher.cpus_per_task=4 hydra.launcher.timeout_min=240": "tests/launch/"
+    "test_slurm.py::test_each_cell_of_a_grid_is_a_job",
     "intdim sweep track=tensorboard": "tests/track/test_tensorboard.py::"
     "test_event_files_have_curves_results_and_verdicts",
     "intdim report track=wandb": "tests/track/test_base.py::test_a_sweep_a_run_and_a_report_reach_the_tracker",

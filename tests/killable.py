@@ -20,7 +20,7 @@ from intdim.ledger.store import Ledger
 from intdim.spec import from_dict, to_dict
 from tests import cells
 
-STEPS, STEP_SECONDS = 6, 0.005
+STEPS, STEP_SECONDS = 6, float(os.environ.get("STEP_SECONDS", "0.005"))
 JOBS = {name: f"tests.killable:{name}" for name in ("run", "prepare", "device")}
 WORLD = cells.Simulated()
 prepare, device = WORLD.prepare, WORLD.device

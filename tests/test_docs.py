@@ -34,6 +34,7 @@ README, CONTRIBUTING = TEXT[ROOT / "README.md"], TEXT[ROOT / "CONTRIBUTING.md"]
 KEYS, FILES, MEASURING = (TEXT[ROOT / "docs" / f"{name}.md"] for name in ("keys", "files", "measuring"))
 SUBJECTS = (
     *("data", "measuring", "keys", "files", "python", "certificates", "seeing", "report", "trackers"),
+    *("releasing", "cluster"),
     *("miniature", "pretraining", "performance", "reliability", "not-proven"),
 )
 

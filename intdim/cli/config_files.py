@@ -47,6 +47,10 @@ class CheckedFolder(FileConfigSource):
         return super().load_config(config_path)
 
 
+# the job of a launcher such as submitit registers Hydra's sources anew, and an unlike name for one of them is an error
+CheckedFolder.__name__ = FileConfigSource.__name__
+
+
 def inside(folder: str, name: str) -> Path:
     """Return the path of a file below a folder.
 

@@ -3,6 +3,9 @@
 An experiment is named after the project; each run and each sweep is an MLflow run with its id as name.
 """
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# the package is optional
+
 from __future__ import annotations
 
 import os

@@ -4,6 +4,9 @@ Scalars are the curve and, at the last step, the results; the page *HPARAMS* com
 ever leaves this machine. ``tensorboard --logdir outputs/track/tensorboard`` shows it.
 """
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# the package is optional
+
 from __future__ import annotations
 
 import shutil

@@ -4,6 +4,9 @@ Trackio has one open run at a time, so a run is sent as a whole when it has ende
 ``TRACKIO_DIR=outputs/track/trackio trackio show`` shows it.
 """
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# the package is optional
+
 from __future__ import annotations
 
 import contextlib

@@ -3,6 +3,9 @@
 Ids and names are those of the ledger, so that what is sent again goes to the same run.
 """
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# the package is optional
+
 from __future__ import annotations
 
 import shutil

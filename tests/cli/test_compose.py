@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -10,11 +12,13 @@ from typing import Any
 import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from intdim.cli import search_path
 from intdim.cli.overrides import split
 from intdim.drivers.sweep import run_cells
 from tests import cells
@@ -119,3 +123,20 @@ def test_another_launcher_gets_whole_cells(
     assert together == [1, 1]
     assert len(list(Path("there/sweeps").iterdir())) == 2
     assert (Path("there") / "launcher").is_dir(), "what such a launcher keeps lies beside the results"
+
+
+def test_the_job_of_a_launcher_can_take_over_what_hydra_knows(tmp_path: Path) -> None:
+    # submitit sends Hydra's singletons to its jobs, where the plugins register their sources once more
+    with search_path.registered():
+        state = pickle.dumps({"instances": Singleton.get_state()["instances"], "omegaconf_resolvers": {}})
+    (tmp_path / "state").write_bytes(state)
+    script = (
+        "import pathlib, pickle, sys; from hydra.core.singleton import Singleton\n"
+        "Singleton.set_state(pickle.loads(pathlib.Path(sys.argv[1]).read_bytes()))\n"
+        "from hydra._internal.sources_registry import SourcesRegistry\n"
+        "print(SourcesRegistry.instance().resolve('file').__qualname__)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "state")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "CheckedFolder", "files are checked in the job too"
