@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 from intdim.cli import plain, terminal
 from intdim.cli.naming import Names
-from intdim.cli.words import answer, cell_label, data_lines, duration, outcome, so_far, stage, verdict_answer
+from intdim.cli.words import (
+    answer,
+    cell_label,
+    data_lines,
+    duration,
+    outcome,
+    so_far,
+    stage,
+    verdict_answer,
+    verdict_table,
+)
 from intdim.errors import Interrupted, command
 from intdim.launch.jobs import RunProgress
 from intdim.ledger.overview import gone_runs
@@ -155,8 +165,6 @@ class Lines:
 
     def close(self, verdicts: Sequence[Verdict]) -> None:
         """Print the table of verdicts and where the files are."""
-        from intdim.cli.words import verdict_table
-
         self.console.print(verdict_table(verdicts))
         for one in verdicts:
             named = f"{one.model} on {one.task}: " if len(verdicts) > 1 else ""
