@@ -30,9 +30,10 @@ from bench_search import wilson_interval
 from simulated import CENSORED, D_MAX, D_MIN, FAMILIES, FRACTION, PLAIN, RATES, STEP_GRID, WINDOWS, Task, draw, drive
 
 from intdim.durable import write_json
+from intdim.measurement.bar_errors import bar_errors
 from intdim.measurement.program import Measurement
-from intdim.measurement.record import make_verdict
-from intdim.spec import Facts, ModelSpec, SearchSpec, SubspaceSpec, SweepSpec, TaskSpec, TrainSpec
+from intdim.measurement.record import first_verdict
+from intdim.spec import THRESHOLDS, Facts, ModelSpec, SearchSpec, SubspaceSpec, SweepSpec, TaskSpec, TrainSpec
 
 RESULTS = Path(__file__).parent / "results" / "sweep.json"
 RESAMPLES = 400
@@ -72,18 +73,23 @@ def measure(job: tuple[str, str, int, argparse.Namespace]) -> Row:
     measurement = Measurement(sweep_spec(task, options), facts)
     if task.bar_error:
         drawn = task.bar_error * np.random.default_rng([options.seed, number, 1]).standard_normal(RESAMPLES)
-        measurement.bar_errors = {"absolute": drawn, "above_chance": drawn}
+        measurement.bar_errors = dict.fromkeys(THRESHOLDS, np.stack([drawn, drawn / FRACTION]))
 
     drive(measurement.program(), task.result)
 
-    verdict = make_verdict(measurement)
-    row: Row = {"family": family, "window": window, "status": verdict.status, "runs": verdict.runs, "number": number}
-    row |= {"observed": len(verdict.run_ids), "limit": verdict.limit, "error": None, "covers": None, "width": None}
+    verdict, stuck = first_verdict(measurement, bar_errors(measurement))
+    status = "no_learning" if stuck else verdict.status
+    row: Row = {"family": family, "window": window, "status": status, "runs": len(measurement.results)}
+    row |= {"number": number, "observed": verdict.runs, "limit": verdict.limit}
+    row |= {"error": None, "covers": None, "width": None}
     row |= {"truth": task.truth, "noise": task.noise, "bar_off": verdict.threshold - task.bar(task.top)}
-    row |= {"d90": verdict.d90, "low": verdict.d90_low, "high": verdict.d90_high}
-    if verdict.d90 is None or verdict.d90_low is None or verdict.d90_high is None or not math.isfinite(task.truth):
+    row |= {"d90": verdict.d90, "low": verdict.low, "high": verdict.high}
+    if status != "found" or not math.isfinite(task.truth):
         return row
-    low, high = math.log(verdict.d90_low), math.log(verdict.d90_high)
+    assert verdict.d90 is not None
+    assert verdict.low is not None
+    assert verdict.high is not None
+    low, high = math.log(verdict.low), math.log(verdict.high)
     error = math.log(verdict.d90) - task.truth
     return row | {"error": error, "covers": low <= task.truth <= high, "width": high - low}
 

@@ -116,8 +116,9 @@ class Task:
         if own.random() < self.collapse:
             score = self.floor if own.random() < 0.6 else own.uniform(self.floor, max(mean, self.floor + 1e-9))
             score += 0.01 * own.standard_normal()
-        halves = np.minimum(score + self.half_noise * own.standard_normal(2), 1.0)
-        return result_of(spec, float(halves[0]), float(halves[1]))
+        # each half scores what the other chose, so that what the examples add is in both means alike
+        both = float(np.minimum(score + self.half_noise * own.standard_normal(2), 1.0).mean())
+        return result_of(spec, both, both)
 
 
 def result_of(spec: RunSpec, select: float, score: float) -> RunResult:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from intdim.ledger.results import RunResult
-from intdim.measurement.steplength import EXTENSIONS, beyond_edge, grid_best
+from intdim.measurement.steplength import beyond_edge, grid_best
 from intdim.spec import RunSpec
 
 PRIOR_STD = 0.01  # of the score over seeds, before any are seen
@@ -16,6 +16,7 @@ PRIOR_FREEDOM = 2.0  # how many seeds that counts as
 COLLAPSED = 0.7  # a seed that made less than this share of the median gain over chance has collapsed
 NEAR = 0.06  # of the gain: rates that differ by less with one seed each are compared with further seeds
 RIVAL_SEEDS = 2  # so many
+EXTENSIONS = 4  # of the grid of rates: that of base and large models is a factor of a hundred too low for small ones
 
 
 @dataclass
@@ -57,6 +58,16 @@ class Baseline:
     def freedom(self) -> float:
         """Degrees of freedom of the error of the mean."""
         return PRIOR_FREEDOM + len(self.scores) - 1
+
+    def clear_edge(self, chance: float) -> str:
+        """Return ``smallest`` or ``largest`` where the rate is the end of those tried and clearly better than the one
+        beside it, so that one beyond it may be better still; else an empty string."""
+        order = sorted(rate for rate, score in self.tried.items() if math.isfinite(score))
+        for end, beside, name in ((order[:1], order[1:2], "smallest"), (order[-1:], order[-2:-1], "largest")):
+            if beside and end == [self.learning_rate]:
+                best, other = self.tried[end[0]], self.tried[beside[0]]
+                return name if best - other > NEAR * (best - chance) else ""
+        return ""
 
     @property
     def standard_error(self) -> float:

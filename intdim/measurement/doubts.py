@@ -81,6 +81,12 @@ def _about_the_baseline(measurement: Measurement) -> list[str]:
     baseline, facts = measurement.baseline, measurement.facts
     assert baseline is not None
     found = []
+    edge = baseline.clear_edge(facts.chance)
+    if edge:
+        found.append(
+            f"The best learning rate of full fine-tuning, {baseline.learning_rate:g}, is the {edge} that was tried: "
+            "another may be better, and the threshold too low. Widen train.learning_rate."
+        )
     if baseline.collapsed:
         seeds = f"{baseline.collapsed} of {baseline.collapsed + len(baseline.scores)} seeds of full fine-tuning"
         found.append(f"{seeds} did not train; the threshold is of the others.")
@@ -105,7 +111,24 @@ def _about_the_runs(measurement: Measurement) -> list[str]:
             f"{_counted(collapsed)} collapsed, it seems ({places}): at chance although another run at the same or a "
             "smaller d is far above it. Lower or widen train.step_grid if there are many."
         )
-    return found
+    return found + _too_short(measurement)
+
+
+def _too_short(measurement: Measurement) -> list[str]:
+    """Say that runs at the upper end of the range do not fit their own training examples well enough."""
+    end, bar = measurement.spec.search.d_max, measurement.threshold(measurement.kind)
+    last = [result.train_score for result in measurement.observed if result.d == end and result.train_score is not None]
+    full = [
+        result.train_score
+        for result in measurement.results.values()
+        if result.method == "full" and result.train_score is not None
+    ]
+    if not last or max(last) >= bar or not full or max(full) < bar:
+        return []
+    return [
+        f"At d={end:,} the score on the training examples ({max(last):.3f} at best) is below the threshold {bar:.3f} "
+        "too: the runs may be too short for a subspace, rather than the subspace too small. Raise train.max_steps."
+    ]
 
 
 def collapsed_runs(measurement: Measurement) -> list[RunResult]:

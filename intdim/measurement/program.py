@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from intdim.ledger.results import Answers, RunResult
+from intdim.measurement.bar_errors import all_errors, bar_errors
 from intdim.measurement.baseline import RIVAL_SEEDS, Baseline, measure_baseline
-from intdim.measurement.lengths_error import length_errors
 from intdim.measurement.points import Place, measure_points
 from intdim.measurement.steplength import StepLengths
 from intdim.search import Search, make_search
@@ -127,6 +127,7 @@ class Measurement:
     def _search(self, search: Search) -> Program:
         """Measure what a search asks for until it has ended."""
         kind = self.kind if search is self.searching else self.other_kind
+        search.errors = lambda: all_errors(self, kind, bar_errors(self))
         while asked := search.ask(n=self.spec.search.batch):
             counts = Counter(result.d for result in self.observed)
             places = []
@@ -137,7 +138,6 @@ class Measurement:
             for result in measured:
                 search.tell(result.d, result.score, seed=result.seed, at_least=result.crossed)
                 self.observed.append(result)
-            search.errors = length_errors(self, kind)
 
     def _keeping(self, program: Generator[list[RunSpec], list[RunResult], T]) -> Generator[Any, Any, T]:
         """Run a part of the program, and keep every result that it receives."""

@@ -10,9 +10,8 @@ import numpy as np
 
 from intdim import search
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
+from intdim.measurement.bar_errors import all_errors, bar_errors, spread
 from intdim.measurement.doubts import collapsed_runs, least_cosine, nothing_learnt, trivial, trivial_words, warnings_of
-from intdim.measurement.evaluation_noise import bar_shifts, chance_answer, changes, have_score, rounding
-from intdim.measurement.lengths_error import length_errors
 from intdim.measurement.program import Measurement, runs_to_go
 from intdim.search import estimate
 from intdim.search.verdict import MESSAGES
@@ -23,13 +22,11 @@ PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy"
 
 def make_verdict(measurement: Measurement) -> Verdict:
     """Return the verdict of a measurement whose program has ended."""
-    assert measurement.search is not None
     assert measurement.baseline is not None
     spec, wanted, facts, baseline = measurement.spec, measurement.spec.search, measurement.facts, measurement.baseline
-    examples = bar_errors(measurement) if measurement.bar_errors is None else measurement.bar_errors
-    verdict = measurement.search.verdict(shifts=all_errors(measurement, measurement.kind, examples))
+    examples = bar_errors(measurement)
+    verdict, stuck = first_verdict(measurement, examples)
     threshold = measurement.threshold(measurement.kind)
-    stuck = verdict.status != "no_baseline" and nothing_learnt(measurement)
 
     observed = [result.run_id for result in measurement.observed]
     return Verdict(
@@ -63,7 +60,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
         other=second_verdict(measurement, examples, stuck),
         d90_low_seeds=None if stuck else _plain(verdict.low_seeds),
         d90_high_seeds=None if stuck else _plain(verdict.high_seeds),
-        evaluation_noise_std=six_digits(float(np.std(examples[measurement.kind]))) if examples else None,
+        evaluation_noise_std=six_digits(spread(examples[measurement.kind])) if examples else None,
         limit=verdict.limit,
         resamples=wanted.resamples if examples else 0,
         isotonic_d90=_plain(verdict.isotonic),
@@ -91,6 +88,13 @@ def make_verdict(measurement: Measurement) -> Verdict:
         baseline_collapsed=baseline.collapsed,
         least_cosine=_plain(least_cosine(measurement)),
     )
+
+
+def first_verdict(measurement: Measurement, examples: dict[str, np.ndarray]) -> tuple[search.Verdict, bool]:
+    """Return the verdict of the search, with all errors of the threshold, and whether no run beat chance."""
+    assert measurement.search is not None
+    verdict = measurement.search.verdict(shifts=all_errors(measurement, measurement.kind, examples))
+    return verdict, verdict.status != "no_baseline" and nothing_learnt(measurement)
 
 
 def second_verdict(measurement: Measurement, examples: dict[str, np.ndarray], stuck: bool) -> SecondVerdict:
@@ -129,18 +133,9 @@ def second_verdict(measurement: Measurement, examples: dict[str, np.ndarray], st
         message=MESSAGES["no_learning"] if stuck else other.message,
         d90_low_seeds=None if stuck else _plain(other.low_seeds),
         d90_high_seeds=None if stuck else _plain(other.high_seeds),
-        evaluation_noise_std=six_digits(float(np.std(examples[kind]))) if examples else None,
+        evaluation_noise_std=six_digits(spread(examples[kind])) if examples else None,
         limit=other.limit,
     )
-
-
-def all_errors(measurement: Measurement, kind: str, examples: dict[str, np.ndarray]) -> np.ndarray | None:
-    """Return equally likely errors of a threshold relative to the scores: by the drawn evaluation examples and by step
-    lengths that keep less than all of the gain; None where neither is known."""
-    lengths = length_errors(measurement, kind)
-    if kind not in examples:
-        return lengths
-    return examples[kind] if lengths is None else np.resize(lengths, len(examples[kind])) + examples[kind]
 
 
 def make_points(measurement: Measurement) -> list[Point]:
@@ -159,40 +154,6 @@ def make_points(measurement: Measurement) -> list[Point]:
         )
         points.append(point)
     return points
-
-
-def bar_errors(measurement: Measurement) -> dict[str, np.ndarray]:
-    """Return, for each kind of threshold, its changes against the curve when other evaluation examples are drawn,
-    (resamples,); empty where that was not asked for, or no run near the bar or of the baseline kept its answers.
-    """
-    assert measurement.baseline is not None
-    spec, count = measurement.spec, measurement.spec.search.resamples
-    observed = {result.run_id: result.score for result in measurement.observed}
-    full = {run_id: measurement.results[run_id].score for run_id in measurement.baseline.run_ids}
-    kept = {run_id: measurement.answers(run_id) for run_id in (observed | full if count else {})}
-    good = {
-        run_id: answers
-        for run_id, answers in kept.items()
-        if answers is not None and have_score(answers, (observed | full)[run_id], spec.task.metric)
-    }
-    inside, whole = [one for one in observed if one in good], [one for one in full if one in good]
-    if not inside or not whole:
-        return {}
-
-    labels, halves = good[whole[0]].labels, good[whole[0]].halves
-    predictions = [good[run_id].predictions for run_id in inside + whole]
-    constant = chance_answer(spec.task.metric, labels, measurement.facts.chance)
-    seed = derive_seed(spec.seed, "ruler")  # the word is part of the seed, hence of every interval
-    answers = predictions + ([] if constant is None else [constant])
-    moved = changes(spec.task.metric, labels, answers, count, seed, halves)
-    runs, baseline = moved[: len(inside)], moved[len(inside) : len(predictions)].mean(axis=0)
-    chance = moved[-1] if constant is not None else np.zeros(count)
-
-    share, scores = spec.search.fraction, np.array([observed[run_id] for run_id in inside])
-    bars = {"absolute": share * baseline, "above_chance": (1 - share) * chance + share * baseline}
-    gap = measurement.baseline.mean - measurement.facts.chance
-    steps = rounding(len(labels), count, seed)
-    return {kind: bar_shifts(bar, runs, scores, measurement.threshold(kind), gap) + steps for kind, bar in bars.items()}
 
 
 def six_digits(value: float) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 
@@ -74,9 +75,7 @@ class Search:
         self.max_runs, self.seeds, self.grid_points, self.enough = (int(value) for value in counts.values())
         self.narrow = float(narrow)
         self.evidence = Evidence(setting, abs(self.seed))
-        self.errors: Array | None = (
-            None  # of the threshold, equally likely: the search goes on for an interval with them
-        )
+        self.errors: Callable[[], Array | None] = lambda: None  # shifts as in verdict(), before the search may end
         self._scores: dict[tuple[int, int], tuple[float, bool]] = {}
         self._pending: Counter[int] = Counter()
 
@@ -148,7 +147,8 @@ class Search:
         """Return the verdict that the runs so far support, for this search's threshold or for another one.
 
         ``shifts`` (any number,) are equally likely errors of the threshold relative to all scores, which widen the
-        interval.
+        interval; (2, any number): and the errors of the baseline relative to the scores at the ceiling that come with
+        them, about which a ceiling that is known tells.
 
         Raises:
             UserError: the threshold or a shift is not a number.
@@ -227,7 +227,8 @@ def checked_shifts(shifts: object) -> Array:
         made = np.asarray(shifts, dtype=float)
     except (TypeError, ValueError):
         made = np.empty(0)
-    if made.ndim != 1 or not len(made) or not np.isfinite(made).all():
+    shaped = made.ndim == 1 or (made.ndim == 2 and len(made) == 2)
+    if not shaped or not made.size or not np.isfinite(made).all():
         raise UserError(
             "the shifts of the threshold are not a list of numbers",
             "shifts must be finite numbers, at least one",

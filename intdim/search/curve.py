@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
@@ -93,6 +93,10 @@ class Curves:
     collapse: Array
     threshold: Array
 
+    def take(self, rows: Array) -> Curves:
+        """Return these curves, (k,) of their rows."""
+        return Curves(*(getattr(self, field.name)[rows] for field in fields(self)))
+
     def share(self, x: Array) -> Array:
         """Return the share of the rise completed at log d ``x``, which broadcasts against (n, 1): (n, k)."""
         from_middle = x - self.middle[:, None]
@@ -146,13 +150,32 @@ def unpack(cube: Array, setting: Setting) -> Curves:
         second=np.clip((cube[:, 3] - SECOND) / (1 - SECOND), 0.0, 0.9),
         later=middle + 0.4 + 5.6 * cube[:, 4],
         width=2 * 0.35 * np.exp(0.5 * later_wide + 0.05 * later_wide**3),
-        ceiling=np.minimum(setting.baseline + error + gap * (-0.01 + 0.03 * tall + 0.006 * tall**3), 1.0),
+        ceiling=np.minimum(setting.baseline + error + gap * _excess(tall), 1.0),
         floor=setting.chance + gap * (0.02 + 0.04 * low),
         noise=0.009 * np.exp(0.8 * noise),
         heavier=3.0 * cube[:, 9],
         collapse=0.005 + 0.115 * cube[:, 10] ** 2,
         threshold=setting.threshold + setting.fraction * error,
     )
+
+
+def _excess(normal: Array) -> Array:
+    """Return by how much the ceiling exceeds the baseline, in gaps, at normal quantiles of its prior."""
+    return -0.01 + 0.03 * normal + 0.006 * normal**3
+
+
+def log_prior_of_ceiling(curves: Curves, setting: Setting, error: float | Array = 0.0) -> Array:
+    """Return the log of the prior density of each curve's ceiling, up to a constant, were the baseline higher by a
+    further ``error``, which broadcasts against (n,)."""
+    baseline = setting.baseline + (curves.threshold - setting.threshold) / setting.fraction + error
+    normal = np.interp((curves.ceiling - baseline) / setting.gap, *_ceiling_table())
+    return -0.5 * normal**2 - np.log(0.03 + 0.018 * normal**2)
+
+
+@functools.lru_cache(maxsize=1)
+def _ceiling_table() -> tuple[Array, Array]:
+    normal = np.linspace(-9.0, 9.0, 3601)
+    return _excess(normal), normal
 
 
 def heavy_tailed(normal: Array, freedom: float) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from intdim.search.curve import OUTSIDE, Array, Setting
+from intdim.search.curve import OUTSIDE, Array, Curves, Setting, log_prior_of_ceiling
 from intdim.search.particles import Particles
 
 LEVEL = 0.9  # probability that the interval is meant to hold d90 with
@@ -17,12 +17,15 @@ PARTICLES = 1000  # the 5 % quantile of log d90 then errs by less than a tenth o
 ONE_BY_ONE = 24  # scores that are observed singly; later ones in batches: as exact, and long grids stay affordable
 CURVE_POINTS = 80
 DECADE = math.log(10)
+PAIRS = 4  # errors of the threshold that are tried with each curve
+TRUST = 0.75  # in what a ceiling tells about the error: curves may rise or fall slowly where nobody measured
+APART = 97  # between the errors that a curve is tried with
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """The posterior of log d90: quantiles, the probability of lying below or above the range, and the samples (n,),
-    -inf or inf where they lie outside the range."""
+    """The posterior of log d90: quantiles, the probability of lying below or above the range, the samples (n,), -inf or
+    inf where they lie outside the range, and the curves that they belong to."""
 
     low: float
     median: float
@@ -30,6 +33,7 @@ class Crossing:
     below: float
     above: float
     samples: Array
+    curves: Curves
 
     def is_narrow(self, factor: float) -> bool:
         """True when both ends are within a factor of the median."""
@@ -110,25 +114,26 @@ class Evidence:
     def crossing(self, threshold: float | None = None, shifts: Array | None = None, exact: bool = False) -> Crossing:
         """Return the posterior of log d90 for the setting's threshold or another one.
 
-        ``shifts`` (any number,) are errors that all scores share: one of them is added to each curve's threshold.
+        ``shifts`` (any number,) or (2, any number) are errors that all scores share: see ``with_errors``.
         ``exact``: as if the threshold had no error.
         """
         curves = self.particles.curves
         if exact:
             curves = replace(curves, threshold=np.full(len(curves.middle), self.setting.threshold))
-        shift = np.zeros(len(curves.middle)) + (0.0 if threshold is None else threshold - self.setting.threshold)
-        if shifts is not None:  # neighbouring particles may be the same curve: they get different errors
-            shift = shift + np.resize(shifts, len(shift))
+        shift: float | Array = 0.0 if threshold is None else threshold - self.setting.threshold
+        if shifts is not None:
+            curves, errors = with_errors(curves, self.setting, shifts)
+            shift = shift + errors
 
         samples = curves.crossing(self.setting.low, self.setting.high, shift)
         low, median, high = np.quantile(samples, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf")
         below, above = float(np.mean(samples == -np.inf)), float(np.mean(samples == np.inf))
-        return Crossing(float(low), float(median), float(high), below, above, samples)
+        return Crossing(float(low), float(median), float(high), below, above, samples, curves)
 
-    def bar_width(self, threshold: float | None = None) -> float:
+    def bar_width(self, threshold: float | None = None, shifts: Array | None = None) -> float:
         """Return how wide, in log d, the interval would be by the error of the threshold alone, whatever the runs."""
         low, high = self.setting.low - OUTSIDE, self.setting.high + OUTSIDE
-        found = [self.crossing(threshold, exact=one) for one in (False, True)]
+        found = [self.crossing(threshold, shifts), self.crossing(threshold, exact=True)]
         whole, exact = (min(max(one.high, low), high) - min(max(one.low, low), high) for one in found)
         return math.sqrt(max(0.0, whole**2 - exact**2))
 
@@ -147,3 +152,28 @@ class Evidence:
         mean = self.particles.curves.mean(x)
         low, median, high = np.quantile(mean, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
         return {"d": np.exp(x).tolist(), "median": median.tolist(), "low": low.tolist(), "high": high.tolist()}
+
+
+def with_errors(curves: Curves, setting: Setting, shifts: Array) -> tuple[Curves, Array]:
+    """Return curves, each (n,), and an error of the threshold for each, (n,).
+
+    Args:
+        curves: equally likely ones.
+        setting: what was fixed before any run.
+        shifts: (k,) equally likely errors of the threshold relative to all scores, or (2, k) these and the errors of
+            the baseline relative to the scores at the ceiling that come with them. A baseline that is higher than it
+            was measured makes a low ceiling less likely, and a lower one makes it more likely: where the ceiling is
+            known, it tells about the error.
+    """
+    size = len(curves.middle)
+    if shifts.ndim == 1:  # neighbouring particles may be the same curve: they get different errors
+        return curves, np.resize(shifts, size)
+
+    order = np.arange(PAIRS * size)
+    drawn = (order + order // size * APART) % shifts.shape[1]
+    bar, top = shifts[:, drawn]
+    many = curves.take(order % size)
+    weights = TRUST * (log_prior_of_ceiling(many, setting, top) - log_prior_of_ceiling(many, setting))
+    sums = np.cumsum(np.exp(weights - weights.max()))
+    chosen = np.searchsorted(sums / sums[-1], (order + 0.5) / len(order))
+    return many.take(chosen), bar[chosen]

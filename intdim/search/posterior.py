@@ -10,13 +10,14 @@ from intdim.search.base import Search
 from intdim.search.curve import OUTSIDE, Array
 from intdim.search.evidence import DECADE, Crossing
 from intdim.search.isotonic import contradiction
-from intdim.search.verdict import WIDEST, status_of
+from intdim.search.verdict import WIDEST, knows_ceiling, status_of
 
 PER_DECADE = 12  # candidate dimensions are few, so that several seeds meet at the same one
 CERTAIN = 0.97  # probability beyond an end of the range at which the search ends there
 LEAST = 12  # runs before which a narrow interval is not believed: a few scores may agree by luck, or lie on a plateau
 LATER = 4  # runs after which what is not found by then may be given up
 HOPELESS = 1.25  # times the widest interval that is called found: by the error of the threshold alone
+UNLIKELY = 3.0  # likewise, where runs at the ceiling may still tell about that error
 LIKELY = 0.8  # probability beyond an end from which that end is measured
 
 
@@ -37,8 +38,10 @@ class PosteriorSearch(Search):
 
     def _choose(self, n: int) -> list[int]:
         crossing = self.evidence.crossing()
-        if self.points and not self._pending.total() and self._ended(crossing):
-            return []
+        if self.points and not self._pending.total():
+            crossing, ended = self._judged(crossing)
+            if ended:
+                return []
 
         candidates = self.candidates()
         acquisition = Acquisition(self, crossing, np.log(candidates))
@@ -125,19 +128,38 @@ class PosteriorSearch(Search):
                     return wanted
         return None
 
-    def _ended(self, crossing: Crossing) -> bool:
-        """True when the runs so far suffice."""
-        if self.errors is not None:
-            crossing = self.evidence.crossing(shifts=self.errors)
+    def _judged(self, crossing: Crossing) -> tuple[Crossing, bool]:
+        """Return the posterior of log d90 that the next run is to narrow, and whether the runs so far suffice, with all
+        errors of the threshold as well."""
         status = status_of(self.evidence, crossing, self.seeds, self.setting.threshold)
         if status == "not_monotone":
-            return True
-        doubtful = contradiction(self.points, self.setting.threshold, self.evidence.upper_points)
-        if doubtful is not None or self._far(crossing) is not None:
-            return False
+            return crossing, True
+        if contradiction(self.points, self.setting.threshold, self.evidence.upper_points) is not None:
+            return crossing, False
 
-        if status == "budget_spent" and len(self.points) >= self.enough + LATER:
-            return self.evidence.bar_width() > HOPELESS * math.log(WIDEST)  # no number of runs would do
+        late = len(self.points) >= self.enough + LATER
+        if not late and not self._suffices(status, crossing):
+            return crossing, False
+        errors = self.errors()  # these may take time
+        whole = crossing if errors is None else self.evidence.crossing(shifts=errors)
+        wanted = whole if knows_ceiling(errors) else crossing
+        if self._far(whole) is not None:
+            return wanted, False
+
+        status = status_of(self.evidence, whole, self.seeds, self.setting.threshold)
+        if late and status == "budget_spent":
+            return wanted, self._hopeless(errors)
+        return wanted, self._suffices(status, whole)
+
+    def _hopeless(self, errors: Array | None) -> bool:
+        """True when the threshold is too uncertain for any number of runs. Errors that do not tell of the ceiling are
+        those of step lengths, which further runs do change."""
+        if knows_ceiling(errors):
+            return self.evidence.bar_width(shifts=errors) > UNLIKELY * math.log(WIDEST)
+        return self.evidence.bar_width() > HOPELESS * math.log(WIDEST)
+
+    def _suffices(self, status: str, crossing: Crossing) -> bool:
+        """True when a status is certain enough to end with."""
         if status == "below_range":
             return crossing.below > CERTAIN and self.evidence.near(self.setting.low, 1.0) >= self.seeds
         if status == "above_range":
@@ -157,7 +179,7 @@ class Acquisition:
     """By how much a score at each candidate dimension would reduce the variance of log d90, in linear theory."""
 
     def __init__(self, search: PosteriorSearch, crossing: Crossing, x: Array) -> None:
-        curves, setting = search.evidence.particles.curves, search.setting
+        curves, setting = crossing.curves, search.setting
         share = curves.share(x)
         mean = curves.floor[:, None] + (curves.ceiling - curves.floor)[:, None] * share
         spread = curves.noise[:, None] * (1 + curves.heavier[:, None] * (1 - share))

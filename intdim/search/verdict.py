@@ -98,8 +98,9 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
         evidence: the runs.
         seeds: runs with a score wanted on each side of d90, or at the end of the range beyond which d90 lies.
         threshold: the score to reach, if another one than the evidence's own.
-        shifts: (any number,) equally likely errors of the threshold relative to the scores, shared by all runs: the
-            evaluation-set noise. They widen the interval; which runs to make never depends on them.
+        shifts: (any number,) or (2, any number) equally likely errors of the threshold relative to the scores, and of
+            the baseline relative to the ceiling, shared by all runs: see ``evidence.with_errors``. They widen the
+            interval. With the second row d90 is the median with them, else that without.
     """
     setting, points = evidence.setting, evidence.points
     bar = setting.threshold if threshold is None else float(threshold)
@@ -114,13 +115,14 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
     alone = whole = evidence.crossing(bar)
     if shifts is not None:
         whole = evidence.crossing(bar, shifts)
-    status_by_seeds, status = (status_of(evidence, crossing, seeds, bar, alone.median) for crossing in (alone, whole))
+    centre = whole.median if knows_ceiling(shifts) else alone.median
+    status_by_seeds, status = (status_of(evidence, crossing, seeds, bar, centre) for crossing in (alone, whole))
 
     low, high = _ends(status, setting, whole)
     low_seeds, high_seeds = _ends(status_by_seeds, setting, alone)
-    d90 = math.exp(alone.median) if status == "found" else None
+    d90 = math.exp(centre) if status == "found" else None
     if d90 is not None and low is not None and high is not None:
-        low, high = min(low, d90), max(high, d90)  # the median is that without shifts: it may lie outside
+        low, high = min(low, d90), max(high, d90)  # a median without shifts may lie outside
 
     return _make(
         status,
@@ -132,9 +134,19 @@ def judge(evidence: Evidence, seeds: int, threshold: float | None = None, shifts
         (low_seeds, high_seeds),
         isotonic=crossing_by_isotonic_fit(points, bar, evidence.bounded),
         curve=evidence.band(),
-        evaluation_noise=0.0 if shifts is None else float(np.std(shifts)),
+        evaluation_noise=noise_in(shifts),
         limit=_limit(evidence, status_by_seeds, bar, shifts) if status == "budget_spent" else "runs",
     )
+
+
+def knows_ceiling(shifts: Array | None) -> bool:
+    """True where errors say what they do to the ceiling as well."""
+    return shifts is not None and shifts.ndim == 2
+
+
+def noise_in(shifts: Array | None) -> float:
+    """Return the standard deviation of errors of the threshold; 0.0 without any."""
+    return 0.0 if shifts is None else float(np.std(shifts if shifts.ndim == 1 else shifts[0]))
 
 
 def _limit(evidence: Evidence, by_seeds: str, bar: float, shifts: Array | None) -> str:
@@ -145,8 +157,7 @@ def _limit(evidence: Evidence, by_seeds: str, bar: float, shifts: Array | None) 
         return "lengths"
     if evidence.bar_width(bar) <= math.log(WIDEST):
         return "runs"
-    shared = 0.0 if shifts is None else float(np.std(shifts))
-    return "examples" if shared > evidence.setting.fraction * evidence.setting.baseline_se else "baseline"
+    return "examples" if noise_in(shifts) > evidence.setting.fraction * evidence.setting.baseline_se else "baseline"
 
 
 def falls_off(evidence: Evidence, bar: float) -> bool:

@@ -85,6 +85,19 @@ def sweep_limits() -> str:
     )
 
 
+def sweep_noise() -> str:
+    """Whole sweeps whose evaluation split is small."""
+    measured = read("sweep")["tables"]["evaluation noise"]
+    one, low_ceiling = measured["table"]["all"], measured["table"]["low_ceiling"]
+    low, high = one["coverage_95"]
+    return prose(
+        f"On {one['tasks']} other tasks whose evaluation examples put the threshold off by",
+        f"{100 * measured['arguments']['evaluation_noise']:.1f} points (one standard deviation), `found` is",
+        f"{one['found']:.2f} ({low_ceiling['found']:.2f} in `low_ceiling`), the median error",
+        f"× {one['median_error']:.2f}, and the interval covers {one['coverage']:.2f} [{low:.2f}, {high:.2f}].",
+    )
+
+
 def search_limits() -> str:
     """Where the posterior is weakest."""
     made = [methods(name)["posterior"] for name, _ in POSTERIOR]
@@ -145,6 +158,7 @@ def patience() -> str:
 BLOCKS = {
     "sweeps": sweeps,
     "sweep-limits": sweep_limits,
+    "sweep-noise": sweep_noise,
     "searches": searches,
     "search-limits": search_limits,
     "replayed": replayed,

@@ -65,7 +65,12 @@ def test_a_rate_whose_one_seed_collapsed_is_tried_again():
 def test_a_best_rate_on_the_edge_extends_the_grid():
     found, batches = measured(lambda rate, seed: 0.6 + 0.05 * math.log10(rate * 1000))
     assert [one.learning_rate for one in batches[1]] == [0.03]
-    assert max(found.tried) == 0.09
+    assert max(found.tried) == 0.81
+
+
+def test_rates_for_large_models_lead_to_the_rate_of_a_small_one():
+    found, _ = measured(lambda rate, seed: 0.9 - 0.05 * abs(math.log(rate / 1.35e-3)), rates=(1e-5, 2e-5, 5e-5))
+    assert found.learning_rate == 1.35e-3
 
 
 def test_seeds_that_did_not_train_are_counted_and_no_part_of_the_mean():

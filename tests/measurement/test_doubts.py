@@ -45,6 +45,27 @@ def test_one_run_that_learns_is_learning():
     assert make_verdict(measured(one)).status != "no_learning"
 
 
+def test_a_best_rate_on_the_edge_of_what_was_tried_is_said():
+    def rising(spec):
+        return min(0.6 + 0.05 * math.log(spec.learning_rate / 1e-3), 0.99) if full(spec) else logistic(spec)
+
+    (warning,) = [one for one in warnings_of(measured(rising, learning_rates=(1e-3, 3e-3))) if "rate" in one]
+    assert "0.243, is the largest that was tried" in warning
+    assert "Widen train.learning_rate" in warning
+    assert warnings_of(measured(learning_rates=(1e-3,))) == []
+
+
+def test_runs_that_do_not_fit_their_training_examples_are_too_short():
+    made = measured(lambda spec: 0.9 if full(spec) else 0.7 + 0.002 * (spec.seed % 3))
+    for name, result in made.results.items():
+        made.results[name] = replace(result, train_score=0.95)
+    made.observed = [replace(result, train_score=0.72) for result in made.observed]
+    (warning,) = [one for one in warnings_of(made) if "too short" in one]
+    assert "0.720 at best" in warning
+    made.observed = [replace(result, train_score=0.9) for result in made.observed]
+    assert not any("too short" in one for one in warnings_of(made)), "they fit, and do not generalise"
+
+
 def test_a_failing_baseline_keeps_its_own_status():
     verdict = make_verdict(measured(lambda spec: 0.5))
     assert verdict.status == "no_baseline"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from intdim.ledger.results import Answers
-from intdim.measurement.record import bar_errors, make_points, make_verdict, six_digits
+from intdim.measurement.bar_errors import bar_errors
+from intdim.measurement.record import make_points, make_verdict, six_digits
 from intdim.spec import from_dict, to_dict
 from tests import cells
 from tests.measurement.simulated import logistic, measured

@@ -105,6 +105,7 @@ def test_numbers_may_be_nan():
 def test_shifts_become_an_array():
     assert checked_shifts((0, 0.5)).tolist() == [0.0, 0.5]
     assert checked_shifts([1]).dtype == float
+    assert checked_shifts([[0, 0.5], [0, 1]]).shape == (2, 2)  # of the threshold, and of the baseline
 
 
 @pytest.mark.parametrize(

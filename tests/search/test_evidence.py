@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from intdim.search.curve import Setting
-from intdim.search.evidence import CURVE_POINTS, DECADE, NARROW, Crossing, Evidence
+from intdim.search.curve import Setting, log_prior_of_ceiling, unpack
+from intdim.search.evidence import CURVE_POINTS, DECADE, NARROW, Crossing, Evidence, with_errors
 
 SETTING = Setting(8, 65_536, 0.81, 0.9, 0.5, 0.0)
 POINTS = [(100, 0.6), (1000, 0.87), (3000, 0.9), (300, 0.7)]
@@ -101,7 +101,10 @@ def test_another_threshold_and_shifts_are_added_to_each_curves_own():
 def test_narrow_is_within_a_factor_on_both_sides(low, high, narrow):
     middle = 5.0
     ends = middle - math.log(low) + 1e-12, middle + math.log(high) - 1e-12
-    assert Crossing(ends[0], middle, ends[1], 0.0, 0.0, np.empty(0)).is_narrow(NARROW) is narrow
+    assert (
+        Crossing(ends[0], middle, ends[1], 0.0, 0.0, np.empty(0), unpack(np.empty((0, 12)), SETTING)).is_narrow(NARROW)
+        is narrow
+    )
 
 
 def test_a_refined_posterior_is_of_the_same_runs_and_leaves_the_other_alone():
@@ -129,3 +132,50 @@ def test_the_band_spans_the_range():
     assert [len(values) for values in band.values()] == [CURVE_POINTS] * 4
     assert (band["d"][0], band["d"][-1]) == (pytest.approx(8), pytest.approx(65_536))
     assert all(a <= b <= c for a, b, c in zip(band["low"], band["median"], band["high"], strict=True))
+
+
+def test_the_prior_of_the_ceiling_is_that_of_the_curves():
+    """Shares of ceilings in bins, against the density integrated over them."""
+    cube = np.random.default_rng(0).random((40_000, 12))
+    curves = unpack(cube, SETTING)
+    ends = np.array([-0.2, -0.08, -0.04, -0.02, 0.0, 0.02, 0.05, 0.1])
+    found = np.histogram((curves.ceiling - 0.9) / SETTING.gap, ends)[0] / len(cube)
+
+    x = np.linspace(-0.5, 0.5, 20_001)
+    made = replace(curves.take(np.zeros(len(x), dtype=int)), ceiling=0.9 + SETTING.gap * x)
+    density = np.exp(log_prior_of_ceiling(made, SETTING))
+    total = np.cumsum(density) / density.sum()
+    assert np.diff(np.interp(ends, x, total)) == pytest.approx(found, abs=0.01)
+
+
+def test_a_baseline_that_is_higher_by_an_error_moves_the_prior_of_the_ceiling():
+    curves = unpack(np.random.default_rng(0).random((50, 12)), SETTING)
+    lower = replace(curves, ceiling=curves.ceiling - 0.03)
+    assert log_prior_of_ceiling(lower, SETTING, -0.03) == pytest.approx(log_prior_of_ceiling(curves, SETTING))
+
+
+def test_a_ceiling_that_is_known_tells_about_the_error():
+    """Runs at large d score what the baseline does: it can hardly have been measured too high by three points."""
+    rng = np.random.default_rng(0)
+    errors = 0.03 * rng.standard_normal(400)
+    d = [60, 100, 200, 300, 500, 1000, 3000, 10_000, 30_000, 60_000, 60_000, 60_000]
+    mean = [0.5 + 0.4 / (1 + math.exp(-1.5 * (math.log(one) - 5))) for one in d]
+
+    def crossings(lost):
+        scores = [score - lost * (score - 0.5) + 0.003 * rng.standard_normal() for score in mean]
+        made = evidence(zip(d, scores, strict=True))
+        return made.crossing(shifts=errors), made.crossing(shifts=np.stack([errors, errors / 0.9]))
+
+    alone, joint = crossings(0.0)
+    assert joint.high - joint.low < 0.8 * (alone.high - alone.low)
+    alone, joint = crossings(0.08)  # the baseline was measured too high, and so was the threshold
+    assert joint.median < alone.median - 0.1
+
+
+def test_errors_that_say_nothing_of_the_ceiling_come_as_often_as_given():
+    curves = evidence().particles.curves
+    shifts = np.stack([np.linspace(-0.02, 0.02, 400), np.zeros(400)])
+    many, errors = with_errors(curves, SETTING, shifts)
+    assert len(many.middle) == len(errors) > len(curves.middle)
+    assert np.std(errors) == pytest.approx(np.std(shifts[0]), rel=0.02)
+    assert float(np.mean(many.middle)) == pytest.approx(float(np.mean(curves.middle)), abs=1e-6)

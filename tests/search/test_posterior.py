@@ -79,8 +79,8 @@ def test_it_ends_once_the_interval_is_narrow_with_seeds_on_both_sides():
     made = search(max_runs=20)
     drive(made, noisy(logistic(6.0), 0))
     crossing = made.evidence.crossing()
-    assert crossing.is_narrow(1.26) == made._ended(crossing) == (LEAST <= len(made.points) < 20)
-    assert not search([(200, 0.6)])._ended(search([(200, 0.6)]).evidence.crossing())
+    assert crossing.is_narrow(1.26) == made._judged(crossing)[1] == (LEAST <= len(made.points) < 20)
+    assert not search([(200, 0.6)])._judged(search([(200, 0.6)]).evidence.crossing())[1]
 
 
 def test_enough_runs_end_it_with_a_wider_interval():
@@ -90,6 +90,23 @@ def test_enough_runs_end_it_with_a_wider_interval():
         drive(made, noise)
     assert 8 <= len(short.points) < len(long.points)
     assert short.verdict().status == "found"
+
+
+def test_it_goes_on_while_an_error_of_the_threshold_makes_the_interval_too_wide():
+    """The errors are asked for before it would end, and no sooner."""
+    calls = []
+
+    def errors():
+        calls.append(len(plain.points))
+        return np.resize([-0.06, 0.06], 400)
+
+    sure, plain = (search(max_runs=20, enough=14) for _ in range(2))
+    plain.errors = errors
+    for made in (sure, plain):
+        drive(made, noisy(logistic(6.0), 0))
+    assert sure.points == plain.points[: len(sure.points)]
+    assert len(sure.points) < len(plain.points) == 20
+    assert calls[0] == len(sure.points)
 
 
 def test_a_threshold_that_is_too_uncertain_ends_it():

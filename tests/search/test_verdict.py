@@ -9,7 +9,7 @@ import pytest
 
 from intdim.errors import UserError
 from intdim.search import SEARCHES, estimate, make_search
-from intdim.search.curve import Setting
+from intdim.search.curve import DIMENSIONS, Setting, unpack
 from intdim.search.evidence import Crossing, Evidence
 from intdim.search.isotonic import dips
 from intdim.search.verdict import MESSAGES, WIDEST, Verdict, _ends, _make, beats_chance, judge, status_of
@@ -201,7 +201,15 @@ FIXED = Setting(10, 1000, 0.8, 0.9, 0.5, 0.0)
 
 
 def posterior(low, median, high, below=0.0, above=0.0):
-    return Crossing(math.log(low), math.log(median), math.log(high), below, above, np.empty(0))
+    return Crossing(
+        math.log(low),
+        math.log(median),
+        math.log(high),
+        below,
+        above,
+        np.empty(0),
+        unpack(np.empty((0, DIMENSIONS)), FIXED),
+    )
 
 
 def evidence(*points):
