@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from intdim.spec import Scalar, SearchSpec, SubspaceSpec, TrainSpec
 
+TRACKERS = ("tensorboard", "wandb", "trackio", "mlflow")  # each a package, and a file of intdim/track
+
 
 @dataclass(frozen=True)
 class ModelRequest:
@@ -82,6 +84,16 @@ class RuntimeRequest:
     threads: int
     checkpoint_seconds: float
     offline: bool
+
+
+@dataclass(frozen=True)
+class TrackRequest:
+    """Which tracker receives results: ``name`` is none or one of ``TRACKERS``; ``project`` is what it calls a
+    project or experiment; ``online`` lets it use the network. No identity holds any of it."""
+
+    name: str
+    project: str
+    online: bool
 
 
 @dataclass(frozen=True)

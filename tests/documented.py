@@ -74,7 +74,11 @@ ELSEWHERE = {
     "intdim show ID": "tests/cli/test_show.py::test_a_verdict_with_its_runs_its_command_and_its_versions",
     "intdim compare A B": "tests/cli/test_compare.py::test_two_runs_on_the_same_examples_are_paired",
     "intdim remove ID": "tests/cli/test_remove.py::test_it_asks_and_takes_no_for_an_answer",
+    "intdim sweep track=tensorboard": "tests/track/test_tensorboard.py::"
+    "test_event_files_have_curves_results_and_verdicts",
+    "intdim report track=wandb": "tests/track/test_base.py::test_a_sweep_a_run_and_a_report_reach_the_tracker",
     "intdim report": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
+    "intdim report style=paper name=paper": "tests/cli/test_report.py::test_a_report_for_a_paper",
     "intdim report out=outputs/mini": "tests/cli/test_report.py::test_report_reads_what_sweep_wrote",
     "intdim sweep -m projection=fastfood,one_hot subspace=did,said": "tests/cli/test_compose.py::"
     "test_a_grid_is_measured_together",
@@ -111,6 +115,7 @@ SHELL = {
     "make gpu",
     "source .venv/bin/activate",
     "pip install 'intdim[ray]'",
+    "pip install 'intdim[tensorboard]'",
 }
 
 

@@ -33,7 +33,7 @@ TEXT = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
 README, CONTRIBUTING = TEXT[ROOT / "README.md"], TEXT[ROOT / "CONTRIBUTING.md"]
 KEYS, FILES, MEASURING = (TEXT[ROOT / "docs" / f"{name}.md"] for name in ("keys", "files", "measuring"))
 SUBJECTS = (
-    *("data", "measuring", "keys", "files", "python", "certificates", "seeing"),
+    *("data", "measuring", "keys", "files", "python", "certificates", "seeing", "report", "trackers"),
     *("miniature", "pretraining", "performance", "reliability", "not-proven"),
 )
 

@@ -72,12 +72,18 @@ def write_report(**keys: Any) -> Path:
     Raises:
         UserError: there is nothing to report, or the request makes no sense.
     """
+    from intdim.cli.report import send, tracker_of
     from intdim.report import report
 
-    check = Checked(_composed("report", list(words_of(keys))))
+    made = _composed("report", list(words_of(keys)))
+    check = Checked(made)
     out, name, chosen = check.out(), check.text("name"), list(check.texts("sweeps"))
+    style, lengths = check.text("style"), check.switch("step_lengths")
     check.done()
-    return report(out, name or "latest", chosen or None, logger.warning)
+    tracker = tracker_of(made)
+    folder = report(out, name or "latest", chosen or None, logger.warning, style, lengths)
+    send(tracker, out, chosen or None, logger.warning)
+    return folder
 
 
 def verdicts(out: str | Path = "outputs") -> pandas.DataFrame:

@@ -19,7 +19,7 @@ from intdim.errors import LONGEST_VALUE, UserError, echo, suggest
 
 # Hydra's flags that take a value; the rest take none.
 VALUED = {"--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c"}
-GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch", "trajectory", "experiment")
+GROUPS = ("model", "task", "projection", "subspace", "search", "train", "launch", "track", "trajectory", "experiment")
 PATHS = ("out", "model.path", "task.path", "corpus.path", "run", "to")
 OPEN = "model.overrides."  # a table of the user's own keys
 BASE = "_base"  # the file of a group with the keys that all its others have

@@ -12,9 +12,10 @@ from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.trajectory import along_trajectory
 from intdim.cli.view import Lines, make_view
-from intdim.config import cell_request, refuse_full, runtime_request
+from intdim.config import cell_request, refuse_full, runtime_request, track_request
 from intdim.errors import command
 from intdim.ledger.verdict import Verdict
+from intdim.track.view import tracked
 
 
 def main(arguments: list[str]) -> int:
@@ -38,13 +39,16 @@ def measure(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
 def verdicts_of(made: list[DictConfig], view: Lines) -> list[Verdict]:
     """Measure cells that share one ``out``, draw their curves, and return their verdicts in the same order."""
     requests = [cell_request(cfg) for cfg in made]
-    runtime = runtime_request(made)
+    runtime, track = runtime_request(made), track_request(made)
     refuse_full(requests)
-    from intdim.drivers.sweep import run_cells
 
-    with view:
+    with view, tracked(view, track, runtime.out) as watched:
+        from intdim.drivers.sweep import (
+            run_cells,
+        )  # brings scipy, which takes a second: something is to be seen by then
+
         requests = along_trajectory(made, requests, runtime, view, train=True)
-        verdicts = run_cells(requests, runtime, view, make_launcher(made, runtime))
+        verdicts = run_cells(requests, runtime, watched, make_launcher(made, runtime))
 
     from intdim.report import try_curve
 

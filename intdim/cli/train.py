@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 from intdim.cli.compose import cells
 from intdim.cli.slots import make_launcher
 from intdim.cli.view import Lines, make_view
-from intdim.config import Checked, cell_request, runtime_request
+from intdim.config import Checked, cell_request, runtime_request, track_request
 from intdim.errors import UserError, command
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import Ledger
+from intdim.track.view import tracked
 
 
 def main(arguments: list[str]) -> int:
@@ -57,13 +58,13 @@ def results_of(made: list[DictConfig], views: Callable[[str], Lines], typed: Seq
                 f"Write {command('train', *kept, 'subspace=full')}, or {command('train', *kept, f'd={d}')}",
             )
         wanted.append((cell, d))
-    runtime = runtime_request(made)
+    runtime, track = runtime_request(made), track_request(made)
     from intdim.drivers.train import train_one
 
     for cell, d in wanted:
         length, rate = _middle(cell.step_lengths), _middle(cell.learning_rates)
-        with views(runtime.out) as view:
-            result = train_one(cell, d, length, rate, runtime, view, make_launcher(made, runtime))
+        with views(runtime.out) as view, tracked(view, track, runtime.out) as watched:
+            result = train_one(cell, d, length, rate, runtime, watched, make_launcher(made, runtime))
         yield result
 
 

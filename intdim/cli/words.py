@@ -11,7 +11,7 @@ from rich.table import Table
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
 from intdim.report.words import HasAnswer, HasInterval, d90_cell, interval, whole
-from intdim.spec import Facts, RunSpec, SweepSpec
+from intdim.spec import Facts, SweepSpec
 
 if TYPE_CHECKING:
     from intdim.measurement.program import Measurement  # brings scipy, for which an error message need not wait
@@ -52,13 +52,6 @@ def cell_label(spec: SweepSpec) -> str:
     return f"{spec.model.name} · {spec.task.name} · {where.method} · {where.projection} · {where.scope}"
 
 
-def run_label(spec: RunSpec) -> str:
-    """Name a run in a few words."""
-    if spec.subspace.method == "full":
-        return f"{spec.model.name} {spec.task.name} full lr={spec.learning_rate:g}"
-    return f"{spec.model.name} {spec.task.name} {spec.subspace.method} d={spec.d} s={spec.step_length:g}"
-
-
 def outcome(result: RunResult) -> str:
     """Say how a run ended."""
     if result.failed:
@@ -97,25 +90,27 @@ def so_far(measurement: Measurement | None) -> str:
     scored = [(result.d, result.eval_score) for result in measurement.observed if result.eval_score is not None]
     below = [d for d, score in scored if score < bar]
     above = [d for d, score in scored if score >= bar]
-    said = f"bar {bar:.3f}; {max(below, default='?')} < d90 < {min(above, default='?')}"
     more = measurement.likely_more
-    return said + (f"; likely found after {more} more run{'s' * (more != 1)}" if more else "")
+    words = [f"{max(below, default='?')} < d90 < {min(above, default='?')}"] if below or above else []
+    words.append(f"bar {bar:.3f}")
+    if more:
+        words.append(f"likely {more} more run{'s' * (more != 1)}")
+    return "; ".join(words)
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """Return the closing table of a sweep."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    """Return the closing table of a sweep; it fits a terminal of 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("cell", overflow="fold")
-    table.add_column("d90 [90 %]", overflow="fold")
-    for name in ("threshold", "baseline", "D", "runs"):
+    table.add_column("d90 [90 %]", no_wrap=True)
+    for name in ("threshold", "baseline", "runs"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in verdicts:
         table.add_row(
-            f"{one.model} on {one.task}\n  {one.method}, {one.projection}, scope {one.scope}",
+            f"{one.model} on {one.task}\n  {one.method}, {one.projection}\n  scope {one.scope}",
             verdict_answer(one),
             f"{one.threshold:.3f}",
             f"{one.baseline_mean:.3f} ± {one.baseline_std:.3f}",
-            f"{one.D:,}",
             str(one.runs),
         )
     return table

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from intdim.config.checked import Checked
 from intdim.errors import UserError, echo
 from intdim.launch.pool import uses_cuda
-from intdim.request import CellRequest, ModelRequest, RuntimeRequest, TaskRequest
+from intdim.request import TRACKERS, CellRequest, ModelRequest, RuntimeRequest, TaskRequest, TrackRequest
 from intdim.spec import (
     BOTH,
     GROUPS,
@@ -35,6 +35,7 @@ RUN_PRECISIONS = ("auto", *PRECISIONS, "bf16-stochastic")
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of a processor that multiplies bf16 natively (x86, Arm)
 DEVICES = ("auto", "cpu", "cuda")
 LAUNCHERS = ("local", "ray")
+PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # which every tracker takes, and which is a folder name
 SELECTIONS = ("half", "same")
 COMMIT, SHORT_COMMIT = re.compile(r"[0-9a-f]{40}"), 8
 OTHER_SCOPES = 3.0  # the best step length of other scopes is one to ten times shorter (docs/measuring.md)
@@ -137,6 +138,32 @@ def _runtime(cfg: DictConfig) -> RuntimeRequest:
         checkpoint_seconds=check.real("launch.checkpoint_seconds", 0.0),
         offline=offline,
     )
+    check.done()
+    return made
+
+
+def track_request(cfgs: list[DictConfig]) -> TrackRequest:
+    """Return which tracker the cells of one command have.
+
+    Raises:
+        UserError: a value is wrong, or the cells differ.
+    """
+    made = {_track(cfg) for cfg in cfgs}
+    if len(made) > 1:
+        raise UserError("the cells of this grid differ in track", "one tracker for a grid", "Give track= one value.")
+    return made.pop()
+
+
+def _track(cfg: DictConfig) -> TrackRequest:
+    check = Checked(cfg)
+    project = check.text("track.project")
+    if not PROJECT.fullmatch(project):
+        allowed = "track.project is at most 64 letters, digits, - and _, and begins with a letter or digit"
+        check.fault(f"track.project={echo(project)}", allowed)
+    online = check.switch("track.online")
+    if online and check.given("offline") and check.switch("offline"):
+        check.fault("offline=true with track.online=true", "one of the two")
+    made = TrackRequest(check.choice("track.name", ("none", *TRACKERS)), project, online)
     check.done()
     return made
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from intdim import seals
 from intdim.durable import write_bytes
-from intdim.errors import UserError, command, echo
+from intdim.errors import UserError, command, echo, suggest
 from intdim.ledger.commands import RUNNING
 from intdim.ledger.origin import pasted
 from intdim.ledger.overview import overview
 from intdim.ledger.records import folders
 from intdim.ledger.store import Ledger
-from intdim.report.pictures import import_matplotlib, why
+from intdim.report.pictures import STYLES, import_matplotlib, why
 from intdim.report.records import read_runs, read_sweep, read_sweeps
 from intdim.report.swap import swapped_in
 from intdim.seals import Damaged, warn
@@ -32,11 +32,17 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
 def report(
-    out: Path, name: str = "latest", sweeps: list[str] | None = None, tell: Callable[[str], None] = warn
+    out: Path,
+    name: str = "latest",
+    sweeps: list[str] | None = None,
+    tell: Callable[[str], None] = warn,
+    style: str = "screen",
+    lengths: bool = False,
 ) -> Path:
     """Write ``out/reports/<name>/`` and return it: d90.csv, d90.tex, d90.parquet, points.csv, runs.csv, index.html,
     published.csv where a published d90 has a counterpart, correlations.csv where models are compared, and
-    ``figures/``, where every figure (PDF and PNG at 6 inches, PDF at 3.3) is beside the CSV it was drawn from.
+    ``figures/``, where every figure (PDF and PNG at the width of a page, PDF at that of a column) is beside the CSV it
+    was drawn from.
 
     The folder is made beside its place and swapped in whole, so that a killed report leaves the one before it.
 
@@ -47,10 +53,12 @@ def report(
             only; a report of everything lists every run in ``out``.
         tell: receives a line for each run or sweep that is damaged and each figure that could not be drawn: they are
             left out, and the page names them.
+        style: of figures: ``screen``, or ``paper`` for print (serif, without title and status inside).
+        lengths: curves show the step length of each run.
 
     Raises:
-        UserError: no sweep has finished and is whole, a chosen sweep does not exist, ``name`` is no folder name, or
-            ``out`` is of another version or cannot be written.
+        UserError: no sweep has finished and is whole, a chosen sweep does not exist, ``name`` is no folder name,
+            ``style`` is none, or ``out`` is of another version or cannot be written.
         RunFailed: the disk is full.
     """
     if not NAME.fullmatch(name):
@@ -59,6 +67,8 @@ def report(
             "At most 100 letters, digits, '-', '_' and '.'",
             "Choose another name.",
         )
+    if style not in STYLES:
+        raise UserError(f"style={echo(style)} is not known", suggest(style, STYLES), "Choose one of them.")
     ledger = Ledger(out, tell)
     ledger.check()
     damaged: list[Damaged] = []
@@ -75,7 +85,8 @@ def report(
 
     place = out / "reports" / name
     with ledger.disk(), swapped_in(place) as folder:
-        left_out = write_content(folder, out, records, unfinished, runs, [error.parts[0] for error in damaged])
+        named_damage = [error.parts[0] for error in damaged]
+        left_out = write_content(folder, out, records, unfinished, runs, named_damage, style, lengths)
     for error in damaged:
         tell(f"left out: {error.parts[0]}")
     for line in left_out:
@@ -128,13 +139,13 @@ def write_curve(out: Path, sweep_id: str) -> list[Path]:
     import_matplotlib()
     from intdim.report.curve import curve_marks
     from intdim.report.figures import draw_curve
-    from intdim.report.style import WIDE, render
+    from intdim.report.style import SCREEN, render
 
     marks = curve_marks(record)
     with Ledger(out).disk():
         for path in paths:
             seals.room_for(path, out)
-            write_bytes(path, render(lambda: draw_curve(record.verdict, marks, WIDE), path.suffix[1:]))
+            write_bytes(path, render(lambda: draw_curve(record.verdict, marks, SCREEN.wide), path.suffix[1:]))
         seals.add(folder, CURVES, LAYOUT_VERSION)
     return paths
 

@@ -14,8 +14,9 @@ from matplotlib.ticker import MaxNLocator
 
 from intdim.ledger.verdict import Verdict
 from intdim.report.curve import Mark
-from intdim.report.legend import Label, labels, legend
-from intdim.report.style import BAR, BASELINE, CHANCE, CURVE, D90, INK, RUN, drawing, letter_size
+from intdim.report.legend import HATCH, Label, labels, legend
+from intdim.report.lengths_panel import GAP, draw_lengths, lengths_height
+from intdim.report.style import BAR, BASELINE, CHANCE, CURVE, D90, INK, RUN, SCREEN, Look, drawing, letter_size
 from intdim.report.typeset import set_log_ticks, spread, text_width, wrap
 from intdim.report.words import count, metric_range, subspace_words, verdict_line, whole
 
@@ -24,38 +25,41 @@ LINES = (  # horizontal lines that have a value and no width: element, colour, d
     ("other_threshold", BAR, (0, (1.2, 1.6)), 0.8),
     ("chance", CHANCE, (0, (4, 1.5, 1, 1.5)), 0.8),
 )
+D_AXIS = ("trained dimensions d", "trained dimensions d (count, log scale)")  # without and with a title inside
 
 
-def draw_curve(verdict: Verdict, marks: Sequence[Mark], width: float = 6.0) -> Figure:
+def draw_curve(verdict: Verdict, marks: Sequence[Mark], width: float = 6.0, look: Look = SCREEN) -> Figure:
     """Draw one sweep.
 
     Args:
         verdict: of the sweep; gives the words of the title.
         marks: from ``curve_marks``.
         width: of the figure, in inches; letters are 8 points, 7 below 4.5 inches.
+        look: fonts, whether the title stands inside, and whether step lengths are shown.
     """
-    with drawing():
-        return _draw(verdict, marks, width)
+    with drawing(look):
+        return _draw(verdict, marks, width, look)
 
 
-def _draw(verdict: Verdict, marks: Sequence[Mark], width: float) -> Figure:
+def _draw(verdict: Verdict, marks: Sequence[Mark], width: float, look: Look) -> Figure:
     size = letter_size(width)
     line = 1.35 * size / 72  # inches from one line of text to the next
-    heading = _heading(verdict, width, size)
+    heading = _heading(verdict, width, size) if look.titled else []
     beside = labels(verdict, marks)
     keys, columns = legend(marks, width, size)
+    below = lengths_height(marks, size) if look.lengths else 0.0
 
     # Room for what stands around the axes, in inches.
     left = 0.68 if width >= 4.5 else 0.6
     right = max((text_width(text, size - 0.5) for label in beside for text in label.lines), default=0.0) + 0.2
     top = line * len(heading) + 0.15
     bottom = 0.2 + 2 * line + 1.3 * (size - 0.5) / 72 * math.ceil(len(keys) / max(columns, 1))
-    tall = max(0.42 * width, len(beside) * 2 * line + 0.1)
-    height = top + tall + bottom
+    tall = max(0.42 * width, sum(len(label.lines) for label in beside) * line + 0.1)
+    height = top + tall + below + bottom
     inches = width - left - right
 
     figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((left / width, bottom / height, inches / width, tall / height))
+    axes = figure.add_axes((left / width, (bottom + below) / height, inches / width, tall / height))
     y = height - 0.06
     for text, points, weight, colour in heading:
         figure.text(0.06 / width, y / height, text, size=points, weight=weight, color=colour, va="top", ha="left")
@@ -64,8 +68,15 @@ def _draw(verdict: Verdict, marks: Sequence[Mark], width: float) -> Figure:
     _limits(axes, marks)
     _areas_and_lines(axes, marks)
     _runs(axes, marks, size)
-    _axis_words(axes, verdict.metric, size, inches)
+    _axis_words(axes, verdict.metric, size, inches, look)
     _write_labels(axes, beside, size, inches, tall)
+    if below:
+        axes.tick_params(labelbottom=False)
+        panel = figure.add_axes((left / width, bottom / height, inches / width, (below - GAP) / height))
+        draw_lengths(panel, marks, axes.get_xlim(), size)
+    lowest = figure.axes[-1]
+    set_log_ticks(lowest.xaxis, axes.get_xlim(), inches, size)
+    lowest.set_xlabel(D_AXIS[look.titled], size=size, labelpad=2)
     if keys:
         figure.legend(handles=keys, loc="lower left", bbox_to_anchor=(0.0, 0.0), ncols=columns,
                       frameon=False, fontsize=size - 0.5, handlelength=1.4, handletextpad=0.5, columnspacing=1.4,
@@ -117,9 +128,13 @@ def _limits(axes: Axes, marks: Sequence[Mark]) -> None:
 
 
 def _areas_and_lines(axes: Axes, marks: Sequence[Mark]) -> None:
+    found = any(mark.d is not None for mark in _of(marks, "d90"))
     for mark in _of(marks, "d90", "d90_seeds"):
-        if mark.low is not None and mark.high is not None:
-            axes.axvspan(mark.low, mark.high, color=D90, alpha=0.16, linewidth=0, zorder=1)
+        low, high = (end or edge for end, edge in zip((mark.low, mark.high), axes.get_xlim(), strict=True))
+        if found and mark.low is not None and mark.high is not None:
+            axes.axvspan(low, high, color=D90, alpha=0.16, linewidth=0, zorder=1)
+        elif not found:  # an end that is not known lies at or beyond the edge
+            axes.axvspan(low, high, facecolor="none", edgecolor=D90, hatch=HATCH, linewidth=0.5, alpha=0.6, zorder=1)
         if mark.d is not None:
             axes.axvline(mark.d, color=D90, linewidth=1.2, zorder=3)
     for mark in _of(marks, "baseline"):
@@ -147,6 +162,7 @@ def _runs(axes: Axes, marks: Sequence[Mark], size: float) -> None:
         "stopped_run": ("^", {"markersize": dot + 1.0, "markerfacecolor": RUN, "alpha": 0.6, "markeredgewidth": 0}),
         "failed_run": ("x", {"markersize": dot + 1.4, "color": RUN, "markeredgewidth": 1.1}),
         "collapsed_run": ("x", {"markersize": dot + 1.4, "color": RUN, "markeredgewidth": 1.1}),
+        "outlier_run": ("*", {"markersize": dot + 2.4, "color": RUN, "markeredgewidth": 0}),
     }
     for element, (mark, look) in looks.items():
         axes.plot(*_places(_of(marks, element)), mark, zorder=5, **look)
@@ -172,13 +188,13 @@ def _numbers(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _axis_words(axes: Axes, metric: str, size: float, inches: float) -> None:
+def _axis_words(axes: Axes, metric: str, size: float, inches: float, look: Look) -> None:
     set_log_ticks(axes.xaxis, axes.get_xlim(), inches, size)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.tick_params(labelsize=size, length=2.5, pad=2)
 
-    axes.set_xlabel("trained dimensions d (count, log scale)", size=size, labelpad=2)
-    name = wrap(f"{metric} ({metric_range(metric)})", 0.42 * (inches + 1.2), size)
+    said = f"{metric} ({metric_range(metric)})" if look.titled else metric
+    name = wrap(said, 0.42 * (inches + 1.2), size)
     axes.set_ylabel("\n".join(name), size=size, labelpad=3)
     axes.spines[["top", "right"]].set_visible(False)
 

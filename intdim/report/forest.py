@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
+from intdim.report.arrows import ARROW
+from intdim.report.forest_marks import bound_of, colour_of, directions, draw_row, forest_keys, known_ends
 from intdim.report.forest_rows import ForestRow, shared_facts
 from intdim.report.records import SweepRecord
-from intdim.report.style import CHANCE, D90, INK, drawing, letter_size
+from intdim.report.style import CHANCE, INK, SCREEN, Look, drawing, letter_size
 from intdim.report.typeset import set_log_ticks, text_width, wrap
-from intdim.report.words import d90_cell, interval, whole
+from intdim.report.words import d90_cell, interval, known_words, whole
 
-OTHER = "#007A5A"
+AXIS = ("trained dimensions d", "d90, trained dimensions (log scale)")  # without and with a title inside
 TITLE = "Intrinsic dimension d90 of each sweep"
 
 
-def draw_forest(records: list[SweepRecord], rows: Sequence[ForestRow], width: float = 6.0) -> Figure:
+def draw_forest(
+    records: list[SweepRecord], rows: Sequence[ForestRow], width: float = 6.0, look: Look = SCREEN
+) -> Figure:
     """Draw the comparison.
 
     Args:
         records: the sweeps, top to bottom.
         rows: from ``forest_rows`` of the same sweeps.
         width: of the figure, in inches; letters are 8 points, 7 below 4.5 inches.
+        look: fonts, and whether the title stands inside.
     """
-    with drawing():
-        return _draw(shared_facts(records), rows, width)
+    with drawing(look):
+        return _draw(shared_facts(records), rows, width, look)
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,19 @@ class _Strip:
     height: float
 
 
-def _draw(common: str, rows: Sequence[ForestRow], width: float) -> Figure:
+def _draw(common: str, rows: Sequence[ForestRow], width: float, look: Look) -> Figure:
     size = letter_size(width)
     line = 1.35 * size / 72
     strips = _strips(rows, width, size, line)
     heading = [(text, "bold", INK) for text in _wrapped(TITLE, width, size + 1, "bold")]
     heading += [(text, "normal", CHANCE) for text in _wrapped(common, width, size)]
+    heading = heading if look.titled else []
+    keys = forest_keys(rows, size)
 
     left = max(text_width(text, size) for strip in strips for text in strip.label) + 0.2
     right = max(text_width(text, size) for strip in strips for text in strip.words) + 0.25
     tall = sum(strip.height for strip in strips)
-    top, bottom = line * len(heading) + 0.16, 0.3 + 3.2 * line
+    top, bottom = line * len(heading) + 0.16, 0.3 + line * (1.3 + len(keys))
     height = top + tall + bottom
     inches = width - left - right
 
@@ -67,13 +74,12 @@ def _draw(common: str, rows: Sequence[ForestRow], width: float) -> Figure:
         y -= line
 
     axes.set_xscale("log")
-    axes.set_xlim(*_range(rows))
+    axes.set_xlim(*_range(rows, inches))
     axes.set_ylim(tall, 0)
     _draw_strips(axes, strips, inches, line, size)
     _dress(axes, inches, size)
-    title = "d90, dimensions (log scale)"
-    figure.text((left + inches / 2) / width, (2.2 * line + 0.16) / height, title, size=size, ha="center")
-    keys = [_key(kind, size) for kind in dict.fromkeys(row.threshold_kind for row in rows)]
+    figure.text((left + inches / 2) / width, (line * (len(keys) + 0.3) + 0.16) / height, AXIS[look.titled], size=size,
+                ha="center")  # fmt: skip
     figure.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 0), ncols=1, frameon=False, fontsize=size - 0.5,
                   handletextpad=0.5, borderaxespad=0.2, labelspacing=0.3)  # fmt: skip
     return figure
@@ -86,7 +92,8 @@ def _strips(rows: Sequence[ForestRow], width: float, size: float, line: float) -
 
     strips = []
     for cell in cells.values():
-        label, words = wrap(cell[0].label, 0.36 * width, size), [_words(row) for row in cell]
+        label = [part.strip(" ·") for part in wrap(cell[0].label, 0.36 * width, size)]
+        words = [_words(row) for row in cell]
         strips.append(_Strip(cell, label, words, max(len(label), len(words)) * line + 0.08))
     return strips
 
@@ -102,8 +109,8 @@ def _draw_strips(axes: Axes, strips: list[_Strip], inches: float, line: float, s
 
         for j, row in enumerate(strip.rows):
             at = centre + (j - (len(strip.rows) - 1) / 2) * line
-            _interval(axes, row, at, size)
-            axes.text(1 + 0.1 / inches, at, strip.words[j], color=_colour(row), ha="left", **place)
+            draw_row(axes, row, at, line, size)
+            axes.text(1 + 0.1 / inches, at, strip.words[j], color=colour_of(row), ha="left", **place)
         edge += strip.height
 
 
@@ -119,54 +126,33 @@ def _dress(axes: Axes, inches: float, size: float) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _range(rows: Sequence[ForestRow]) -> tuple[float, float]:
-    """Return the ends of the axis: every mark, and the ends of the searches that stopped there; a factor of 4 at
+def _range(rows: Sequence[ForestRow], inches: float) -> tuple[float, float]:
+    """Return the ends of the axis: every mark, the bounds, and room for the arrows that start at them; a factor of 4 at
     least, so that nearly equal values look nearly equal."""
-    at = [value for row in rows for value in (row.d90, row.d90_low, row.d90_high) if value]
-    at += [row.d_min for row in rows if row.status == "below_range"]
-    at += [row.d_max for row in rows if row.status == "above_range"]
+    at = [value for row in rows for value in (row.d90, *known_ends(row)) if value]
+    at += [bound for row in rows if (bound := bound_of(row))]
     at = at or [end for row in rows for end in row.bounds]
-    low, high = min(at) / 1.25, max(at) * 1.25
-    widen = max(1.0, 4.0 / (high / low)) ** 0.5
-    return low / widen, high * widen
+    low, high = min(at), max(at)
+    widen = max(1.0, 2.5 / (high / low)) ** 0.5
+    low, high = low / widen, high * widen
 
-
-def _interval(axes: Axes, row: ForestRow, y: float, size: float) -> None:
-    ends, colour = interval(row), _colour(row)
-    if ends:
-        thick = 1.4 if row.status == "found" else 0.6  # an interval that is no answer is drawn thin
-        axes.plot(ends, [y, y], color=colour, linewidth=thick, solid_capstyle="butt", zorder=3)
-
-    if row.d90 is not None:
-        axes.plot([row.d90], [y], **_mark(row.threshold_kind, size), linestyle="", zorder=4)
-    elif row.status in ("above_range", "below_range"):
-        start, sign = (row.d_max, 1) if row.status == "above_range" else (row.d_min, -1)
-        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", xy=(start, y), xytext=(-12 * sign, 0), textcoords="offset points", arrowprops=arrow, zorder=3)
+    room = min(0.35, ARROW * 1.3 / (72 * inches))  # share of the axis that an arrow takes on its side
+    sides = [directions(row) for row in rows]
+    below, above = (room * any(side[end] for side in sides) for end in (0, 1))
+    span = math.log(high / low) / (1 - below - above)
+    return low / max(math.exp(below * span), 1.25), high * max(math.exp(above * span), 1.25)
 
 
 def _words(row: ForestRow) -> str:
     ends, text = interval(row), d90_cell(row, row.bounds)
     if row.status == "found" and ends:
         return f"{text} [{whole(ends[0])}, {whole(ends[1])}]"
+    if row.status == "budget_spent":
+        known = known_words(row)
+        return "– budget spent" if known == "–" else f"– {known}"
     short = {
         "not_monotone": "– not monotone",
         "no_baseline": "– no baseline",
         "no_learning": "– no learning",
-        "budget_spent": "– budget spent",
     }
     return short.get(row.status, text)
-
-
-def _colour(row: ForestRow) -> str:
-    return OTHER if row.threshold_kind == "above_chance" else D90
-
-
-def _mark(kind: str, size: float) -> dict[str, Any]:
-    colour, mark = (OTHER, "s") if kind == "above_chance" else (D90, "o")
-    return {"marker": mark, "color": colour, "markersize": 0.55 * size, "markeredgewidth": 0}
-
-
-def _key(kind: str, size: float) -> Line2D:
-    words = {"absolute": "threshold a share of the score", "above_chance": "threshold a share of the gain over chance"}
-    return Line2D([], [], **_mark(kind, size), linewidth=1.4, label=f"{words.get(kind, kind)}: d90 and interval")

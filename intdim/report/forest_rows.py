@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intdim.ledger.verdict import SecondVerdict, Verdict
+from intdim.report.curve import one_bar
+from intdim.report.differing import differing
 from intdim.report.records import SweepRecord
 
+LONGEST = 30  # characters of settings that differ, beyond which an id is shorter
 FACTS = ("model", "task", "method", "projection", "scope", "groups")
 
 
 @dataclass(frozen=True)
 class ForestRow:
-    """The answer of one sweep to one kind of threshold. ``label`` holds the facts in which the sweeps differ; sweeps
-    that differ in none of them carry their id."""
+    """The answer of one sweep to one kind of threshold, or to ``both`` where they ask for the same score. ``label``
+    holds the facts in which the sweeps differ; sweeps that differ in none of them say which settings differ, or carry
+    their id."""
 
     sweep_id: str
     label: str
@@ -30,6 +34,7 @@ class ForestRow:
     d90_high: float | None
     d_min: int
     d_max: int
+    both: bool = False
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -38,15 +43,20 @@ class ForestRow:
 
 
 def forest_rows(records: list[SweepRecord]) -> list[ForestRow]:
-    """Return what the figure shows: two rows per sweep, its own threshold first, the second one after it."""
+    """Return what the figure shows: two rows per sweep, its own threshold first, the second one after it; one row
+    where both thresholds are the same score."""
     labels, _ = _labels(records)
     rows = []
     for record, label in zip(records, labels, strict=True):
-        rows += [_row(record.verdict, label, answer) for answer in (record.verdict, record.verdict.other)]
+        verdict = record.verdict
+        if one_bar(verdict):
+            rows.append(_row(verdict, label, verdict, both=True))
+        else:
+            rows += [_row(verdict, label, answer) for answer in (verdict, verdict.other)]
     return rows
 
 
-def _row(verdict: Verdict, label: str, answer: Verdict | SecondVerdict) -> ForestRow:
+def _row(verdict: Verdict, label: str, answer: Verdict | SecondVerdict, both: bool = False) -> ForestRow:
     return ForestRow(
         sweep_id=verdict.sweep_id,
         label=label,
@@ -63,6 +73,7 @@ def _row(verdict: Verdict, label: str, answer: Verdict | SecondVerdict) -> Fores
         d90_high=answer.d90_high,
         d_min=verdict.d_min,
         d_max=verdict.d_max,
+        both=both,
     )
 
 
@@ -81,10 +92,13 @@ def _labels(records: list[SweepRecord]) -> tuple[list[str], str]:
         differ = [fact for fact in differ if fact != "groups" or len(said) > 1]
 
     words = [" · ".join(_word(fact, values[fact][i]) for fact in differ) for i in range(len(records))]
-    labels = [
-        f"{word} {record.sweep_id[:8]}".strip() if words.count(word) > 1 or not word else word
-        for word, record in zip(words, records, strict=True)
-    ]
+    settings = differing(records)
+    labels = []
+    for word, record in zip(words, records, strict=True):
+        more = settings.get(record.sweep_id, "")
+        if not 0 < len(more) <= LONGEST:
+            more = record.sweep_id[:8]
+        labels.append(" · ".join(one for one in (word, more) if one) if words.count(word) > 1 or not word else word)
 
     common = " · ".join(_word(fact, values[fact][0]) for fact in same if values[fact][0] != "none")
     return labels, common

@@ -16,6 +16,8 @@ from intdim.report.style import BAR, BASELINE, CHANCE, CURVE, D90, RUN
 from intdim.report.typeset import text_width
 from intdim.report.words import score
 
+OUT = {"failed_run", "collapsed_run", "outlier_run"}  # which are no part of a mean
+HATCH = "////"  # of an interval that is no answer
 SHORT = {"absolute": "of score", "above_chance": "of gain"}
 
 
@@ -32,12 +34,16 @@ def labels(verdict: Verdict, marks: Sequence[Mark]) -> list[Label]:
     """Return one label for every horizontal line, to be written beside the right edge."""
     fraction = f"{100 * verdict.fraction:g} %"
     kinds = {"threshold": verdict.threshold_kind, "other_threshold": verdict.other.threshold_kind}
+    both = not any(mark.element == "other_threshold" for mark in marks)  # are one line
     made = []
     for mark in marks:
         value, kind = mark.value, kinds.get(mark.element)
         if value is None:
             continue
-        if mark.element == "baseline":
+        if mark.element == "threshold" and both:
+            names = [f"{fraction} {SHORT[verdict.threshold_kind]}", f"and {SHORT[verdict.other.threshold_kind]}"]
+            made.append(Label(value, [*names, score(value)], BAR))
+        elif mark.element == "baseline":
             error = f" ± {score(mark.high - value)}" if mark.high is not None and mark.high > value else ""
             made.append(Label(value, ["baseline", f"{score(value)}{error}"], BASELINE))
         elif kind is not None:
@@ -61,8 +67,10 @@ def legend(marks: Sequence[Mark], width: float, size: float) -> tuple[list[Artis
     lost = [word for word in ("failed", "collapsed") if f"{word}_run" in present]
     if lost:
         keys.append(_dot("x", " or ".join(lost) + " run", dot + 1.4, color=RUN))
+    if "outlier_run" in present:
+        keys.append(_dot("*", "outlier, not in the mean", dot + 2.4, color=RUN, markeredgewidth=0))
     if "point_mean" in present:
-        words = "mean of the runs at one d"
+        words = "mean of the other runs at one d" if OUT & present else "mean of the runs at one d"
         keys.append(_dot("D", words, dot + 1.2, markerfacecolor="none", markeredgecolor=CURVE))
     if "curve" in present:
         keys.append(Line2D([], [], color=CURVE, linewidth=1.4, label="fitted curve, 90 % band"))
@@ -81,7 +89,10 @@ def _d90_keys(marks: Sequence[Mark]) -> list[Artist]:
     answers = [mark for mark in marks if mark.element == "d90"]
     if not answers:
         return []
-    label = "interval of d90" if answers[0].d is None else "d90 and interval"
+    if answers[0].d is None:
+        words = "interval without d90"
+        return [Patch(facecolor="none", edgecolor=D90, hatch=HATCH, linewidth=0.5, label=words)]
+    label = "d90 and interval"
     if not any(mark.element == "d90_seeds" for mark in marks):
         return [Patch(facecolor=D90, alpha=0.35, label=label)]
     return [

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ from intdim.errors import echo
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from intdim.report.style import Look
+
+    Draw = Callable[[float, Look], Figure]
+
+STYLES = ("screen", "paper")  # the names in ``style.LOOKS``, which takes matplotlib
 BACKEND = "MPLBACKEND"
 LONGEST_REASON = 240
 FULL = (errno.ENOSPC, errno.EDQUOT)  # the rest of the report has no room either
@@ -27,23 +33,25 @@ class Figures:
 
     Args:
         folder: that the files go into.
+        style: how they look, one of ``STYLES``.
+        lengths: curves show the step length of each run.
 
     Attributes:
         left_out: one line for each that could not be drawn.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, style: str = "screen", lengths: bool = False) -> None:
+        self.folder, self.style, self.lengths = folder, style, lengths
         self.left_out: list[str] = []
 
-    def add(self, stem: str, name: str, numbers: str, draw: Callable[[float], Figure]) -> bytes | None:
+    def add(self, stem: str, name: str, numbers: str, draw: Draw) -> bytes | None:
         """Write a figure in every width and kind of file.
 
         Args:
             stem: of the names of its files.
             name: what it is called where it had to be left out.
             numbers: the text of the CSV, which is written in any case.
-            draw: makes the figure for a width in inches; it imports what it draws with.
+            draw: makes the figure for a width in inches and a look; it imports what it draws with.
 
         Returns:
             The PNG, None where the figure could not be drawn.
@@ -56,7 +64,8 @@ class Figures:
             import_matplotlib()
             from intdim.report.style import render_all
 
-            made = render_all(draw)
+            look = self.look()
+            made = render_all(lambda width: draw(width, look), look)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
@@ -66,6 +75,12 @@ class Figures:
         for end, data in made.items():
             write_bytes(self.folder / f"{stem}{end}", data)
         return made[".png"]
+
+    def look(self) -> Look:
+        """Return how the figures look; it takes matplotlib to say so."""
+        from intdim.report.style import LOOKS
+
+        return replace(LOOKS[self.style], lengths=self.lengths)
 
 
 def why(error: BaseException) -> str:

@@ -19,8 +19,9 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from intdim.errors import echo
+from intdim.report.arrows import ARROW, draw_arrow
 from intdim.report.series import TITLES, SweepRow, by_group
-from intdim.report.style import CHANCE, INK, drawing, letter_size
+from intdim.report.style import CHANCE, INK, SCREEN, Look, drawing, letter_size
 from intdim.report.typeset import set_log_ticks, wrap
 from intdim.report.words import interval
 
@@ -35,7 +36,9 @@ AXES = {
 KNOWN = ("updates", "size")  # these have no error and stand on the horizontal axis; d90 then stands on the vertical one
 
 
-def draw_scatter(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], width: float = 6.0) -> Figure:
+def draw_scatter(
+    kind: str, rows: Sequence[SweepRow], lines: Sequence[str], width: float = 6.0, look: Look = SCREEN
+) -> Figure:
     """Draw one figure.
 
     Args:
@@ -43,16 +46,18 @@ def draw_scatter(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], widt
         rows: from ``figure_rows`` of that kind.
         lines: what stands under the title: the correlations in words.
         width: of the figure, in inches; letters are 8 points, 7 below 4.5 inches.
+        look: fonts, and whether title and correlations stand inside.
     """
-    with drawing():
-        return _draw(kind, rows, lines, width)
+    with drawing(look):
+        return _draw(kind, rows, lines, width, look)
 
 
-def _draw(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], width: float) -> Figure:
+def _draw(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], width: float, look: Look) -> Figure:
     size = letter_size(width)
     line = 1.35 * size / 72
     heading = [(text, "bold", INK) for text in wrap(TITLES[kind], width - 0.14, size + 1, "bold")]
     heading += [(text, "normal", CHANCE) for one in lines for text in wrap(one, width - 0.14, size)]
+    heading = heading if look.titled else []
     groups = list(by_group(rows).values())
     keys = [_key(_words(part[0], rows), number, size) for number, part in enumerate(groups)]
     keys += _other_keys(rows, kind in KNOWN)
@@ -75,17 +80,17 @@ def _draw(kind: str, rows: Sequence[SweepRow], lines: Sequence[str], width: floa
     _scales(axes, kind, rows, inches, tall, size)
     for number, part in enumerate(groups):
         _draw_group(axes, kind, part, number, size)
-    _dress(axes, kind, size)
+    _dress(axes, kind, size, look)
     figure.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 0), ncols=columns, frameon=False,
                   fontsize=size - 0.5, handletextpad=0.5, borderaxespad=0.2, labelspacing=0.3)  # fmt: skip
     return figure
 
 
-def _dress(axes: Axes, kind: str, size: float) -> None:
+def _dress(axes: Axes, kind: str, size: float, look: Look) -> None:
     axes.grid(color="#000000", alpha=0.12, linewidth=0.5)
     axes.tick_params(labelsize=size, length=2.5, pad=2)
     axes.spines[["top", "right"]].set_visible(False)
-    words = ("d90, dimensions (log scale)", AXES[kind])
+    words = ("d90, trained dimensions (log scale)" if look.titled else "d90, trained dimensions d", AXES[kind])
     axes.set_ylabel(words[kind not in KNOWN], size=size)
     axes.set_xlabel(words[kind in KNOWN], size=size)
 
@@ -94,7 +99,10 @@ def _scales(axes: Axes, kind: str, rows: Sequence[SweepRow], inches: float, tall
     """Set both axes; they are ``inches`` wide and ``tall`` inches high."""
     at = [value for row in rows if not row.censored for value in (row.d90, row.d90_low, row.d90_high) if value]
     at += [_end(row) for row in rows if row.censored]
+    room = 1.15 * ARROW / 72 / (tall if kind in KNOWN else inches) if any(row.censored for row in rows) else 0.0
     low, high = min(at) / 1.3, max(at) * 1.3
+    more = (high / low) ** (room / (1 - 2 * room))
+    low, high = low / more, high * more
     if kind in KNOWN:
         _log_scale(axes, "y", (low, high), tall, size)
     else:
@@ -176,12 +184,11 @@ def _draw_sweep(axes: Axes, row: SweepRow, kind: str, colour: str, mark: str, si
 
 
 def _draw_arrow(axes: Axes, row: SweepRow, value: float, kind: str, colour: str) -> None:
-    """Draw an arrow that ends at the end of the range, where the answer lies beyond it."""
-    length = -14 if row.status == "above_range" else 14
-    tail = (0, length) if kind in KNOWN else (length, 0)
-    tip = (value, _end(row)) if kind in KNOWN else (_end(row), value)
-    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=tip, xytext=tail, textcoords="offset points", arrowprops=arrow, zorder=3)
+    """Draw an arrow that starts at the end of the range, where the answer lies beyond it."""
+    length = ARROW if row.status == "above_range" else -ARROW
+    tip = (0, length) if kind in KNOWN else (length, 0)
+    start = (value, _end(row)) if kind in KNOWN else (_end(row), value)
+    draw_arrow(axes, start, tip, colour)
 
 
 def _end(row: SweepRow) -> int:

@@ -1,23 +1,22 @@
-"""The part of the page about one sweep: its answer, facts, points, failed runs, and everything that decided it."""
+"""The part of the page about one sweep: its answer, facts, points, runs, and everything that decided it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 
 from intdim.ledger.verdict import Verdict
-from intdim.report.parts import Picture, Table
+from intdim.report.evidence import lengths_table, points_table, rates_table, thresholds_table
+from intdim.report.parts import Cell, Picture, Table
+from intdim.report.provenance import UNKNOWN, Provenance
 from intdim.report.records import SweepRecord
+from intdim.report.run_table import run_table
+from intdim.report.summary import sweep_name
 from intdim.report.words import (
     baseline_spread,
     count,
-    d90_cell,
-    interval_words,
-    score,
-    status_words,
     subspace_words,
-    threshold_words,
     verdict_line,
     whole,
     with_error,
@@ -32,59 +31,54 @@ SELECTIONS = {
 
 @dataclass(frozen=True)
 class SweepSection:
-    """What ``sweep.html.j2`` shows of one sweep: ``evidence`` and ``versions`` are nested names and numbers,
-    ``run_ids`` lists of ids by title, ``spec`` the text of spec.json."""
+    """What ``sweep.html.j2`` shows of one sweep: ``name`` and ``detail`` are its heading, which no other sweep of the
+    page has; a reader opens ``runs``; ``runs`` is opened by its caption, ``spec`` is the text of spec.json."""
 
     sweep_id: str
-    title: str
-    subspace: str
+    name: str
+    detail: str
     answer: str
     message: str
     warnings: list[str]
     picture: Picture | None
-    thresholds: Table
-    facts: Table
-    points: Table
-    failed: Table | None
-    evidence: Mapping[str, object]
-    run_ids: Mapping[str, list[str]]
-    versions: Mapping[str, str]
+    tables: list[Table]
+    runs: Table
     spec: str
 
 
-def sweep_section(record: SweepRecord, png: bytes | None, stem: str) -> SweepSection:
+def sweep_section(
+    record: SweepRecord,
+    png: bytes | None,
+    stem: str,
+    origin: Provenance,
+    differs: str = "",
+    out: Path | None = None,
+) -> SweepSection:
     """Return the section of a sweep.
 
     Args:
         record: the sweep.
         png: its picture.
         stem: name of the picture's files under ``figures/``, without ending.
+        origin: where the verdict comes from.
+        differs: what tells it from sweeps that look like it, "" where none does.
+        out: the results folder, for the learning curves and files of its runs; None: without them.
     """
     verdict = record.verdict
-    title, answer = f"{verdict.model} on {verdict.task}", verdict_line(verdict)
-    words = f"{verdict.metric} against d for {title}: {answer}. Table of points below."
+    name, answer = sweep_name(verdict), verdict_line(verdict)
+    words = f"{verdict.metric} against d for {name}: {answer}. Table of points below."
+    tables = [thresholds_table(record), points_table(record), lengths_table(verdict), rates_table(verdict)]
+    tables += [_failed(record), _facts(record), _made_by(record, origin)]
     return SweepSection(
         sweep_id=record.sweep_id,
-        title=title,
-        subspace=subspace_words(verdict),
+        name=name,
+        detail=" · ".join(word for word in (subspace_words(verdict), differs) if word),
         answer=answer,
         message=verdict.message,
         warnings=verdict.warnings,
         picture=Picture.of(png, words, stem) if png else None,
-        thresholds=_thresholds(record),
-        facts=_facts(record),
-        points=_points(record),
-        failed=_failed(record),
-        evidence={
-            "step lengths": asdict(verdict.step_lengths),
-            "learning rates of the baseline": verdict.learning_rates,
-        },
-        run_ids={
-            "In the subspace, behind the verdict": verdict.run_ids,
-            "Baseline": verdict.baseline_run_ids,
-            "Tried for a step length or a learning rate": verdict.other_run_ids,
-        },
-        versions=verdict.versions,
+        tables=[one for one in tables if one is not None],
+        runs=run_table(record, out),
         spec=json.dumps(to_dict(record.spec), indent=2, ensure_ascii=False),
     )
 
@@ -92,29 +86,6 @@ def sweep_section(record: SweepRecord, png: bytes | None, stem: str) -> SweepSec
 def baseline_words(verdict: Verdict) -> str:
     """Return the baseline's mean with the spread of its seeds."""
     return with_error(verdict.baseline_mean, baseline_spread(verdict))
-
-
-def plain(value: object) -> str:
-    """Return a number or a word as text, a dash for none; numbers have six digits."""
-    if value is None or value in ({}, []):
-        return "–"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _thresholds(record: SweepRecord) -> Table:
-    verdict = record.verdict
-    rows = [
-        (
-            threshold_words(one.threshold_kind, verdict.fraction),
-            score(one.threshold, 4),
-            d90_cell(one, record.bounds),
-            interval_words(one),
-            status_words(one.status),
-            origin,
-        )
-        for one, origin in ((verdict, "asked for"), (verdict.other, "from the same runs"))
-    ]
-    return Table.of("Both thresholds", ("threshold", "score to reach", "d90", "interval", "status", ""), rows)
 
 
 def _facts(record: SweepRecord) -> Table:
@@ -129,9 +100,10 @@ def _facts(record: SweepRecord) -> Table:
         ("examples: training, evaluation", _examples(verdict)),
         *_data(verdict.data),
         ("weights inside the subspace, D", whole(verdict.D)),
-        ("learning rate of the baseline", verdict.learning_rate),
+        ("learning rate of the baseline", f"{verdict.learning_rate:g}"),
         ("time of all runs", f"{verdict.seconds:,.0f} s"),
-        ("sweep", record.sweep_id),
+        ("seed of the sweep", record.spec.seed),
+        ("sweep", Cell(record.sweep_id, look="id")),
     ]
     return Table.of("Facts", ("fact", "value"), rows)
 
@@ -156,22 +128,26 @@ def _examples(verdict: Verdict) -> str:
     return f"{words} ({SELECTIONS.get(verdict.selection, verdict.selection)})"
 
 
-def _points(record: SweepRecord) -> Table:
-    rows = [
-        (
-            whole(point.d),
-            score(point.score_mean, 4),
-            score(point.score_std, 4),
-            point.seeds,
-            plain(point.step_length),
-        )
-        for point in record.points
-    ]
-    head = ("d", "mean score", "standard deviation", "runs", "step length")
-    return Table.of("Points: all runs at one d", head, rows)
-
-
 def _failed(record: SweepRecord) -> Table | None:
     lost = [run.result for run in record.all_runs if run.result.failed]
-    rows = [(whole(one.d), one.seed, one.reason or "–", one.run_id) for one in lost]
-    return Table.of("Failed runs", ("d", "seed", "reason", "run"), rows) if rows else None
+    rows = [(whole(one.d), one.seed, one.reason or "–", Cell(one.run_id, look="id")) for one in lost]
+    return Table.of("Failed runs", ("d", "seed", "reason", "run"), rows, cards=True) if rows else None
+
+
+def _made_by(record: SweepRecord, origin: Provenance) -> Table:
+    """Return when the verdict was written, and by which command of which version."""
+    rows: list[tuple[str, object]] = [("verdict written", origin.day)]
+    if not origin.command:
+        rows.append(("command", UNKNOWN))
+    else:
+        rows += [
+            ("command", Cell(origin.command, look="code")),
+            ("in the folder", Cell(origin.folder or "–", look="code")),
+            ("begun", f"{origin.began} on {origin.host}"),
+            ("intdim", f"{origin.version}, {f'commit {origin.commit}' if origin.commit else 'no commit is known'}"),
+        ]
+    if origin.others:
+        rows.append(("other commands that worked on it", origin.others))
+    packages = ", ".join(f"{name} {version}" for name, version in record.verdict.versions.items())
+    rows.append(("packages", packages or "–"))
+    return Table.of("Made by", ("what", "value"), rows)

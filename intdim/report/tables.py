@@ -1,4 +1,4 @@
-"""The tables of a report: d90, points and runs as data frames, and d90 once more for LaTeX."""
+"""The tables of a report: d90, points and runs as data frames."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 import pandas
 
 from intdim.ledger.verdict import POINT_COLUMNS, SecondVerdict, Verdict
-from intdim.report.latex import NOTE, has_named, latex_escape
 from intdim.report.records import RunRow, SweepRecord
 from intdim.report.sheets import cell_text
-from intdim.report.words import baseline_spread, interval, threshold_words
 
 D90_COLUMNS = (
     "sweep_id", "model", "task", "projection", "method", "scope", "groups", "status", "d90", "d90_low", "d90_high",
@@ -69,58 +67,6 @@ def table_csv(table: pandas.DataFrame) -> str:
     texts = table.select_dtypes("string").columns
     plain = table.assign(**{name: table[name].map(cell_text, na_action="ignore") for name in texts})
     return plain.to_csv(index=False, lineterminator="\n")
-
-
-def latex_table(records: list[SweepRecord]) -> str:
-    r"""Return a booktabs ``tabular`` for ``\input``; a censored verdict is a bound or a dash, never a number."""
-    head = ("Model", "Task", "Method", "Projection", "Scope", "$D$", "$d_{90}$ [low, high]", "Threshold", "Baseline",
-            "Runs")  # fmt: skip
-    lines = [
-        r"% Needs \usepackage{booktabs}.",
-        r"\begin{tabular}{lllllrrlrr}",
-        r"\toprule",
-        " & ".join(head) + r" \\",
-        r"\midrule",
-        *(" & ".join(_latex_cells(record.verdict)) + r" \\" for record in records),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    if any(record.verdict.trivial for record in records):
-        lines.append(r"% * the majority class alone meets this threshold.")
-    if any(has_named(line) for line in lines):
-        lines.append(NOTE)
-    return "\n".join(lines) + "\n"
-
-
-def _latex_cells(verdict: Verdict) -> list[str]:
-    method = verdict.method.upper() + (f" ({verdict.groups})" if verdict.method == "said" else "")
-    threshold = latex_escape(threshold_words(verdict.threshold_kind, verdict.fraction))
-    spread = baseline_spread(verdict)
-    baseline = f"{verdict.baseline_mean:.3f}" + ("" if spread is None else rf" \pm {spread:.3f}")
-
-    words = (verdict.model, verdict.task, method, verdict.projection, verdict.scope)
-    return [
-        *(latex_escape(word) for word in words),
-        f"${_latex_number(verdict.D)}$",
-        _latex_d90(verdict),
-        threshold + (r"\textsuperscript{*}" if verdict.trivial else ""),
-        f"${baseline}$",
-        str(verdict.runs),
-    ]
-
-
-def _latex_d90(verdict: Verdict) -> str:
-    if verdict.status == "found" and verdict.d90 is not None:
-        ends = interval(verdict)
-        words = "" if ends is None else f"\\ [{_latex_number(ends[0])},\\ {_latex_number(ends[1])}]"
-        return f"${_latex_number(verdict.d90)}{words}$"
-    if verdict.status == "below_range":
-        return rf"$\le {_latex_number(verdict.d_min)}$"
-    return f"$> {_latex_number(verdict.d_max)}$" if verdict.status == "above_range" else "--"
-
-
-def _latex_number(value: float) -> str:
-    return f"{round(value):,}".replace(",", "{,}")
 
 
 def _measured(verdict: Verdict | SecondVerdict, column: str) -> Any:

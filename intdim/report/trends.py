@@ -20,6 +20,8 @@ from intdim.report.words import d90_cell, interval_words, status_words
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from intdim.report.style import Look
+
 SENTENCES = {
     "agrees": "The measurement agrees.",
     "contradicts": "The measurement contradicts it.",
@@ -114,10 +116,10 @@ def progress(out: Path, records: Sequence[SweepRecord]) -> tuple[int, int]:
 def _write_figure(figures: Figures, kind: str, rows: Sequence[SweepRow], taus: Sequence[Correlation]) -> TrendFigure:
     stem, lines, whole = f"d90-{kind}", tau_lines(taus), taus[-1]
 
-    def draw(width: float) -> Figure:
+    def draw(width: float, look: Look) -> Figure:
         from intdim.report.scatter import draw_scatter
 
-        return draw_scatter(kind, rows, lines, width)
+        return draw_scatter(kind, rows, lines, width, look)
 
     png = figures.add(stem, TITLES[kind], records_csv(SweepRow, rows), draw)
     says = SENTENCES[whole.says]

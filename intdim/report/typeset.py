@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from matplotlib import rcParams
 from matplotlib.axis import Axis
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -15,10 +16,14 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from intdim.errors import LONGEST_LINE, echo
 
 
-@cache
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Return the width in inches of one line of text at ``size`` points."""
-    font = FontProperties(family="DejaVu Sans", weight=weight, size=size)
+    """Return the width in inches of one line of text at ``size`` points, in the font that is drawn with."""
+    return _text_width(text, size, weight, tuple(rcParams["font.family"]))
+
+
+@cache
+def _text_width(text: str, size: float, weight: str, fonts: tuple[str, ...]) -> float:
+    font = FontProperties(family=list(fonts), weight=weight, size=size)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
@@ -102,7 +107,7 @@ def log_ticks(low: float, high: float, inches: float, size: float) -> list[int]:
         [k / 10 for k in range(10, 100)],
     ]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    candidates = [[10**k for k in decades if k % stride == 0] for stride in (3, 2)]
+    candidates = [[10**k for k in decades if k % stride == 0] for stride in (6, 5, 4, 3, 2)]
     candidates += [[m * 10**k for k in decades for m in mantissas] for mantissas in steps]
 
     best: list[int] = []

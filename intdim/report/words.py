@@ -17,6 +17,7 @@ MEANINGS = {
     "budget_spent": "Runs, or examples of the evaluation split, were too few for an interval that is narrow enough.",
 }
 CENSORED = ("below_range", "above_range")
+PLACED = ("found", "budget_spent")  # their interval says where d90 is; a bound has one end, that of the range
 SIGNED = ("matthews", "pearson", "spearman", "correlation", "mcc")
 
 
@@ -36,6 +37,10 @@ class HasInterval(Protocol):
     def d90_low(self) -> float | None: ...
     @property
     def d90_high(self) -> float | None: ...
+
+
+class HasBoth(HasAnswer, HasInterval, Protocol):
+    """A verdict by one of the two kinds of threshold."""
 
 
 def whole(value: float) -> str:
@@ -79,9 +84,18 @@ def interval(verdict: HasInterval) -> tuple[float, float] | None:
 
 
 def interval_words(verdict: HasInterval) -> str:
-    """Return ``980 to 1,560``, a dash where there is no interval."""
-    ends = interval(verdict)
-    return "–" if ends is None else f"{whole(ends[0])} to {whole(ends[1])}"
+    """Return ``980 to 1,560``, ``above 980`` or ``below 1,560`` where one end is known, a dash where none is."""
+    low, high = verdict.d90_low, verdict.d90_high
+    if low is None and high is None:
+        return "–"
+    if low is None or high is None:
+        return f"below {whole(high or 0)}" if low is None else f"above {whole(low)}"
+    return f"{whole(low)} to {whole(high)}"
+
+
+def known_words(verdict: HasBoth) -> str:
+    """Return ``interval_words`` of an answer whose interval says where d90 is, a dash for any other."""
+    return interval_words(verdict) if verdict.status in PLACED else "–"
 
 
 def seeds_interval(verdict: Verdict) -> tuple[float, float] | None:
@@ -107,7 +121,8 @@ def verdict_line(verdict: Verdict) -> str:
     elif verdict.status == "above_range":
         line = f"d90 {cell} (threshold not reached at the largest d)"
     else:
-        line = f"No d90: {_reason(verdict)}"
+        known = known_words(verdict)
+        line = f"No d90: {_reason(verdict)}{'' if known == '–' else f'; so far {known}'}"
     return f"{line}; chance alone meets this threshold" if verdict.trivial else line
 
 

@@ -18,7 +18,7 @@ ONE_BY_ONE = 24  # scores that are observed singly; later ones in batches: as ex
 CURVE_POINTS = 80
 DECADE = math.log(10)
 PAIRS = 4  # errors of the threshold that are tried with each curve
-TRUST = 0.75  # in what a ceiling tells about the error: curves may rise or fall slowly where nobody measured
+TRUST = 0.5  # in what a ceiling tells about the error: curves may rise or fall slowly where nobody measured
 APART = 97  # between the errors that a curve is tried with
 
 

@@ -19,4 +19,4 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def blank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take most of the time of a report; tests that do not look at them do without."""
-    monkeypatch.setattr("intdim.report.style.render", lambda draw, kind: kind.encode())
+    monkeypatch.setattr("intdim.report.style.render", lambda draw, kind, look=None: kind.encode())

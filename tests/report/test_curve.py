@@ -3,10 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from intdim.ledger.verdict import Point
 from intdim.report.curve import curve_marks
 from intdim.report.figures import draw_curve
 from intdim.report.records import RunRow
+from intdim.report.run_kinds import run_kinds
 
 from . import fake
 
@@ -53,3 +56,38 @@ def test_a_run_that_ended_at_the_bar_is_drawn_as_a_lower_bound(out: Path) -> Non
     record = replace(sweep, verdict=verdict, points=points, runs=runs, baseline_runs=[])
     marks = [(mark.element, mark.d) for mark in curve_marks(record) if mark.d]
     assert marks == [("run", 10), ("stopped_run", 100), ("run", 100), ("point_mean", 10)]
+
+
+def test_what_did_not_train_is_no_part_of_a_mean(out: Path) -> None:
+    record = fake.record(out, failed=0, collapsed=1)
+    marks = curve_marks(record)
+    (collapsed,) = [mark for mark in marks if mark.element == "collapsed_run"]
+    others = [mark.value for mark in marks if mark.element == "run" and mark.d == collapsed.d]
+    (mean,) = [mark.value for mark in marks if mark.element == "point_mean" and mark.d == collapsed.d]
+    assert mean == pytest.approx(sum(value for value in others if value is not None) / len(others))
+    point = next(point for point in record.points if point.d == collapsed.d)
+    assert point.score_mean is not None
+    assert mean is not None
+    assert point.score_mean < mean - 0.1, "points.csv has all runs"
+
+
+def test_a_run_far_from_the_curve_is_an_outlier(out: Path) -> None:
+    record = fake.record(out, failed=0, collapsed=0)
+    lost, near = (run for run in record.runs if run.result.d == 1024 and run.result.seed < 2)
+    moved = replace(lost, result=replace(lost.result, eval_score=lost.result.score - 0.2))
+    changed = replace(record, runs=[moved if run is lost else run for run in record.runs])
+    kinds = run_kinds(changed.runs, changed.verdict)
+    assert kinds[lost.result.run_id] == "outlier_run"
+    assert kinds[near.result.run_id] == "run"
+    assert "outlier_run" not in run_kinds(record.runs, record.verdict).values()
+    assert "outlier_run" not in run_kinds(changed.runs, replace(changed.verdict, curve=None)).values()
+    (mean,) = [mark.value for mark in curve_marks(changed) if mark.element == "point_mean" and mark.d == 1024]
+    rest = [run.result.score for run in record.runs if run.result.d == 1024 and run is not lost]
+    assert mean == pytest.approx(sum(rest) / len(rest))
+
+
+def test_a_mean_stands_where_its_runs_are_gone(out: Path) -> None:
+    record = fake.record(out, failed=0, collapsed=0)
+    gone = replace(record, runs=[run for run in record.runs if run.result.d != 512])
+    (mean,) = [mark.value for mark in curve_marks(gone) if mark.element == "point_mean" and mark.d == 512]
+    assert mean == next(point.score_mean for point in record.points if point.d == 512)

@@ -24,7 +24,7 @@ def test_the_legend_has_the_marks_that_occur(out: Path) -> None:
     assert "failed or collapsed run" in keys(failed=1, collapsed=1)
     assert "failed run" in keys(failed=1, collapsed=0, seed=1)
     assert not [key for key in keys(failed=0, collapsed=0, seed=2) if "failed" in key]
-    assert "interval of d90" in keys(status="budget_spent")
+    assert "interval without d90" in keys(status="budget_spent")
     found = keys(d90_low_seeds=1900.0, d90_high_seeds=2500.0, seed=3)
     assert {"d90 and interval", "by the seeds alone", "run", "baseline run"} <= set(found)
 

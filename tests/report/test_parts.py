@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import base64
 
-from intdim.report.parts import Link, Picture, Table
+from intdim.report.parts import Cell, Link, Picture, Table, number
 
 
-def test_cells_are_text_or_links() -> None:
-    link = Link("a model", "0123")
-    table = Table.of("caption", ("name", "d"), [(link, 8), ("b", 1.5)])
-    assert table.rows == [[link, "8"], ["b", "1.5"]]
+def test_cells_are_made_of_what_is_no_cell() -> None:
+    table = Table.of("caption", ("name", "d"), [(Link("a model", "#0123"), 8), ("a name longer than a number", 1.5)])
+    assert table.rows[0] == [Cell("a model", href="#0123"), Cell("8", look="number")]
+    assert table.rows[1] == [Cell("a name longer than a number"), Cell("1.5", look="number")]
     assert table.head == ("name", "d")
+    kept = number("1,000", 1000)
+    assert Table.of("", ("d",), [(kept,)]).rows[0][0] is kept
 
 
 def test_a_picture_is_inside_the_page() -> None:

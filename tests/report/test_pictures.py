@@ -54,12 +54,12 @@ def test_one_bad_figure_is_left_out_and_named(out: Path, monkeypatch: pytest.Mon
     good, bad = fake.sweep(out, seed=1), fake.sweep(out, task="bad", seed=2)
     render = style.render
 
-    def fail(draw, kind: str) -> bytes:
+    def fail(draw, kind: str, look: style.Look) -> bytes:
         words = draw.args[0] if draw.args else 0
         assert words
         if any("bad" in text for text, _ in boxes(draw())) and kind == "pdf":
             raise RuntimeError("no such font\x1b[31m")
-        return render(draw, kind) if kind == "png" else b"%PDF"
+        return render(draw, kind, look) if kind == "png" else b"%PDF"
 
     monkeypatch.setattr(style, "render", fail)
     told: list[str] = []

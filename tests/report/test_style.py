@@ -4,7 +4,8 @@ from pathlib import Path
 
 from intdim.report.curve import curve_marks
 from intdim.report.figures import draw_curve
-from intdim.report.style import render
+from intdim.report.pictures import STYLES
+from intdim.report.style import LOOKS, render
 
 from . import fake
 
@@ -15,3 +16,7 @@ def test_same_data_same_bytes(out: Path) -> None:
         first, second = (render(lambda: draw_curve(record.verdict, curve_marks(record)), kind) for _ in range(2))
         assert first == second
     assert b"CreationDate" not in render(lambda: draw_curve(record.verdict, curve_marks(record)), "pdf")
+
+
+def test_every_style_that_can_be_asked_for_has_a_look() -> None:
+    assert set(STYLES) == set(LOOKS)

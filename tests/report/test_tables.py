@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pandas
 import pytest
 
 from intdim.report import report
-from intdim.report.records import read_sweeps
-from intdim.report.tables import D90_COLUMNS, RUN_COLUMNS, latex_escape, latex_table
+from intdim.report.tables import D90_COLUMNS, RUN_COLUMNS
 
 from . import fake
 
@@ -54,17 +52,3 @@ def test_points_keep_every_point(out: Path) -> None:
         own = pandas.read_csv(out / "sweeps" / sweep_id / "points.csv")
         kept = table[table["sweep_id"] == sweep_id][list(own.columns)].reset_index(drop=True)
         pandas.testing.assert_frame_equal(kept, own, check_dtype=False)
-
-
-def test_latex_has_balanced_columns_and_escapes(out: Path) -> None:
-    fake.sweep(out, model=r"50%_of & #1 {a}~b^c$d\e", trivial=True)
-    text = latex_table(read_sweeps(out)[0])
-    columns = re.search(r"tabular}{(\w+)}", text)
-    assert columns
-    body = [line for line in text.splitlines() if line.endswith(r"\\")]
-    for line in body:
-        assert len(re.findall(r"(?<!\\)&", line)) == len(columns[1]) - 1
-    assert r"50\%\_of \& \#1 \{a\}\textasciitilde{}b\textasciicircum{}c\$d\textbackslash{}e" in body[1]
-    assert r"$2{,}175\ [1{,}871,\ 2{,}545]$" in body[1]
-    assert r"\textsuperscript{*}" in body[1]
-    assert latex_escape("<|>") == r"\textless{}\textbar{}\textgreater{}"

@@ -24,7 +24,7 @@ def found(out: Path) -> Verdict:
         ("above_range", "> 65,536", "d90 > 65,536 (threshold not reached at the largest d)"),
         ("not_monotone", "–", "No d90: the scores do not rise with d"),
         ("no_baseline", "–", "No d90: full fine-tuning does not beat chance"),
-        ("budget_spent", "–", "No d90: the runs were used up first"),
+        ("budget_spent", "–", "No d90: the runs were used up first; so far 900 to 1,600"),
     ],
 )
 def test_each_status_has_its_words(found: Verdict, status: str, cell: str, line: str) -> None:
@@ -41,15 +41,24 @@ def test_a_line_says_what_lowers_its_worth(found: Verdict) -> None:
     assert words.verdict_line(same) == words.verdict_line(found)
     assert words.verdict_line(replace(found, trivial=True)).endswith("; chance alone meets this threshold")
     few = replace(found, status="budget_spent", limit="examples")
-    assert words.verdict_line(few) == "No d90: the evaluation split is too small"
+    assert words.verdict_line(few) == "No d90: the evaluation split is too small; so far 900 to 1,600"
 
 
 def test_an_interval_has_two_ends(found: Verdict) -> None:
     assert words.interval(found) == (900.0, 1600.0)
     assert words.interval(replace(found, d90_high=None)) is None
     assert words.interval_words(found) == "900 to 1,600"
-    assert words.interval_words(replace(found, d90_low=None)) == "–"
+    assert words.interval_words(replace(found, d90_low=None)) == "below 1,600"
+    assert words.interval_words(replace(found, d90_high=None)) == "above 900"
+    assert words.interval_words(replace(found, d90_low=None, d90_high=None)) == "–"
     assert "interval" not in words.verdict_line(replace(found, d90_low=None))
+
+
+def test_an_interval_is_known_where_it_says_where_d90_is(found: Verdict) -> None:
+    assert words.known_words(found) == "900 to 1,600"
+    assert words.known_words(replace(found, status="budget_spent", d90_high=None)) == "above 900"
+    assert words.known_words(replace(found, status="above_range", d90_low=65_536.0, d90_high=None)) == "–"
+    assert words.known_words(replace(found, status="not_monotone")) == "–"
 
 
 def test_numbers_in_words() -> None:

@@ -1,0 +1,86 @@
+"""Tables of what a verdict stands on: thresholds, points, step lengths and learning rates that were tried."""
+
+from __future__ import annotations
+
+import math
+
+from intdim.ledger.verdict import Verdict
+from intdim.report.parts import Cell, Table, number
+from intdim.report.records import SweepRecord
+from intdim.report.run_table import run_links
+from intdim.report.words import d90_cell, known_words, score, status_words, threshold_words, whole
+
+THRESHOLDS = ("threshold", "score to reach", "d90", "90 % interval", "status", "which")
+POINTS = ("d", "mean score", "standard deviation", "step length", "runs")
+CHOSEN = "best"
+
+
+def thresholds_table(record: SweepRecord) -> Table:
+    """Return the answers by both thresholds, from the same runs."""
+    verdict = record.verdict
+    rows = [
+        (
+            threshold_words(one.threshold_kind, verdict.fraction),
+            score(one.threshold, 4),
+            d90_cell(one, record.bounds),
+            known_words(one),
+            status_words(one.status),
+            origin,
+        )
+        for one, origin in ((verdict, "asked for"), (verdict.other, "also, from the same runs"))
+    ]
+    return Table.of("Both thresholds", THRESHOLDS, rows, cards=True)
+
+
+def points_table(record: SweepRecord) -> Table:
+    """Return the rows of points.csv, with links to the rows of their runs."""
+    rows = [
+        (
+            number(whole(point.d), point.d),
+            number(score(point.score_mean, 4), point.score_mean),
+            number(score(point.score_std, 4), point.score_std),
+            number(point.step_length, None),
+            Cell("" if point.run_ids else "–", links=run_links(record.sweep_id, point.run_ids)),
+        )
+        for point in record.points
+    ]
+    return Table.of("Points: all runs at one d", POINTS, rows, sortable=len(rows) > 1, cards=True)
+
+
+def lengths_table(verdict: Verdict) -> Table | None:
+    """Return which step lengths were tried at which d, the selection score of the first seed, and the best one by all
+    runs; None where one length was given and none tried."""
+    tried, known = verdict.step_lengths.tried, verdict.step_lengths.known
+    lengths = sorted({float(s) for scores in tried.values() for s in scores})
+    if not lengths:
+        return None
+    rows = []
+    for d, scores in sorted(tried.items(), key=lambda one: int(one[0])):
+        by_length = {float(s): value for s, value in scores.items()}
+        best = known.get(d)
+        cells = [_tried(by_length, s, best is not None and _same(s, best)) for s in lengths]
+        rows.append([number(whole(int(d)), int(d)), *cells])
+    caption = "Step lengths s that were tried at a d: selection score of the first seed"
+    return Table.of(caption, ("d", *(f"s = {s:g}" for s in lengths)), rows)
+
+
+def rates_table(verdict: Verdict) -> Table | None:
+    """Return which learning rates full fine-tuning tried, with their selection scores; None where none is known."""
+    rates = {float(rate): value for rate, value in verdict.learning_rates.items()}
+    if not rates:
+        return None
+    rows = [(f"{rate:g}", _tried(rates, rate, _same(rate, verdict.learning_rate))) for rate in sorted(rates)]
+    return Table.of("Learning rates of full fine-tuning that were tried", ("learning rate", "selection score"), rows)
+
+
+def _same(one: float, other: float) -> bool:
+    """True where two numbers that were written with six digits are one."""
+    return math.isclose(one, other, rel_tol=1e-6)
+
+
+def _tried(scores: dict[float, float | None], value: float, chosen: bool) -> Cell:
+    """Return a score that was tried; the best one says so in words."""
+    if value not in scores:
+        return Cell("–", note=CHOSEN if chosen else "")
+    found = scores[value]
+    return Cell("failed" if found is None else score(found, 4), note=CHOSEN if chosen else "", look="number")
