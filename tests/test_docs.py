@@ -21,7 +21,7 @@ import yaml
 from intdim import __version__
 from intdim.cli.main import COMMANDS
 from intdim.cli.overrides import choices, dotted, known_keys
-from intdim.cli.view import answer
+from intdim.cli.words import answer
 from intdim.ledger.certificate import Certificate
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict, read_points
