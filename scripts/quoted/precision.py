@@ -37,7 +37,7 @@ def by_cosine() -> str:
             lost = [loss(row, exact) for row in found["rows"] if how in row["form"] and low <= row["cosine"] < high]
             if lost:
                 between = f"at least {low:g}" if high > 1 else f"{low:g} to {high:g}"
-                said.append([between, how, str(len(lost)), signed(sum(lost) / len(lost), 3)])
+                said.append([between, how, str(len(lost)), signed(round(sum(lost) / len(lost), 3) + 0.0, 3)])
     return table(["cosine of a run", "rounding", "runs", "score against float32, same d and seed"], said)
 
 
