@@ -56,8 +56,8 @@ EXECUTED = {
 # Composed into the typed request only, because of what is said; where another test goes further, that is named.
 COMPOSED = {
     "intdim bound": "sixteen runs and their quantisation take minutes; tests/drivers/test_bound.py searches in small",
-    "intdim sweep -m model=roberta-base,bert-base task=mrpc,rte device=cuda": "needs GPUs; tests/launch/test_pool.py has "
-    "made-up ones",
+    "intdim sweep -m model=roberta-base,bert-base task=mrpc,rte device=cuda": "needs GPUs; tests/launch/test_pool.py "
+    "has made-up ones",
     "intdim sweep launch=ray launch.slots=8": "needs ray; tests/launch/test_ray.py runs it where it is installed",
     "intdim sweep trajectory=mini trajectory.sizes=[m] trajectory.hidden_size=[96] trajectory.layers=[2] "
     "trajectory.heads=[4] trajectory.checkpoints=[600] trajectory.steps=1200": "pre-trains for minutes; "
