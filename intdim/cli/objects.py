@@ -66,7 +66,9 @@ def asked(command: str, keys: Mapping[str, Any]) -> Iterator[Asked]:
     ledger.check()
     try:
         with ledger.disk():
-            words += [*_model(given, kept), *_rows(given, words, kept), *_metric(given, words)]
+            words += [*_model(given, kept), *_rows(given, words, kept)]
+        if given.metric is not None:
+            words.append(f"task.metric={given.metric.name}")
         made = composed(command, words)
         if given.metric is None:
             yield Asked(words, made, out, None, None)
@@ -187,10 +189,3 @@ def _rows(given: Objects, words: list[str], kept: Given) -> list[str]:
     if rows.label_names and not any(word.startswith("task.label_names=") for word in words):
         keys["task.label_names"] = list(rows.label_names)
     return list(words_of(keys))
-
-
-def _metric(given: Objects, words: list[str]) -> list[str]:
-    if given.metric is None:
-        return []
-    slots = [] if any(word.startswith("launch.slots=") for word in words) else ["launch.slots=1"]
-    return [f"task.metric={given.metric.name}", *slots]

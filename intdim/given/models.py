@@ -21,6 +21,7 @@ from intdim.models.files import first_line, quiet
 
 SIZES = (torch.float32, torch.bfloat16, torch.float16)  # every value of which float32 has too
 TEXT_INPUTS = ("input_ids", "decoder_input_ids", "attention_mask")
+NO_CONTENT = ("is_local", "local_files_only", "name_or_path")  # of a tokenizer's settings: where it came from
 CLASSIFIER = "ForSequenceClassification"
 
 
@@ -64,6 +65,8 @@ def write_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, fold
     if backend is not None:  # what the last call asked for is no part of a tokenizer
         backend.no_padding()
         backend.no_truncation()
+    for name in NO_CONTENT:
+        plain.init_kwargs.pop(name, None)
     config = copy.deepcopy(model.config)
     try:
         with quiet():
