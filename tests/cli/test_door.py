@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,12 +97,11 @@ def test_errors_are_those_of_the_command_line(
 def test_report_is_a_folder_of_the_package_and_a_function(tmp_path: Path) -> None:
     small_ledger.sweep(tmp_path)
     assert (intdim.report(out=tmp_path, name="mine") / "d90.csv").is_file()
-    orders = ("import intdim.report", "from intdim.report import words", "import intdim.cli.door", "import intdim")
-    code = (
-        "import importlib, sys; exec(sys.argv[1]); import intdim; print(callable(intdim.report), intdim.report.report)"
-    )
-    for order in orders:
-        done = subprocess.run([sys.executable, "-c", code, order], capture_output=True, text=True, check=True)
+    code = "import sys; exec(sys.argv[1]); import intdim; print(callable(intdim.report), intdim.report.report)"
+    environment = os.environ | {"PYTHONPATH": str(Path(intdim.__file__).parents[1])}
+    for order in ("import intdim.report", "from intdim.report import words", "import intdim"):
+        line = [sys.executable, "-c", code, order]
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.startswith("True <function report"), order
 
 

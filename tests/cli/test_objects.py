@@ -82,6 +82,10 @@ def test_a_function_scores_and_stays_the_function_of_its_name(model: dict[str, A
     other = intdim.train(metric=("half", lambda *both: recall(*both) / 2), **keys)
     assert other.run_id != result.run_id
 
+    third = intdim.train(metric=("recall", recall), **{**keys, "d": 24})
+    assert f"{result.eval_score:.4f}" in call("show", result.run_id).out
+    assert "recall is a function of a Python session" in call("compare", result.run_id, third.run_id).out
+
 
 def test_a_verdict_whose_chance_is_another_functions_is_refused(
     model: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None
