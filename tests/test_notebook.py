@@ -48,7 +48,6 @@ def test_every_cell_runs_and_shows_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("intdim.launch.pool.LocalSlots", lambda *arguments, **named: finished_runs.launcher())
     names: dict[str, Any] = {"__name__": "__main__"}
     with torch.random.fork_rng():

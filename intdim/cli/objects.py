@@ -183,7 +183,7 @@ def _rows(given: Objects, words: list[str], kept: Given) -> list[str]:
     """Keep the rows, and return the words for them."""
     if given.rows is None:
         return []
-    check = composed("sweep", [word for word in words if word.startswith("task.")])
+    check = composed("sweep", ["task=local", *(word for word in words if word.startswith("task."))])
     rows = read_rows(given.rows, check.task.label or "label", check.task.train_split or "train")
     keys: dict[str, Any] = {"task": "local", "task.path": kept.keep("rows", rows.write)}
     if rows.label_names and not any(word.startswith("task.label_names=") for word in words):

@@ -35,9 +35,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder and cache, and real jobs in this process."""
+    """An empty folder, and real jobs in this process."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("INTDIM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("intdim.launch.pool.LocalSlots", lambda *arguments, **named: finished_runs.launcher())
     return tmp_path
 
