@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from intdim.cli.door import write_report as write_report
     from intdim.subspace import Subspace as Subspace
 
+    report: Any  # the folder, which can be called
+
 __version__ = "0.1.0"
 __all__ = ["Subspace", "__version__", "load", "report", "runs", "sweep", "train", "verdicts", "write_report"]
 DOOR = ("runs", "sweep", "train", "verdicts", "write_report")

@@ -138,7 +138,7 @@ def _own(rest: dict[str, Any]) -> Own | None:
 
 def _check(given: Objects, words: list[str]) -> None:
     """Raise ``UserError`` for keys beside which an object makes no sense, and for a model that no folder can hold."""
-    typed = dict(word.partition("=")[::2] for word in words)
+    typed = {word.partition("=")[0]: word.partition("=")[2] for word in words}
     taken = [("model", key) for key in ("model.path", "model.source", "model.reference") if given.model is not None]
     taken += [("task", key) for key in ("task.path", "task.source", "task.reference") if given.rows is not None]
     for what, key in taken:

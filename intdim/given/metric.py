@@ -75,7 +75,7 @@ class Own:
 
     def _called(self, predictions: np.ndarray, labels: np.ndarray) -> float:
         try:
-            given = self._function(predictions.copy(), labels.copy())
+            given: Any = self._function(predictions.copy(), labels.copy())
         except Exception as error:
             raise UserError(
                 f"metric {self.name!r} raised {type(error).__name__} on {len(labels)} examples: {echo(error)}",

@@ -62,7 +62,7 @@ def read_rows(given: object, label: str, train: str = "train") -> Rows:
         UserError: it is no table, its columns differ in length, or a value cannot be written down.
     """
     given = _called(given, "task")
-    named = dict(given) if _is_splits(given) else {train: given}
+    named: dict[Any, Any] = {**given} if isinstance(given, Mapping) and _is_splits(given) else {train: given}
     tables, classes = {}, []
     for split, table in named.items():
         name = str(split)
@@ -80,8 +80,8 @@ def read_rows(given: object, label: str, train: str = "train") -> Rows:
     return Rows(tables, classes[0] if classes else ())
 
 
-def _is_splits(given: object) -> bool:
-    return isinstance(given, Mapping) and all(is_rows(value) for value in given.values()) and bool(given)
+def _is_splits(given: Mapping[Any, Any]) -> bool:
+    return bool(given) and all(is_rows(value) for value in given.values())
 
 
 def _called(given: object, where: str) -> object:
@@ -190,7 +190,7 @@ def _plain(value: Any, column: str, split: str) -> Any:
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, list | tuple) or hasattr(value, "tolist"):
-        inner = value.tolist() if hasattr(value, "tolist") else value
+        inner = value if isinstance(value, list | tuple) else value.tolist()
         return [_plain(one, column, split) for one in inner] if isinstance(inner, list | tuple) else inner
     if isinstance(value, Mapping):
         return {str(name): _plain(one, column, split) for name, one in value.items()}
