@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,9 +17,33 @@ if TYPE_CHECKING:
     from intdim.cli.door import write_report as write_report
     from intdim.subspace import Subspace as Subspace
 
+    report: Any  # the folder, which can be called
+
 __version__ = "0.1.0"
-__all__ = ["Subspace", "__version__", "load", "runs", "sweep", "train", "verdicts", "write_report"]
+__all__ = ["Subspace", "__version__", "load", "report", "runs", "sweep", "train", "verdicts", "write_report"]
 DOOR = ("runs", "sweep", "train", "verdicts", "write_report")
+
+
+class _Report(ModuleType):
+    """The folder ``intdim.report``, which can also be called: ``intdim.report(out="outputs", name="mine")``."""
+
+    def __call__(self, **keys: Any) -> Path:
+        """Write a report and return its folder; arguments and errors as of ``write_report``."""
+        from intdim.cli.door import write_report
+
+        return write_report(**keys)
+
+
+class _Package(ModuleType):
+    """This package: whoever imports ``intdim.report`` first, it can be called."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "report" and type(value) is ModuleType:
+            value.__class__ = _Report
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +56,8 @@ def __getattr__(name: str) -> Any:
         from intdim.artifacts.rebuild import load
 
         return load
+    if name == "report":
+        return importlib.import_module("intdim.report")
     if name in DOOR:
         from intdim.cli import door
 

@@ -16,6 +16,7 @@ ELSEWHERE = {
     "kernels/one_hot_triton.py": ("kernels/test_triton.py", "likewise"),
     "kernels/streams_triton.py": ("kernels/test_triton.py", "likewise"),
     "cli/callables.py": ("cli/test_config_files.py", "what configuration files may not name"),
+    "cli/keywords.py": ("cli/test_door.py", "keywords are tested through the functions that take them"),
     "cli/typed.py": ("cli/test_bad_input.py", "words of the command line that are refused"),
     "cli/overrides.py": ("cli/test_compose.py", "what is typed is tested as it is composed"),
     "cli/search_path.py": ("cli/test_compose.py", "likewise"),

@@ -24,6 +24,7 @@ from intdim.ledger.verdict import Verdict
 from intdim.measurement.paired import Difference, paired_difference, ratio
 from intdim.report.words import interval
 from intdim.spec import RunSpec, SweepSpec, to_dict
+from intdim.tasks.metrics import METRICS
 
 MACHINE = ("host", "device", "threads", "products", "versions")  # of environment.json
 LONGEST = 40  # characters of a value in the table of settings
@@ -142,6 +143,8 @@ def score_difference(first: Side, second: Side) -> tuple[Difference | None, str]
         return None, "both stand on the same baseline"
     if first.metric != second.metric:
         return None, f"not comparable: one score is {first.metric}, the other {second.metric}"
+    if first.metric not in METRICS:
+        return None, f"not paired: {first.metric} is a function of a Python session"
     for side in (first, second):
         if side.answers is None:
             return None, f"not paired: {side.why}"

@@ -1,7 +1,7 @@
-"""The commands as Python functions: ``intdim.sweep``, ``train``, ``write_report``, and what ``out`` holds as tables.
+"""The commands as Python functions: ``intdim.sweep``, ``train``, ``report``, and what ``out`` holds as tables.
 
 Keys are those of the command line, in its words and with its errors; the same request has the same id and is found
-again by either.
+again by either. Model, rows and metric may be objects: ``intdim.given`` turns them into what the keys can name.
 
     import intdim
     verdict = intdim.sweep(task="docstrings-kind", subspace="said", search={"max_runs": 20})
@@ -11,16 +11,13 @@ again by either.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intdim.cli.compose import cells
-from intdim.cli.looking import NUMBER, PLAIN
-from intdim.cli.quoting import hydra_quoted
-from intdim.config import Checked, runtime_request
-from intdim.errors import UserError, echo
+from intdim.cli.drawn import DrawnVerdict
+from intdim.cli.keywords import composed, words_of
+from intdim.cli.objects import asked
+from intdim.config import Checked
 from intdim.ledger.origin import typed
 from intdim.ledger.overview import Seen
 from intdim.ledger.results import RunResult
@@ -28,7 +25,6 @@ from intdim.ledger.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas
-    from omegaconf import DictConfig
 
 logger = logging.getLogger(__name__)
 
@@ -40,34 +36,36 @@ def sweep(*, progress: bool = True, **keys: Any) -> Verdict:
         progress: print what the command would.
         keys: of the command line, such as ``task="mrpc"``; keys with a dot as ``search={"max_runs": 20}`` or
             ``**{"search.max_runs": 20}``; both a choice and its keys as ``search="grid", **{"search.max_runs": 20}``.
+            Besides words, ``model=`` may be a model of transformers, with ``tokenizer=``; ``task=`` rows, or splits of
+            rows by name (``given.rows``); ``metric=`` a pair of a name and a function of (predictions, labels), (N,)
+            both, which returns a score from 0 to 1.
 
     Raises:
-        UserError: the request makes no sense.
+        UserError: the request makes no sense; nothing of it stays in ``out``.
         RunFailed: it could not be measured.
         Interrupted: the cell of a notebook was interrupted; given again, it goes on.
     """
     from intdim.cli.sweep import verdicts_of
 
-    words = list(words_of(keys))
-    made = _composed("sweep", words)
-    with typed(["intdim", "sweep", *words]):
-        (verdict,) = verdicts_of([made], _view(made, progress))
-    return verdict
+    with asked("sweep", keys) as call:
+        with typed(["intdim", "sweep", *call.words]):
+            (verdict,) = verdicts_of([call.made], _view(call.out, progress), call.launcher)
+        if call.metric is not None:
+            call.metric.check_chance(call.out, verdict)
+    return DrawnVerdict.of(verdict, call.out)
 
 
 def train(*, progress: bool = True, **keys: Any) -> RunResult:
     """Make one run, or find it; ``intdim train`` as a function. Arguments and errors as of ``sweep``."""
     from intdim.cli.train import results_of
 
-    words = list(words_of(keys))
-    made = _composed("train", words)
-    with typed(["intdim", "train", *words]):
-        (result,) = results_of([made], lambda out: _view(made, progress), words)
+    with asked("train", keys) as call, typed(["intdim", "train", *call.words]):
+        (result,) = results_of([call.made], lambda out: _view(out, progress), call.words, call.launcher)
     return result
 
 
 def write_report(**keys: Any) -> Path:
-    """Write a report and return its folder; ``intdim report`` as a function.
+    """Write a report and return its folder; ``intdim report`` as a function, also called ``intdim.report``.
 
     Raises:
         UserError: there is nothing to report, or the request makes no sense.
@@ -75,7 +73,7 @@ def write_report(**keys: Any) -> Path:
     from intdim.cli.report import send, tracker_of
     from intdim.report import report
 
-    made = _composed("report", list(words_of(keys)))
+    made = composed("report", list(words_of(keys)))
     check = Checked(made)
     out, name, chosen = check.out(), check.text("name"), list(check.texts("sweeps"))
     style, lengths = check.text("style"), check.switch("step_lengths")
@@ -118,55 +116,10 @@ def runs(out: str | Path = "outputs") -> pandas.DataFrame:
     return runs_table(rows)
 
 
-def words_of(keys: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield keys and values as the words of a command line.
-
-    Raises:
-        UserError: a value is nothing that can be typed.
-    """
-    for key, value in keys.items():
-        if isinstance(value, Mapping) and f"{prefix}{key}" != "model.overrides":
-            yield from words_of(value, f"{prefix}{key}.")
-        elif isinstance(value, Mapping):
-            yield from (f"{prefix}{key}.{name}={_word(key, one)}" for name, one in value.items())
-        else:
-            yield f"{prefix}{key}={_word(f'{prefix}{key}', value)}"
-
-
-def _word(key: str, value: object) -> str:
-    """Return a value as Hydra reads it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if isinstance(value, str):
-        return value if PLAIN.fullmatch(value) and not NUMBER.fullmatch(value) else hydra_quoted(value)
-    if isinstance(value, list | tuple):
-        return f"[{','.join(_word(key, one) for one in value)}]"
-    raise UserError(
-        f"{echo(key)} is {echo(repr(value))}, a {type(value).__name__}",
-        "text, a number, true or false, a list or a table of these",
-        "Give a model or data as a folder: model.path=, task.path=.",
-    )
-
-
-def _composed(command: str, words: list[str]) -> DictConfig:
-    """Return the configuration of one cell."""
-    made: list[DictConfig] = []
-    cells(command, words, lambda cfgs: made.extend(cfgs) or 0)
-    (only,) = made
-    return only
-
-
-def _view(made: DictConfig, progress: bool) -> Any:
+def _view(out: str | Path, progress: bool) -> Any:
     from intdim.cli.view import Hushed, Lines
 
-    out = runtime_request([made]).out
-    return Lines(out) if progress else Hushed(out)
+    return Lines(str(out)) if progress else Hushed(str(out))
 
 
 def _seen(out: str | Path) -> Path:

@@ -113,7 +113,7 @@ def environment_text(environment: dict[str, Any]) -> list[str]:
 
 
 def _answers(ledger: Ledger, result: RunResult) -> int | None:
-    """Return how many answers a run kept, None where it kept none.
+    """Return how many answers a run kept, None where it kept none. A metric that was a function is not known here.
 
     Raises:
         Damaged: they are not those of its score.
@@ -121,9 +121,10 @@ def _answers(ledger: Ledger, result: RunResult) -> int | None:
     answers = ledger.answers(result.run_id)
     if answers is None or result.eval_score is None:
         return None
-    from intdim.tasks.metrics import find_metric
+    from intdim.tasks.metrics import METRICS
 
-    if abs(answers.score(find_metric(result.metric)) - result.eval_score) > 1e-6:
+    known = METRICS.get(result.metric)
+    if known is not None and abs(answers.score(known) - result.eval_score) > 1e-6:
         raise Damaged(ledger.run_folder(result.run_id) / RESULT, "eval_score is not the score of the answers")
     return len(answers.labels)
 

@@ -14,6 +14,7 @@ from intdim.cli.trajectory import along_trajectory
 from intdim.cli.view import Lines, make_view
 from intdim.config import cell_request, refuse_full, runtime_request, track_request
 from intdim.errors import command
+from intdim.launch import Launcher
 from intdim.ledger.verdict import Verdict
 from intdim.track.view import tracked
 
@@ -36,8 +37,9 @@ def measure(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
     return 0
 
 
-def verdicts_of(made: list[DictConfig], view: Lines) -> list[Verdict]:
-    """Measure cells that share one ``out``, draw their curves, and return their verdicts in the same order."""
+def verdicts_of(made: list[DictConfig], view: Lines, launcher: Launcher | None = None) -> list[Verdict]:
+    """Measure cells that share one ``out``, draw their curves, and return their verdicts in the same order;
+    ``launcher`` holds slots to use in place of those that ``launch=`` names."""
     requests = [cell_request(cfg) for cfg in made]
     runtime, track = runtime_request(made), track_request(made)
     refuse_full(requests)
@@ -47,7 +49,7 @@ def verdicts_of(made: list[DictConfig], view: Lines) -> list[Verdict]:
         from intdim.drivers.sweep import run_cells
 
         requests = along_trajectory(made, requests, runtime, view, train=True)
-        verdicts = run_cells(requests, runtime, watched, make_launcher(made, runtime))
+        verdicts = run_cells(requests, runtime, watched, launcher or make_launcher(made, runtime))
 
     from intdim.report import try_curve
 

@@ -13,6 +13,7 @@ from intdim.cli.slots import make_launcher
 from intdim.cli.view import Lines, make_view
 from intdim.config import Checked, cell_request, runtime_request, track_request
 from intdim.errors import UserError, command
+from intdim.launch import Launcher
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import Ledger
 from intdim.track.view import tracked
@@ -30,13 +31,19 @@ def make(made: list[DictConfig], typed: Sequence[str] = ()) -> int:
     return 0
 
 
-def results_of(made: list[DictConfig], views: Callable[[str], Lines], typed: Sequence[str] = ()) -> Iterator[RunResult]:
+def results_of(
+    made: list[DictConfig],
+    views: Callable[[str], Lines],
+    typed: Sequence[str] = (),
+    launcher: Launcher | None = None,
+) -> Iterator[RunResult]:
     """Make each run, and yield how it ended; of a list of step lengths or learning rates the middle one is taken.
 
     Args:
         made: the configuration of each run.
         views: gives what shows a run, for the folder of the results.
         typed: the words of the command, for what is said.
+        launcher: slots to use in place of those that ``launch=`` names.
     """
     wanted = []
     for cfg in made:
@@ -64,7 +71,8 @@ def results_of(made: list[DictConfig], views: Callable[[str], Lines], typed: Seq
     for cell, d in wanted:
         length, rate = _middle(cell.step_lengths), _middle(cell.learning_rates)
         with views(runtime.out) as view, tracked(view, track, runtime.out) as watched:
-            result = train_one(cell, d, length, rate, runtime, watched, make_launcher(made, runtime))
+            slots = launcher or make_launcher(made, runtime)
+            result = train_one(cell, d, length, rate, runtime, watched, slots)
         yield result
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import intdim
-from intdim.cli.door import words_of
+from intdim.cli.keywords import words_of
 from intdim.errors import Interrupted, UserError
 from tests import cells, small_ledger
 from tests.cli.command import call, requests
@@ -34,6 +37,7 @@ def test_a_sweep_is_the_one_of_the_command_line(
 
     table = intdim.verdicts()
     assert list(table["sweep_id"]) == [verdict.sweep_id]
+    assert len(repr(verdict).splitlines()) == 1
     assert set(intdim.runs("outputs")["run_id"]) == {spec.run_id for spec in world.made}
     assert (intdim.write_report(name="mine") / "d90.csv") == Path("outputs/reports/mine/d90.csv")
     assert "intdim sweep" in call("show", verdict.sweep_id[:8]).out
@@ -88,6 +92,17 @@ def test_errors_are_those_of_the_command_line(
     with pytest.raises(UserError, match=words):
         intdim.sweep(**keys)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_report_is_a_folder_of_the_package_and_a_function(tmp_path: Path) -> None:
+    small_ledger.sweep(tmp_path)
+    assert (intdim.report(out=tmp_path, name="mine") / "d90.csv").is_file()
+    code = "import sys; exec(sys.argv[1]); import intdim; print(callable(intdim.report), intdim.report.report)"
+    environment = os.environ | {"PYTHONPATH": str(Path(intdim.__file__).parents[1])}
+    for order in ("import intdim.report", "from intdim.report import words", "import intdim"):
+        line = [sys.executable, "-c", code, order]
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("True <function report"), order
 
 
 def test_tables_leave_out_what_is_damaged_and_need_a_folder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
