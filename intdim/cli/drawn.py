@@ -51,6 +51,7 @@ class DrawnVerdict(Verdict):
     def _details(self) -> list[str]:
         """Return the figure and the tables, which rest on the sweep's files."""
         from intdim.report import try_curve
+        from intdim.report.provenance import provenances
         from intdim.report.records import read_sweep
         from intdim.report.sections import sweep_section
 
@@ -60,17 +61,15 @@ class DrawnVerdict(Verdict):
         undrawn = try_curve(self.out, self.sweep_id)
         picture = self.out / "sweeps" / self.sweep_id / "curve.png"
         png = picture.read_bytes() if not undrawn and picture.is_file() else None
-        section = sweep_section(record, png, "curve")
+        section = sweep_section(record, png, "curve", provenances(self.out, [record])[self.sweep_id])
 
         if png is None:
             shown = f"<p>{escape(undrawn)}</p>"
         else:
             data, words = base64.b64encode(png).decode("ascii"), escape(f"{self.metric} against d", quote=True)
             shown = f'<img alt="{words}" style="max-width:600px" src="data:image/png;base64,{data}">'
-        tables = [section.thresholds, section.facts, section.points]
-        if section.failed is not None:
-            tables.append(section.failed)
-        return [shown, _html(tables[0]), *(f"<details>{_html(one, 'summary')}</details>" for one in tables[1:])]
+        first, *others = section.tables
+        return [shown, _html(first), *(f"<details>{_html(one, 'summary')}</details>" for one in others)]
 
 
 def _html(table: Table, caption: str = "p") -> str:
