@@ -98,6 +98,18 @@ def sweep_noise() -> str:
     )
 
 
+def grids() -> str:
+    """Real sweeps beside dense grids with six fresh seeds at each d."""
+    made = []
+    for name, one in sorted(read("grid").items()):
+        sweep, grid = one["sweep"], one["grid"]
+        found = f"{whole(sweep['d90'])} [{whole(sweep['d90_low'])}, {whole(sweep['d90_high'])}]"
+        dense = f"{whole(grid['d90'])} [{whole(grid['low'])}, {whole(grid['high'])}]"
+        bars = [f"{sweep['threshold']:.3f}", f"{grid['bar']:.3f}"]
+        made.append([name, found, dense, *bars, ", ".join(one["scores"]), "yes" if grid["holds"] else "no"])
+    return table(["cell", "sweep", "grid", "its bar", "the grid's bar", "d of the grid", "holds"], made)
+
+
 def search_limits() -> str:
     """Where the posterior is weakest."""
     made = [methods(name)["posterior"] for name, _ in POSTERIOR]
@@ -159,6 +171,7 @@ BLOCKS = {
     "sweeps": sweeps,
     "sweep-limits": sweep_limits,
     "sweep-noise": sweep_noise,
+    "grids": grids,
     "searches": searches,
     "search-limits": search_limits,
     "replayed": replayed,
