@@ -40,6 +40,7 @@ KEYS = {
     "train": "accumulation baseline_seeds batch_size beta1 beta2 clip epochs epsilon evaluations learning_rate "
     "max_steps patience precision step_grid step_length warmup weight_decay",
     "launch": "checkpoint_seconds name slots threads",
+    "track": "name online project",
     "trajectory": "along batch_size checkpoints heads hidden_size layers learning_rate name sizes steps vocab_size "
     "window",
 }
@@ -48,7 +49,7 @@ AT_TOP = {
     "train": "d device offline out seed",
     "plan": "device offline out seed",
     "fetch": "device offline out seed",
-    "report": "name out sweeps verbose",
+    "report": "name out step_lengths style sweeps verbose",
     "status": "json out",
     "list": "json last out what",
     "show": "ids json out",
@@ -107,10 +108,11 @@ def test_the_choices_are_those_of_the_rooms() -> None:
 @pytest.mark.parametrize("command", AT_TOP)
 def test_the_options_of_a_command_are_these(command: str) -> None:
     """Frozen: a new option is a decision, not an accident."""
-    groups = {name: keys for name, keys in KEYS.items() if name != "trajectory" or command in ("sweep", "plan")}
-    groups = groups if command in ("sweep", "train", "plan", "fetch", "bound") else {}
+    some = {"trajectory": ("sweep", "plan"), "track": ("sweep", "train", "report")}
+    every = ("sweep", "train", "plan", "fetch", "bound")
+    groups = {name: keys for name, keys in KEYS.items() if command in some.get(name, every)}
     inner = {f"{group}.{key}" for group, keys in groups.items() for key in keys.split()}
-    extra = {*groups, "experiment"} if groups else set()
+    extra = {*groups, "experiment"} if command in every else set(groups)
     assert known_keys(command) == set(AT_TOP[command].split()) | inner | extra
 
 

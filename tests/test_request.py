@@ -17,6 +17,7 @@ from intdim.request import (
     RuntimeRequest,
     Start,
     TaskRequest,
+    TrackRequest,
 )
 from intdim.spec import SearchSpec, SubspaceSpec, TrainSpec, from_dict, to_dict
 
@@ -50,7 +51,7 @@ REQUESTS = [
     MODEL,
     TASK,
     CELL,
-    *(sample(kind) for kind in (RuntimeRequest, BoundRequest, CorpusRequest, Start, PretrainConfig)),
+    *(sample(kind) for kind in (RuntimeRequest, BoundRequest, CorpusRequest, Start, PretrainConfig, TrackRequest)),
 ]
 each = pytest.mark.parametrize("asked", REQUESTS, ids=lambda asked: type(asked).__name__)
 

@@ -155,7 +155,8 @@ def _limit(evidence: Evidence, by_seeds: str, bar: float, shifts: Array | None) 
         return "examples"
     if falls_off(evidence, bar):
         return "lengths"
-    if evidence.bar_width(bar) <= math.log(WIDEST):
+    fixed = shifts if knows_ceiling(shifts) else None  # errors of step lengths alone are what further runs do change
+    if evidence.bar_width(bar, fixed) <= math.log(WIDEST):
         return "runs"
     return "examples" if noise_in(shifts) > evidence.setting.fraction * evidence.setting.baseline_se else "baseline"
 

@@ -110,7 +110,8 @@ def test_the_interval_holds_the_error_of_the_evaluation_examples(tmp_path):
         verdicts += sweep(tmp_path / str(kept), world)
     blurred, sharp = verdicts
     assert blurred.run_ids == sharp.run_ids
-    assert (blurred.status, blurred.d90) == (sharp.status, sharp.d90) == ("found", sharp.d90)
+    assert blurred.status == sharp.status == "found"
+    assert blurred.d90 == pytest.approx(sharp.d90, rel=0.05), "what the ceiling tells of the examples moves it a little"
     assert blurred.d90_low_seeds == sharp.d90_low_seeds >= sharp.d90_low, "the step lengths widen both"
     assert blurred.d90_high_seeds == sharp.d90_high_seeds <= sharp.d90_high
     assert blurred.d90_high / blurred.d90_low > 1.05 * sharp.d90_high / sharp.d90_low

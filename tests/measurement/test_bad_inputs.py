@@ -31,7 +31,7 @@ def test_two_evaluation_examples_find_nothing():
 
     def answers(run_id):
         right = round(2 * made.results[run_id].score)
-        return Answers((np.arange(2) >= right).astype(int), np.zeros(2, dtype=int))
+        return Answers((np.arange(2) >= right).astype(int), np.zeros(2, dtype=int), np.ones(2))
 
     made = measured(coarse)
     made.answers = answers

@@ -1,8 +1,8 @@
 """The process of a tracker that is a fake: ``python -m tests.track.fake_tracker MANNER REQUEST OUT``.
 
-What it receives goes into ``OUT``/received.jsonl. Manners: ``good``; ``slow`` takes 0.05 s for each entry; ``refuses``
-to be opened; ``raises`` at the third entry; ``hangs`` at the third entry; ``deaf`` never reads its input; ``dies``;
-``lingers`` when it is to close; ``exits`` as a package that ends the program does.
+What it receives goes into ``OUT``/received.jsonl. Manners: ``good``; ``slow`` takes 0.05 s for each entry, ``slower``
+2 s; ``refuses`` to be opened; ``raises`` at the third entry; ``hangs`` at the third entry; ``deaf`` never reads its
+input; ``dies``; ``lingers`` when it is to close; ``exits`` as a package that ends the program does.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ class Fake:
 
     def begin(self, entry: Entry) -> None:
         self.begun += 1
-        if self.manner == "slow":
-            time.sleep(0.05)
+        time.sleep({"slow": 0.05, "slower": 2.0}.get(self.manner, 0.0))
         if self.begun == 3 and self.manner == "raises":
             raise ConnectionError("you are not logged in\nsecond line")
         if self.begun == 3 and self.manner == "hangs":

@@ -12,7 +12,7 @@ import pytest
 from intdim.errors import UserError
 from intdim.ledger.results import RunResult
 from intdim.ledger.verdict import Verdict
-from intdim.track import base, view
+from intdim.track import base, sender, view
 from intdim.track.sender import Sender
 from intdim.track.view import replay, tracked
 from tests import cells
@@ -144,8 +144,11 @@ def test_a_slow_tracker_gets_everything_in_the_end(tmp_path: Path, fake) -> None
     assert ["sweep", verdict.sweep_id] in [line[1:3] for line in got if line[0] == "end"]
 
 
-def test_a_tracker_without_room_is_behind_and_a_replay_completes_it(tmp_path: Path, fake) -> None:
-    fake("slow", limit=2)
+def test_a_tracker_without_room_is_behind_and_a_replay_completes_it(
+    tmp_path: Path, fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "WINDOW", 1)
+    fake("slower", limit=2)
     verdict, notes = measured(tmp_path)
     assert "was too slow for" in notes[0]
     fake("good")
