@@ -104,7 +104,8 @@ def grids() -> str:
     for name, one in sorted(read("grid").items()):
         sweep, grid = one["sweep"], one["grid"]
         found = f"{whole(sweep['d90'])} [{whole(sweep['d90_low'])}, {whole(sweep['d90_high'])}]"
-        dense = f"{whole(grid['d90'])} [{whole(grid['low'])}, {whole(grid['high'])}]"
+        ends = ("beyond the grid" if grid[end] is None else whole(grid[end]) for end in ("low", "high"))
+        dense = f"{whole(grid['d90'])} [{', '.join(ends)}]"
         bars = [f"{sweep['threshold']:.3f}", f"{grid['bar']:.3f}"]
         made.append([name, found, dense, *bars, ", ".join(one["scores"]), "yes" if grid["holds"] else "no"])
     return table(["cell", "sweep", "grid", "its bar", "the grid's bar", "d of the grid", "holds"], made)
