@@ -75,9 +75,6 @@ class DrawnVerdict(Verdict):
 def _html(table: Table, caption: str = "p") -> str:
     """Return a table as HTML; ``caption`` is the element of its heading."""
     head = "".join(f'<th style="{CELL}">{escape(name)}</th>' for name in table.head)
-    rows = [
-        "".join(f'<td style="{CELL}">{escape(cell if isinstance(cell, str) else cell.text)}</td>' for cell in row)
-        for row in table.rows
-    ]
+    rows = ["".join(f'<td style="{CELL}">{escape(cell.text)}</td>' for cell in row) for row in table.rows]
     body = "".join(f"<tr>{cells}</tr>" for cells in rows)
     return f"<{caption}>{escape(table.caption)}</{caption}><table><tr>{head}</tr>{body}</table>"

@@ -70,8 +70,3 @@ def bar_errors(measurement: Measurement) -> dict[str, Array]:
         kind: np.stack([bar_shifts(bar, runs, scores, measurement.threshold(kind), gap) + steps, top])
         for kind, bar in bars.items()
     }
-
-
-def spread(errors: Array) -> float:
-    """Return the standard deviation of errors of a threshold, (2, resamples) as in ``bar_errors``."""
-    return float(np.std(errors[0]))

@@ -10,11 +10,11 @@ import numpy as np
 
 from intdim import search
 from intdim.ledger.verdict import Curve, Point, SecondVerdict, Verdict
-from intdim.measurement.bar_errors import all_errors, bar_errors, spread
+from intdim.measurement.bar_errors import all_errors, bar_errors
 from intdim.measurement.doubts import collapsed_runs, least_cosine, nothing_learnt, trivial, trivial_words, warnings_of
 from intdim.measurement.program import Measurement, runs_to_go
 from intdim.search import estimate
-from intdim.search.verdict import MESSAGES
+from intdim.search.verdict import MESSAGES, noise_in
 from intdim.spec import derive_seed
 
 PACKAGES = ("intdim", "torch", "transformers", "datasets", "tokenizers", "numpy", "scipy")
@@ -60,7 +60,7 @@ def make_verdict(measurement: Measurement) -> Verdict:
         other=second_verdict(measurement, examples, stuck),
         d90_low_seeds=None if stuck else _plain(verdict.low_seeds),
         d90_high_seeds=None if stuck else _plain(verdict.high_seeds),
-        evaluation_noise_std=six_digits(spread(examples[measurement.kind])) if examples else None,
+        evaluation_noise_std=six_digits(noise_in(examples[measurement.kind])) if examples else None,
         limit=verdict.limit,
         resamples=wanted.resamples if examples else 0,
         isotonic_d90=_plain(verdict.isotonic),
@@ -133,7 +133,7 @@ def second_verdict(measurement: Measurement, examples: dict[str, np.ndarray], st
         message=MESSAGES["no_learning"] if stuck else other.message,
         d90_low_seeds=None if stuck else _plain(other.low_seeds),
         d90_high_seeds=None if stuck else _plain(other.high_seeds),
-        evaluation_noise_std=six_digits(spread(examples[kind])) if examples else None,
+        evaluation_noise_std=six_digits(noise_in(examples[kind])) if examples else None,
         limit=other.limit,
     )
 

@@ -142,12 +142,7 @@ class Projection:
         """
         _check_vector(g, "g", self.D, "D", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            g = g.detach().contiguous()
-            work = work_dtype(g.dtype)
-            in_kernel = self.triton and gpu.supports(g.new_empty(0, dtype=work), g)
-            if g.dtype != work and not in_kernel:
-                g = g.to(work)
-            return self._read(Gradient(g, scaling))
+            return self._read(Gradient(self._readable(g), scaling))
 
     def read_rows(self, g: Tensor, start: int) -> Tensor:
         """Return what rows ``start`` to ``start + n`` add to P^T g, shape ``(d,)``.
@@ -168,12 +163,8 @@ class Projection:
             )
         _check_vector(g, "g", g.numel(), "n", self)
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            g = g.detach().contiguous()
-            work = work_dtype(g.dtype)
-            in_kernel = self.triton and gpu.supports(g.new_empty(0, dtype=work), g)
-            if g.dtype != work and not in_kernel:
-                g = g.to(work)
-            return self._read_rows(g, start) if g.numel() else g.new_zeros(self.d, dtype=work)
+            g = self._readable(g)
+            return self._read_rows(g, start) if g.numel() else g.new_zeros(self.d, dtype=work_dtype(g.dtype))
 
     def to_dense(self, dtype: torch.dtype = torch.float64) -> Tensor:
         """Return P itself, shape ``(D, d)``, by one product per column: for tests and for inspection."""
@@ -195,6 +186,13 @@ class Projection:
     def state_bytes(self) -> int:
         """Bytes held between products."""
         return _held_bytes(vars(self))
+
+    def _readable(self, g: Tensor) -> Tensor:
+        """Return a gradient in one piece, in the dtype that the products work in unless a kernel converts it."""
+        g = g.detach().contiguous()
+        work = work_dtype(g.dtype)
+        in_kernel = self.triton and gpu.supports(g.new_empty(0, dtype=work), g)
+        return g if g.dtype == work or in_kernel else g.to(work)
 
     def _build(self) -> None:
         """Make what is stored, from ``D``, ``d``, ``seed`` and ``device``; nothing by default."""

@@ -8,7 +8,6 @@ half. No half scores a step that it chose, and the score of the run, the mean of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +16,6 @@ from torch import Tensor
 
 from intdim.ledger.results import KEPT, OTHER, Answers
 from intdim.tasks.stored import TaskData
-
-Score = Callable[[Tensor, Tensor], float]  # of row numbers and the predictions there
 
 
 @dataclass
