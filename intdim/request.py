@@ -76,7 +76,8 @@ class CellRequest:
 
 @dataclass(frozen=True)
 class RuntimeRequest:
-    """Where and how: ``slots`` and ``threads`` 0 mean automatic; ``device`` is auto, cpu or cuda."""
+    """Where and how: ``slots`` and ``threads`` 0 mean automatic; ``device`` is auto, cpu or cuda; ``compile`` is auto,
+    true or false."""
 
     out: str
     device: str
@@ -84,6 +85,7 @@ class RuntimeRequest:
     threads: int
     checkpoint_seconds: float
     offline: bool
+    compile: str = "auto"
 
 
 @dataclass(frozen=True)

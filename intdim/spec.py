@@ -263,7 +263,8 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Runtime:
-    """How runs run on this machine; none of it may change a number on the same kind of device."""
+    """How runs run on this machine; none of it may change a number on the same kind of device, but ``compile`` (auto,
+    true, false) its rounding."""
 
     out: str
     device: str
@@ -272,6 +273,7 @@ class Runtime:
     model_folder: str
     task_folder: str
     checkpoint_seconds: float
+    compile: str = "auto"
 
 
 def to_dict(spec: Any) -> dict[str, Any]:

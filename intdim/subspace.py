@@ -26,7 +26,7 @@ from intdim.kernels.flow import Scaling
 from intdim.kernels.rounding import Rounding
 from intdim.parameters import Group, Groups, ParameterTable
 from intdim.projections import Projection, make_projection, make_stacked
-from intdim.projections.tensors import TensorSums, worth_it
+from intdim.projections.tensors import RUN, TensorSums, runs_of, worth_it
 from intdim.spec import METHODS, SCOPES
 
 LOG = logging.getLogger(__name__)
@@ -134,8 +134,11 @@ class Subspace:
             None  # P z of the last write(), which the gradient of the scales needs if it is flat
         )
         self._sums: TensorSums | None = None
-        if worth_it(self.projection, len(self._weights)):
-            self._sums = TensorSums(self.projection, self._weights)
+        together = RUN if self.theta.device.type == "cuda" else 1
+        ends = {stop for _, _, stop in self._slices} if self.scales is not None else set()
+        runs = runs_of([weight.numel() for weight in self._weights], together, ends)
+        if worth_it(self.projection, len(runs)):
+            self._sums = TensorSums(self.projection, self._weights, runs)
             self._members = self._membership()
         else:
             self.gradient = torch.zeros_like(self.theta)
@@ -201,6 +204,25 @@ class Subspace:
             _add_to_grad(self.scales, self._members @ (sums @ self.z.detach()))
             _add_to_grad(self.z, (self.scales.detach() @ self._members) @ sums)
         self._sums.clear()
+
+    @torch.no_grad()
+    def reduce_grad(self) -> None:
+        """Reduce the gradients that a backward pass has left, where they are reduced tensor by tensor.
+
+        ``read_grad`` does that too; a CUDA graph of a backward pass alone must end with it.
+        """
+        if self._sums is not None:
+            self._sums.collect()
+
+    @torch.no_grad()
+    def forget_grad(self) -> None:
+        """Clear the gradients of the weights without using them."""
+        if self._sums is None:
+            assert self.gradient is not None
+            self.gradient.zero_()
+            self._point_at_gradient()
+        else:
+            self._sums.clear()
 
     @torch.no_grad()
     def agreement(self, autocast: torch.dtype | None = None) -> Agreement:
@@ -313,11 +335,13 @@ class Subspace:
             weight.grad = self.gradient[entry.place].view(entry.shape)
 
     def _membership(self) -> Tensor:
-        """Return which tensors each scale is for, as ones in a matrix of shape ``(m, tensors)``."""
-        members = torch.zeros(self.num_groups, len(self._weights), dtype=self.z.dtype, device=self.z.device)
+        """Return which runs of tensors each scale is for, as ones in a matrix of shape ``(m, runs)``."""
+        assert self._sums is not None
+        starts, runs = self._sums.starts, self._sums.runs
+        members = torch.zeros(self.num_groups, len(runs), dtype=self.z.dtype, device=self.z.device)
         for number, start, stop in self._slices if self.scales is not None else []:
-            for column, entry in enumerate(self.table.entries):
-                if start <= entry.offset and entry.offset + entry.numel <= stop:
+            for column, run in enumerate(runs):
+                if start <= starts[run.start] and starts[run.stop] <= stop:
                     members[number, column] = 1
         return members
 

@@ -37,7 +37,7 @@ KEYS = {
     "projection": "name",
     "subspace": "exclude groups method scope",
     "search": "batch d_max d_min enough fraction grid_points max_runs name narrow resamples seeds threshold",
-    "train": "accumulation baseline_seeds batch_size beta1 beta2 clip epochs epsilon evaluations learning_rate "
+    "train": "accumulation baseline_seeds batch_size beta1 beta2 clip compile epochs epsilon evaluations learning_rate "
     "max_steps patience precision step_grid step_length warmup weight_decay",
     "launch": "checkpoint_seconds name slots threads",
     "track": "name online project",

@@ -120,7 +120,7 @@ def runtime_request(cfgs: list[DictConfig]) -> RuntimeRequest:
     made = {_runtime(cfg) for cfg in cfgs}
     if len(made) > 1:
         raise UserError(
-            "the cells of this grid differ in out, device, offline or launch",
+            "the cells of this grid differ in out, device, offline, train.compile or launch",
             "one place and one device for a grid",
             "Give such keys one value.",
         )
@@ -137,6 +137,7 @@ def _runtime(cfg: DictConfig) -> RuntimeRequest:
         threads=check.whole("launch.threads", 1, none=0),
         checkpoint_seconds=check.real("launch.checkpoint_seconds", 0.0),
         offline=offline,
+        compile=check.switch_or_auto("train.compile") if check.given("train.compile") else "false",
     )
     check.done()
     return made

@@ -152,6 +152,13 @@ class Checked:
             self.fault(f"{key}={_shown(value)}", f"{key} is true or false")
         return value is True
 
+    def switch_or_auto(self, key: str) -> str:
+        """The word true, false or auto."""
+        value = self._get(key)
+        if not isinstance(value, bool) and value != "auto":
+            self.fault(f"{key}={_shown(value)}", f"{key} is true, false or auto")
+        return str(value).lower()
+
     def done(self) -> None:
         """Raise one ``UserError`` for all that is wrong."""
         if self.faults:

@@ -127,6 +127,7 @@ class Pool:
             model_folder=prepared.facts.model_folder,
             task_folder=prepared.facts.task_folder,
             checkpoint_seconds=self.request.checkpoint_seconds,
+            compile=self.request.compile,
         )
 
     def close(self, drain: bool) -> None:

@@ -23,11 +23,12 @@ from intdim.ledger.layout import FULL
 from intdim.ledger.results import ANSWERS_FILE, Answers, RunResult
 from intdim.ledger.store import Ledger
 from intdim.models.locate import check_content
-from intdim.run.build import build
+from intdim.run.build import Built, build
+from intdim.run.gpu import check_precision, is_worth_compiling, own_stream
 from intdim.run.machine import PeakMemory, environment, use_threads
 from intdim.run.prepare import log_doubts
 from intdim.run.said import Said, listening
-from intdim.run.schedule import micro_batches
+from intdim.run.schedule import micro_batches, total_steps
 from intdim.run.seeding import seed_world
 from intdim.run.trainable import FullTrainable, SubspaceTrainable
 from intdim.run.training import Outcome, Run, train
@@ -63,8 +64,14 @@ def run_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
 def time_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
     """The job ``time``: payload a ``TimeJob``, answer a ``RunCost``. Nothing is recorded."""
     job = from_dict(TimeJob, payload)
-    use_threads(job.runtime, job.spec.threads)
     device = torch.device(job.runtime.device)
+    with own_stream(device):
+        return to_dict(_cost(job, device, report))
+
+
+def _cost(job: TimeJob, device: torch.device, report: Report) -> RunCost:
+    use_threads(job.runtime, job.spec.threads)
+    check_precision(job.spec.train.precision, device)
     peak, begun = PeakMemory(device), time.monotonic()
 
     built = build(job.spec, job.runtime, load_task(Path(job.runtime.task_folder)))
@@ -95,7 +102,7 @@ def time_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
         run.evaluate()
         evaluate_seconds = time.monotonic() - before
 
-    cost = RunCost(
+    return RunCost(
         step_seconds=float(numpy.median(taken[1:] or taken)),
         evaluate_seconds=evaluate_seconds,
         evaluations=len(run.evaluate_at),
@@ -103,24 +110,25 @@ def time_job(payload: dict[str, Any], report: Report) -> dict[str, Any]:
         total_steps=run.total,
         peak_memory_bytes=peak.read(),
     )
-    return to_dict(cost)
 
 
 def _run_whole(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult:
     """Make a run; where what it left on disk before turns out to be damaged, set that aside and begin anew, once."""
-    try:
+    with own_stream(torch.device(job.runtime.device)):
+        try:
+            return _run(job, ledger, folder, report)
+        except Damaged as error:
+            if error.file.parent != folder:
+                raise
+            ledger.restart(job.spec.run_id, error)
         return _run(job, ledger, folder, report)
-    except Damaged as error:
-        if error.file.parent != folder:
-            raise
-        ledger.restart(job.spec.run_id, error)
-    return _run(job, ledger, folder, report)
 
 
 def _run(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult:
     spec, runtime = job.spec, job.runtime
     use_threads(runtime, spec.threads)
     device = torch.device(runtime.device)
+    check_precision(spec.train.precision, device)
     peak = PeakMemory(device)
 
     data = load_task(Path(runtime.task_folder))
@@ -140,6 +148,7 @@ def _run(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult
         report=report,
         checkpoint_seconds=runtime.checkpoint_seconds,
         damaged=lambda error: ledger.set_aside([error.file], f"{error.parts[0]}: the run starts again"),
+        compiled=_compiled(runtime.compile, spec, built, device),
     )
     outcome = train(run)
 
@@ -151,6 +160,14 @@ def _run(job: RunJob, ledger: Ledger, folder: Path, report: Report) -> RunResult
     if spec.subspace.method == "full" and not job.keep_weights:
         run.best_file.unlink(missing_ok=True)
     return result
+
+
+def _compiled(asked: str, spec: RunSpec, built: Built, device: torch.device) -> bool:
+    """Return whether a run's steps are compiled."""
+    lengths = built.data.train.lengths
+    steps, _ = total_steps(spec.train, len(lengths))
+    weights = sum(weight.numel() for weight in built.model.parameters())
+    return is_worth_compiling(asked, spec, weights, float(lengths.float().mean()), steps, device)
 
 
 def _check_answers(run: Run, result: RunResult) -> None:
@@ -207,7 +224,7 @@ def log_text(spec: RunSpec, run: Run, result: RunResult, said: Said) -> str:
         lines.append(f"theta in R^{subspace.D}, d = {subspace.d} of which {subspace.num_groups} scales")
         where = f"scope {spec.subspace.scope}, computed by {subspace.projection.engine}"
         lines.append(f"projection {spec.subspace.projection}, {where}")
-    lines += said.lines()
+    lines += [*said.lines(), *run.notes]
     lines.append(f"{run.total} steps of {spec.train.batch_size} x {spec.train.accumulation}, {spec.train.precision}")
     if run.agreement is not None:
         seen = run.agreement

@@ -41,6 +41,7 @@ class Optimiser:
 
     Attributes:
         inner: torch's AdamW, for checkpoints.
+        keep: gradients are set to zero after a step, and stay where they are, in place of being dropped.
     """
 
     def __init__(
@@ -57,14 +58,18 @@ class Optimiser:
         clipped: list[nn.Parameter] | None = None,
     ) -> None:
         self.rate, self.total, self.warmup, self.clip = rate, total, warmup, clip
-        self.inner = torch.optim.AdamW(groups, lr=rate, betas=betas, eps=eps, fused=fused)
+        first = next(weight for group in groups for weight in group["params"])
+        on_gpu = first.device.type == "cuda"  # there a CUDA graph may hold the step: the rate is read from the device
+        lr: Any = torch.tensor(rate, device=first.device) if on_gpu else rate
+        self.inner = torch.optim.AdamW(groups, lr=lr, betas=betas, eps=eps, fused=fused, capturable=on_gpu)
+        self._current, self.keep = rate, False
         in_groups = [weight for group in self.inner.param_groups for weight in group["params"]]
         self.clipped = in_groups if clipped is None else clipped
 
     @property
     def current_rate(self) -> float:
         """The rate of the last step."""
-        return self.inner.param_groups[0]["lr"]
+        return self._current
 
     def clip_gradients(self) -> Tensor | None:
         """Shorten the gradient to the norm ``clip``; return its norm before, None where nothing is clipped."""
@@ -72,11 +77,22 @@ class Optimiser:
 
     def update(self, step: int) -> None:
         """Take the step number ``step`` (from 0) with the gradients as they are, then clear them."""
-        for group in self.inner.param_groups:
-            group["lr"] = self.rate * rate_factor(step, self.total, self.warmup)
+        self.set_rate(step)
+        self.take()
 
+    def set_rate(self, step: int) -> None:
+        """Set the rate of the step number ``step`` (from 0)."""
+        self._current = self.rate * rate_factor(step, self.total, self.warmup)
+        for group in self.inner.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(self._current)
+            else:
+                group["lr"] = self._current
+
+    def take(self) -> None:
+        """Take a step at the rate that is set, with the gradients as they are, then clear them."""
         self.inner.step()
-        self.inner.zero_grad(set_to_none=True)
+        self.inner.zero_grad(set_to_none=not self.keep)
 
     def step(self, step: int) -> None:
         """Clip, then take the step number ``step`` (from 0)."""

@@ -24,20 +24,21 @@ from torch import Tensor
 from intdim import durable
 from intdim.kernels.agreement import Agreement
 from intdim.launch.base import Report
+from intdim.launch.jobs import Note
 from intdim.ledger.results import ANSWERS_FILE, Answers
 from intdim.models.weights import few
 from intdim.run import evaluation
 from intdim.run.build import Built
 from intdim.run.checkpoint import Checkpoint, load_sealed, misfit, save_sealed
+from intdim.run.evaluation import Answering
 from intdim.run.objective import find_objective
 from intdim.run.optimiser import Optimiser
-from intdim.run.precision import forward_pass
 from intdim.run.schedule import evaluation_steps, learning_rate, micro_batches, total_steps
 from intdim.run.selection import Best, Selection, empty_answers, updated_answers
+from intdim.run.step import Step
 from intdim.run.stopping import Evaluation, stop_reason
 from intdim.seals import Damaged
-from intdim.spec import RunSpec, from_dict
-from intdim.tasks import batches
+from intdim.spec import RunSpec, from_dict, to_dict
 from intdim.tasks.stored import Split
 
 TRAIN_SCORE_EXAMPLES = 1024  # the training score is read on this many examples: a standard error of 1.6 points at most
@@ -88,6 +89,7 @@ class Run:
         report: takes progress.
         checkpoint_seconds: least time between checkpoints.
         damaged: takes a checkpoint that cannot be used out of the way; by default it is removed.
+        compiled: the forward pass of training goes through torch.compile.
     """
 
     def __init__(
@@ -101,11 +103,13 @@ class Run:
         report: Report,
         checkpoint_seconds: float,
         damaged: Callable[[Damaged], None] | None = None,
+        compiled: bool = False,
     ) -> None:
         self.model, self.trainable, self.data, self.spec = built.model, built.trainable, built.data, spec
         self.still = built.still
         self.device, self.folder, self.reseed, self.report = device, folder, reseed, report
         self.objective = find_objective(spec.task.objective)
+        self.notes: list[str] = []
 
         train, examples = spec.train, len(self.data.train.labels)
         self.total, self.per_epoch = total_steps(train, examples)
@@ -119,39 +123,40 @@ class Run:
             betas=(train.beta1, train.beta2),
             eps=train.epsilon,
         )
+        self.one_step = Step(
+            self.model,
+            self.trainable,
+            self.optimiser,
+            objective=self.objective,
+            still=self.still,
+            split=self.data.train,
+            pad_id=self.data.pad_id,
+            precision=train.precision,
+            accumulation=train.accumulation,
+            device=device,
+            say=self.say,
+            compiled_rows=train.batch_size if compiled else 0,
+        )
+        self.answering = Answering(self.model, self.objective, train.precision, device, self.say)
         self.damaged = damaged or (lambda error: error.file.unlink(missing_ok=True))
         self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", checkpoint_seconds, spec.run_id)
 
         self.step, self.seconds, self.selection = 0, 0.0, Selection()
         self.answers = empty_answers(self.data)
         self.agreement: Agreement | None = None  # of the kept weights, at the end
-        self.losses, self.counted = torch.zeros((), device=device), 0  # since the last line of the log
+        self.losses, self.counted = self.one_step.losses, 0  # since the last line of the log
         self.evaluations: list[Evaluation] = []
-        self.recent_losses, self.recent_steps = torch.zeros((), device=device), 0  # since the last evaluation
+        self.recent_losses, self.recent_steps = self.one_step.recent_losses, 0  # since the last evaluation
 
     # -- one optimiser step ------------------------------------------------------------------------------------------
 
     def advance(self, rows: list[Tensor]) -> None:
         """Make one optimiser step over the given micro-batches."""
         self.reseed(self.step)
-        self.still.train()
-        examples = sum(len(part) for part in rows)
-        for part in rows:
-            inputs = batches.collate(self.data.train, part, self.data.pad_id, self.device)
-            labels = inputs.pop("labels")
-            with forward_pass(self.model, self.spec.train.precision, self.device):
-                logits = self.model(**inputs).logits
-            loss = self.objective.loss(logits, labels) * (len(part) / examples)
-            loss.backward()
-            self.losses += loss.detach()
-            self.recent_losses += loss.detach()
+        self.one_step.make(self.step, rows)
+        self.step += 1
         self.counted += 1
         self.recent_steps += 1
-
-        self.trainable.read_grad()
-        self.optimiser.step(self.step)
-        self.step += 1
-        self.trainable.write(self.step)
 
     # -- evaluation --------------------------------------------------------------------------------------------------
 
@@ -192,6 +197,7 @@ class Run:
             batch_size=max(64, 2 * self.spec.train.batch_size),
             precision=self.spec.train.precision,
             device=self.device,
+            answering=self.answering,
         )
 
     def score(self, split: Split, index: Tensor, predictions: Tensor) -> float:
@@ -253,6 +259,11 @@ class Run:
             raise Damaged(self.folder / ANSWERS_FILE, f"it has no answers of steps {best.step} and {other.step}")
         self.answers = answers
         return stored, found.step
+
+    def say(self, text: str) -> None:
+        """Tell the user something about the run, which its log keeps too."""
+        self.notes.append(text)
+        self.report(to_dict(Note(text)))
 
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl and flush it."""

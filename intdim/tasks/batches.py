@@ -15,6 +15,7 @@ from torch import Tensor
 from intdim.tasks.stored import Split
 
 POOL = 50  # batches; more pad less and are less random
+WIDTHS = 32  # tokens: batches on a GPU are padded to a multiple of it
 
 
 def epoch(split: Split, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
@@ -51,11 +52,17 @@ def sequential(split: Split, batch_size: int, index: Tensor | None = None) -> li
 def collate(split: Split, index: Tensor, pad_id: int, device: torch.device | str) -> dict[str, Tensor]:
     """Return what a model takes, padded to the batch's longest example, and the labels.
 
+    For a GPU the width is raised to a multiple of ``WIDTHS``, though not beyond the longest example of the split: work
+    there is recorded for each width.
+
     ``input_ids``, ``attention_mask`` and, where the tokenizer makes them, ``token_type_ids``: int64 (B, T).
     ``labels``: int64 (B,) class numbers or float32 (B,) scores. Padding is on the side the tokenizer says.
     """
     lengths = split.lengths[index]
     width = int(lengths.max())
+    on_gpu = torch.device(device).type == "cuda"
+    if on_gpu:
+        width = min(-(-width // WIDTHS) * WIDTHS, int(split.lengths.max()))
     place = torch.arange(width).expand(len(index), width)
     if split.pad_left:
         place = place - (width - lengths)[:, None]
@@ -67,7 +74,7 @@ def collate(split: Split, index: Tensor, pad_id: int, device: torch.device | str
         made["token_type_ids"] = torch.full(mask.shape, split.pad_type, dtype=torch.int64)
         made["token_type_ids"][mask] = split.types[source].to(torch.int64)
     made["labels"] = split.labels[index]
-    if torch.device(device).type == "cuda":  # from pinned memory a copy waits for nothing
+    if on_gpu:  # from pinned memory a copy waits for nothing
         made = {name: tensor.pin_memory() for name, tensor in made.items()}
     return {name: tensor.to(device, non_blocking=True) for name, tensor in made.items()}
 
