@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from intdim.errors import UserError, suggest
-from intdim.kernels.agreement import AT_ONCE, Agreement, Sums
+from intdim.kernels.agreement import AT_ONCE, AT_ONCE_ON_GPU, Agreement, Sums
 from intdim.kernels.flow import Scaling
 from intdim.kernels.rounding import Rounding
 from intdim.parameters import Group, Groups, ParameterTable
@@ -240,10 +240,11 @@ class Subspace:
         self._check_attached()
         image = self.projection.matvec(self.z.detach(), self.theta if self.theta.dtype == self.z.dtype else None)
         scaling, sums = self._scaling(), Sums()
+        at_once = AT_ONCE if self.theta.device.type == "cpu" else AT_ONCE_ON_GPU
         pieces = [(0, self.D, None)] if scaling is None else scaling.pieces(0, self.D)
         for first, last, factor in pieces:
-            for start in range(first, last, AT_ONCE):
-                here = slice(start, min(start + AT_ONCE, last))
+            for start in range(first, last, at_once):
+                here = slice(start, min(start + at_once, last))
                 meant = image[here] if factor is None else image[here] * factor
                 before, now = self.theta_0[here].to(self.z.dtype), self.theta_0[here] + meant
                 at_zero = before.clone()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 AT_ONCE = 1 << 18  # weights compared at a time: 2 MiB in float64
+AT_ONCE_ON_GPU = 1 << 22  # there each piece waits for the device a few times
 
 
 @dataclass(frozen=True)

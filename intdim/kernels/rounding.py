@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intdim.kernels import streams
+from intdim.kernels import gpu, streams
 
 MANTISSA = 23  # bits of float32, the implied one not counted
 BF16_MANTISSA = 7
@@ -46,6 +46,12 @@ class Rounding:
     def apply(self, values: Tensor, step: int, first: int = 0) -> None:
         """Round ``values`` (flat, contiguous, float32) in place; they are weights ``first`` and following."""
         key = self.key(step) if self.stochastic else 0
+        if self.stochastic and self.bits == BF16_MANTISSA and gpu.supports(values):
+            from intdim.kernels import rounding_triton
+
+            rounding_triton.round_randomly(values, key, first)
+            return
+
         for start in range(0, values.numel(), AT_ONCE):
             piece = values[start : start + AT_ONCE]
             if self.stochastic:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from intdim.errors import UserError
-from intdim.kernels import gpu, native, reference, streams
+from intdim.kernels import gpu, native, reference, rounding, streams
 from intdim.kernels.flow import Destination, Gradient, Scaling
 from intdim.projections import find_projection, make_projection, make_stacked
 from tests.projections.contract import limited
@@ -18,7 +18,7 @@ from .test_native import normal, products
 
 triton = pytest.importorskip("triton")
 
-from intdim.kernels import blocks_triton, dense_triton, one_hot_triton  # noqa: E402
+from intdim.kernels import blocks_triton, dense_triton, one_hot_triton, rounding_triton  # noqa: E402
 from intdim.kernels.streams_triton import (  # noqa: E402
     any_sign_masks,
     flipped,
@@ -263,3 +263,14 @@ def test_same_products_on_both_devices(kind, D, d):
     assert closeness(other.matvec(z.cuda()).cpu(), one.matvec(z)) < 3e-6
     assert closeness(other.rmatvec(g.cuda()).cpu(), one.rmatvec(g)) < 3e-6
     assert torch.equal(other.rmatvec(g.cuda()), other.rmatvec(g.cuda()))
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 5000), (7, 1), (4093, 1030), (0, 0)])
+def test_stochastic_rounding_has_the_bits_of_its_definition(first, count, by_triton):
+    key = streams.stream_key(3, "rounding", 5)
+    values = normal(count, "z") * torch.logspace(-30, 30, count) if count else torch.empty(0)
+    values[:4] = torch.tensor([float("inf"), -float("inf"), float("nan"), 0.0])[: min(4, count)]
+    expected, found = values.clone(), values.to(DEVICE)
+    rounding.round_randomly(expected, 7, key, first)
+    rounding_triton.round_randomly(found, key, first)
+    assert torch.equal(found.cpu().view(torch.int32), expected.view(torch.int32))
