@@ -32,8 +32,7 @@ RESULTS = Path(__file__).parent / "results" / "gpu-steps.json"
 ROUNDS, STEPS = 5, 5  # steps of a round
 GATE, COMPILED_GATE = 1e-2, 0.1  # relative, of the way that some steps make; what is compiled rounds elsewhere
 
-
-TIMED = {BASE: list(FORMS), SMALL: [name for name, form in FORMS.items() if not form.compiled]}
+TIMED = {BASE: list(FORMS), SMALL: ["full", "full, captured", "subspace", "subspace, captured"]}
 
 # The bars: a step's time as a share of another's, and peak memory as a share of that of full fine-tuning.
 TIME_BARS = (
@@ -91,7 +90,8 @@ def all_alone(names: list[str], words: list[str]) -> dict[str, dict[str, Any]]:
     found = {}
     for name, process in started.items():
         said, errors = process.communicate()
-        broken = {"fault": f"{name}: {errors.strip()[-2000:] or f'ended with status {process.returncode}'}"}
+        last = errors.strip().splitlines()[-3:] or [f"ended with status {process.returncode}"]
+        broken = {"fault": f"{name}: {' | '.join(last)}"}
         found[name] = json.loads(said.splitlines()[-1]) if process.returncode == 0 else broken
     return found
 

@@ -73,9 +73,8 @@ class Launched:
     """A step that Python launches kernel by kernel; a callable that takes a batch."""
 
     def __init__(self, form: Form, config: BertConfig, d: int, projection: str, device: torch.device) -> None:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            made: Any = BertForSequenceClassification(config)
+        torch.manual_seed(0)
+        made: Any = BertForSequenceClassification(config)
         made.set_attn_implementation("sdpa")
         self.model: Any = made.to(device).train()
         self.device, self.subspace, self.autocast = device, None, form.full
