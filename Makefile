@@ -23,12 +23,9 @@ paper: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 $(ARGS)
 
-gpu: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m gpu $(ARGS)
-	$(BIN)/python scripts/bench_projections.py --device cuda --d 16,1000,4096,65536 --out scripts/results/projections-cuda.json \
-		--projections one_hot,orthogonal,fastfood
-	$(BIN)/python scripts/bench_step.py --device cuda --precision bf16 --layers 12 --hidden 768 --batch 32 --length 128 \
-		--out scripts/results/step-cuda.json
+# with BIN=/usr/bin, say, in the Python there, and no virtual environment is made
+gpu: $(if $(filter command line,$(origin BIN)),,$(VENV)/.installed-dev)
+	$(BIN)/python3 scripts/gpu.py $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -118,7 +118,9 @@ SHELL = {
     "make test",
     "make paper",
     "make gpu",
+    "make gpu BIN=/usr/bin",
     "source .venv/bin/activate",
+    "pip install --editable .",
     "pip install 'intdim[ray]'",
     "pip install 'intdim[tensorboard]'",
 }

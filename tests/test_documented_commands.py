@@ -170,7 +170,9 @@ def test_what_a_shell_does_exists() -> None:
         if first == "make":
             done = subprocess.run(["make", "-n", *rest], cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
-            assert "intdim" in done.stdout or "pytest" in done.stdout
+            assert any(part in done.stdout for part in ("intdim", "pytest", "scripts/gpu.py"))
+        elif (first, rest) == ("pip", ["install", "--editable", "."]):
+            assert project["name"] == "intdim"
         elif first == "pip":
             name, extra = re.fullmatch(r"(\w+)\[(\w+)\]", rest[1]).groups()  # type: ignore[union-attr]
             assert (name, extra) == (project["name"], extra)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import platform
 import shlex
@@ -69,8 +68,12 @@ def this_process() -> Origin:
         folder = ""
     number = os.getpid()
     words = _typed[-1] if _typed else ("python", script)
-    version = importlib.metadata.version("intdim")
-    return Origin(words, folder, platform.node(), number, process_start(number), version, own_commit())
+    return Origin(words, folder, platform.node(), number, process_start(number), own_version(), own_commit())
+
+
+def own_version() -> str:
+    """Return the version of this package, which also runs from a checkout where nothing is installed."""
+    return sys.modules[__name__.partition(".")[0]].__version__
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from intdim.errors import UserError
 from intdim.kernels import native
 from intdim.launch.base import Report
 from intdim.launch.jobs import Device, DeviceJob
+from intdim.ledger.origin import own_version
 from intdim.spec import Runtime, from_dict, to_dict
 
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy", "scipy", "scikit-learn", "safetensors")
@@ -24,7 +25,7 @@ PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy", "scipy",
 
 def versions() -> dict[str, str]:
     """Return the versions that a number may depend on."""
-    found = {"python": platform.python_version(), "intdim": importlib.metadata.version("intdim")}
+    found = {"python": platform.python_version(), "intdim": own_version()}
     return found | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
