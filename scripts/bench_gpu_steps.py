@@ -24,9 +24,10 @@ from typing import Any
 
 import torch
 from card import Bar, bf16_flops, machine, show
-from gpu_steps import BASE, FORMS, SHAPES, SMALL, SMALLEST, WARM, Form, Launched, Step, batch, make
+from gpu_steps import BASE, FORMS, SHAPES, SMALL, SMALLEST, WARM, Form, Launched, batch, make
 
 from intdim.durable import write_json
+from intdim.run.gpu import own_stream
 
 RESULTS = Path(__file__).parent / "results" / "gpu-steps.json"
 ROUNDS, STEPS = 5, 5  # steps of a round
@@ -54,13 +55,12 @@ def fault(name: str, options: argparse.Namespace) -> str:
     form, shape, device = FORMS[name], SHAPES[SMALLEST], torch.device("cuda")
     if not form.captured:
         return ""
-    plain = Launched(Form(full=form.full, base=form.base), shape.config(0.0), options.d, options.projection, device)
+    plain = Launched(Form(full=form.full, base=form.base), shape, 0.0, options.d, options.projection, device)
     start, taught = plain.position(), batch(shape, device)
-    other, step = make(name, shape, options, dropout=0.0)
+    other = make(name, shape, options, dropout=0.0)
     for _ in range(WARM + 3):
         plain(taught)
-    for _ in range(3):  # the others were made before capturing
-        step(taught)
+        other(taught)
 
     moved = plain.position() - start
     error = float((other.position() - start - moved).norm() / moved.norm())
@@ -73,8 +73,8 @@ def alone(name: str, options: argparse.Namespace) -> dict[str, Any]:
     shape = SHAPES[BASE]
     taught = batch(shape, torch.device("cuda"))
     kept = make(name, shape, options)
-    for _ in range(WARM):
-        kept[1](taught)
+    for _ in range(WARM + 1):
+        kept(taught)
     torch.cuda.synchronize()
     peak = torch.cuda.max_memory_allocated()
     del kept
@@ -100,17 +100,17 @@ def measure(label: str, names: list[str], options: argparse.Namespace) -> dict[s
     """Return a row for each contender of a shape: seconds of a step in each round, of the first steps, MFU."""
     shape, device = SHAPES[label], torch.device("cuda")
     taught = batch(shape, device)
-    steps: dict[str, Step] = {}
+    steps: dict[str, Launched] = {}
     rows: dict[str, dict[str, Any]] = {}
     body = 0
     for name in names:
         begun = time.perf_counter()
-        launched, steps[name] = make(name, shape, options)
+        steps[name] = make(name, shape, options)
         for _ in range(WARM):
             steps[name](taught)
         torch.cuda.synchronize()
         rows[name] = {"first_seconds": time.perf_counter() - begun, "round_seconds": []}
-        body = sum(weight.numel() for key, weight in launched.model.named_parameters() if "embeddings" not in key)
+        body = sum(weight.numel() for key, weight in steps[name].model.named_parameters() if "embeddings" not in key)
 
     for _ in range(ROUNDS):
         for name, step in steps.items():
@@ -167,7 +167,8 @@ def main() -> int:
     options = parser.parse_args()
 
     if options.alone:
-        print(json.dumps(alone(options.alone, options)))
+        with own_stream(torch.device("cuda")):
+            print(json.dumps(alone(options.alone, options)))
         return 0
     names = options.forms.split(";")
     facts = machine()
@@ -178,7 +179,8 @@ def main() -> int:
 
     right, times = [name for name in names if not known[name]["fault"]], {}
     for label in (BASE, SMALL):
-        times[label] = measure(label, [name for name in right if name in TIMED[label]], options)
+        with own_stream(torch.device("cuda")):
+            times[label] = measure(label, [name for name in right if name in TIMED[label]], options)
         table(label, times[label], known)
     judged = show(bars(times, known))
     record = {"projection": options.projection, "d": options.d, "steps": times, "alone": known, "bars": judged}

@@ -8,15 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import BertConfig, BertForSequenceClassification
 
+from intdim.models.buffers import Still
+from intdim.run.objective import Classification
+from intdim.run.optimiser import Optimiser
+from intdim.run.replay import EAGER_CALLS
+from intdim.run.step import Step as OptimiserStep
+from intdim.run.trainable import FullTrainable, SubspaceTrainable, Trainable
 from intdim.subspace import Subspace
+from intdim.tasks.stored import Split
 
 CLIP, RATE, VOCABULARY = 1.0, 1e-4, 30522
-WARM = 3  # steps before a graph is captured
+WARM = EAGER_CALLS + 1  # steps until a graph is captured
 
-Batch = tuple[Tensor, Tensor]
+Batch = list[Tensor]
 Step = Callable[[Batch], None]
 
 
@@ -63,76 +70,65 @@ FORMS = {
 
 
 def batch(shape: Shape, device: torch.device) -> Batch:
-    """Return random tokens, shape ``(rows, length)``, and labels."""
+    """Return which of the examples of ``split`` a step is made with."""
+    return [torch.arange(shape.rows)]
+
+
+def split(shape: Shape) -> Split:
+    """Return random examples of one length, as many as a batch has, with labels."""
     rng = torch.Generator().manual_seed(1)
-    tokens = torch.randint(5, VOCABULARY, (shape.rows, shape.length), generator=rng)
-    return tokens.to(device), torch.randint(0, 2, (shape.rows,), generator=rng).to(device)
+    tokens = torch.randint(5, VOCABULARY, (shape.rows * shape.length,), generator=rng, dtype=torch.int32)
+    labels = torch.randint(0, 2, (shape.rows,), generator=rng)
+    lengths = torch.full((shape.rows,), shape.length)
+    return Split(tokens, torch.arange(shape.rows) * shape.length, lengths, labels, None, False, 0)
 
 
 class Launched:
-    """A step that Python launches kernel by kernel; a callable that takes a batch."""
+    """What a form trains, and its step, which Python launches kernel by kernel unless the form is captured."""
 
-    def __init__(self, form: Form, config: BertConfig, d: int, projection: str, device: torch.device) -> None:
+    def __init__(self, form: Form, shape: Shape, dropout: float, d: int, projection: str, device: torch.device) -> None:
         torch.manual_seed(0)
-        made: Any = BertForSequenceClassification(config)
+        made: Any = BertForSequenceClassification(shape.config(dropout))
         made.set_attn_implementation("sdpa")
         self.model: Any = made.to(device).train()
-        self.device, self.subspace, self.autocast = device, None, form.full
+        trainable: Trainable
         if form.full:
-            self.trainable = list(self.model.parameters())
+            trainable = FullTrainable(self.model, ())
         else:
-            self.subspace = Subspace(self.model, d, projection, dtype=torch.bfloat16, base_dtype=form.base)
-            self.trainable = self.subspace.parameters()
-        on_card = device.type == "cuda"  # a graph needs a rate that lies on the device
-        rate: Any = torch.tensor(RATE, device=device) if form.captured and on_card else RATE
-        self.optimiser = torch.optim.AdamW(self.trainable, lr=rate, fused=True, capturable=form.captured and on_card)
-        if form.compiled:
-            self.model = torch.compile(self.model)
+            subspace = Subspace(self.model, d, projection, dtype=torch.bfloat16, base_dtype=form.base)
+            trainable = SubspaceTrainable(subspace)
+        self.trained, self.number = trainable.tensors(), 0
+        self.step = OptimiserStep(
+            self.model,
+            trainable,
+            Optimiser(trainable.groups(0.01), rate=RATE, total=10**6, warmup=0.0, clip=CLIP, betas=(0.9, 0.999)),
+            objective=Classification(),
+            still=Still(self.model),
+            split=split(shape),
+            pad_id=0,
+            precision="bf16",
+            accumulation=1,
+            device=device,
+            say=self.fail,
+            compiled_rows=shape.rows if form.compiled else 0,
+        )
+        if self.step.on_gpu and not form.captured:
+            self.step.whole.failed = True
+
+    def fail(self, text: str) -> None:
+        """A form that is not made as it is called has no figures."""
+        raise RuntimeError(text)
 
     def position(self) -> Tensor:
         """Return what is trained, as one vector."""
-        return torch.cat([one.detach().flatten().float() for one in self.trainable])
+        return torch.cat([one.flatten().float() for one in self.trained.values()])
 
     def __call__(self, batch: Batch) -> None:
-        """Make a step."""
-        tokens, labels = batch
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            logits = self.model(input_ids=tokens).logits
-        nn.functional.cross_entropy(logits.float(), labels).backward()
-        if self.subspace is not None:
-            self.subspace.read_grad()
-        nn.utils.clip_grad_norm_(self.trainable, CLIP)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        if self.subspace is not None:
-            self.subspace.write()
+        """Make a step: that of ``intdim train``."""
+        self.step.make(self.number, batch)
+        self.number += 1
 
 
-def captured(launched: Launched, batch: Batch) -> Step:
-    """Return the same step as one CUDA graph, for batches of one shape."""
-    held = batch[0].clone(), batch[1].clone()
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(WARM):
-            launched(held)
-    torch.cuda.current_stream().wait_stream(side)
-    torch.cuda.synchronize()
-
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        launched(held)
-
-    def replay(batch: Batch) -> None:
-        for place, value in zip(held, batch, strict=True):
-            place.copy_(value)
-        graph.replay()
-
-    return replay
-
-
-def make(name: str, shape: Shape, options: argparse.Namespace, dropout: float = 0.1) -> tuple[Launched, Step]:
-    """Return what a contender trains, and its step."""
-    device = torch.device("cuda")
-    launched = Launched(FORMS[name], shape.config(dropout), options.d, options.projection, device)
-    return launched, captured(launched, batch(shape, device)) if FORMS[name].captured else launched
+def make(name: str, shape: Shape, options: argparse.Namespace, dropout: float = 0.1) -> Launched:
+    """Return a contender, whose graph, if it has one, is captured in the third call."""
+    return Launched(FORMS[name], shape, dropout, options.d, options.projection, torch.device("cuda"))
