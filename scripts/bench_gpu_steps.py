@@ -31,6 +31,7 @@ from intdim.run.gpu import own_stream
 
 RESULTS = Path(__file__).parent / "results" / "gpu-steps.json"
 ROUNDS, STEPS = 5, 5  # steps of a round
+THREADS = 2  # of the processor, for batches: more would only wait for each other
 GATE, COMPILED_GATE = 1e-2, 0.1  # relative, of the way that some steps make; what is compiled rounds elsewhere
 
 TIMED = {BASE: list(FORMS), SMALL: ["full", "full, captured", "subspace", "subspace, captured"]}
@@ -166,6 +167,7 @@ def main() -> int:
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
+    torch.set_num_threads(THREADS)
     if options.alone:
         with own_stream(torch.device("cuda")):
             print(json.dumps(alone(options.alone, options)))
