@@ -28,6 +28,7 @@ from intdim.config import cell_request, runtime_request
 from intdim.drivers.cells import prepare_cells, single_run
 from intdim.drivers.session import Session
 from intdim.durable import write_json
+from intdim.ledger.results import RunResult
 from intdim.measurement.baseline import trained
 from intdim.measurement.steplength import APART, round_rate
 from intdim.request import CellRequest
@@ -40,6 +41,7 @@ DRAWS = 2000
 HOW = ("out=", "launch.", "device=", "offline=")  # words that change no number
 HELD = ("status", "d90", "d90_low", "d90_high", "threshold", "baseline_mean", "baseline_std", "chance", "runs")
 Table = dict[int, list[float]]
+Place = tuple[int, float]  # d and length
 
 
 class Cell:
@@ -58,14 +60,23 @@ class Cell:
             for seed in seeds
         ]
 
-    def scores(self, d: int, lengths: list[float]) -> tuple[float, list[float]]:
-        """Return the best length at ``d`` and the scores of all seeds with it."""
-        first = {length: self.specs(d, length, SEEDS[:TRIED]) for length in lengths}
-        made = iter(self.session.run([spec for specs in first.values() for spec in specs], self.prepared))
-        results = {length: [next(made) for _ in specs] for length, specs in first.items()}
-        best = max(lengths, key=lambda one: statistics.fmean(result.selection_score for result in results[one]))
-        further = self.session.run(self.specs(d, best, SEEDS[TRIED:]), self.prepared)
-        return best, [result.score for result in results[best] + further]
+    def runs(self, wanted: dict[Place, list[RunSpec]]) -> dict[Place, list[RunResult]]:
+        """Return the results of all runs, made side by side."""
+        made = iter(self.session.run([spec for specs in wanted.values() for spec in specs], self.prepared))
+        return {place: [next(made) for _ in specs] for place, specs in wanted.items()}
+
+    def scores(self, rate: float, lengths: dict[int, list[float]]) -> tuple[list[float], dict[int, float], Table]:
+        """Return the scores of full fine-tuning at a rate, the best length at each d, and the scores with it."""
+        tried = {(d, length): self.specs(d, length, SEEDS[:TRIED]) for d in lengths for length in lengths[d]}
+        first = self.runs({(0, rate): self.specs(0, rate, SEEDS), **tried})
+
+        def chosen(d: int, length: float) -> float:
+            return statistics.fmean(result.selection_score for result in first[d, length])
+
+        best = {d: max(some, key=lambda length, d=d: chosen(d, length)) for d, some in lengths.items()}
+        further = self.runs({place: self.specs(*place, SEEDS[TRIED:]) for place in best.items()})
+        table = {d: [result.score for result in first[d, s] + further[d, s]] for d, s in best.items()}
+        return [result.score for result in first[0, rate]], best, table
 
 
 def crossing(table: Table, bar: float) -> float:
@@ -126,11 +137,12 @@ def main() -> int:
         with Session(runtime_request(made)) as session:
             (prepared,) = prepare_cells(session, [request])
             cell = Cell(session, request, prepared)
-            full = [result.score for result in session.run(cell.specs(0, verdict["learning_rate"], SEEDS), prepared)]
-            table, lengths = {}, {}
+            around = {}
             for d in map(int, options.d.split(",")):
                 here = math.exp(float(np.interp(math.log(d), sorted(known), [known[x] for x in sorted(known)])))
-                lengths[d], table[d] = cell.scores(d, [round_rate(here * APART**k) for k in (-1, 0, 1)])
+                around[d] = [round_rate(here * APART**k) for k in (-1, 0, 1)]
+            full, lengths, table = cell.scores(verdict["learning_rate"], around)
+            for d in table:
                 print(f"d={d} s={lengths[d]:g}: {statistics.fmean(table[d]):.4f} {table[d]}", flush=True)
 
         found = compared(verdict, table, full)

@@ -63,18 +63,26 @@ class Replay:
     def _record(self, key: Key, inputs: dict[str, Tensor]) -> bool:
         """Record the function for inputs of these shapes; return whether that worked."""
         places = {name: tensor.clone() for name, tensor in inputs.items()}
-        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        if not self.recorded:
+            torch.cuda.empty_cache()  # what plain calls have used: a recording has memory of its own
         try:
-            with torch.cuda.graph(graph, pool=self.pool, stream=stream, capture_error_mode="thread_local"):
+            # not torch.cuda.graph(), which collects garbage each time: half of what a small model's recording takes
+            graph.capture_begin(pool=self.pool, capture_error_mode="thread_local")
+            try:
                 result = self.function(places)
-        except torch.OutOfMemoryError:
-            _renew_generator()
-            raise
+            finally:
+                graph.capture_end()
         except Exception as error:  # whatever a model does that cannot be recorded: it runs all the same
+            cause = error.__context__ or error  # ending a recording that broke off is an error of its own
+            if isinstance(cause, torch.OutOfMemoryError):
+                _renew_generator()
+                raise cause from None
             self.failed = True
             _renew_generator()
             self.undo()
-            first = str(error).strip().split("\n")[0][:120]
+            first = str(cause).strip().split("\n")[0][:120]
             self.say(f"steps are launched one by one: they cannot be recorded as a CUDA graph ({first})")
             return False
 

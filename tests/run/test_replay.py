@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import pytest
@@ -12,34 +11,34 @@ from intdim.run import replay
 from intdim.run.replay import EAGER_CALLS, Replay
 
 
-class FakeGraph:
-    """Of a device that records by remembering what to call."""
-
-    calls: Any = None
-
-    def replay(self) -> None:
-        self.calls()
-
-
 @pytest.fixture
 def faked(monkeypatch):
     """A device whose recordings call the function again; returns how often something was recorded and replayed."""
     seen = {"recorded": 0, "replayed": 0, "renewed": 0}
-    under_way: list[FakeGraph] = []
+    under_way: list[Any] = []
 
-    @contextlib.contextmanager
-    def graph(made, pool, stream, capture_error_mode):
-        seen["recorded"] += 1
-        under_way.append(made)
-        yield
-        under_way.clear()
+    class FakeGraph:
+        """Of a device that records by remembering what to call."""
+
+        calls: Any = None
+
+        def capture_begin(self, pool, capture_error_mode):
+            seen["recorded"] += 1
+            under_way.append(self)
+
+        def capture_end(self):
+            under_way.clear()
+
+        def replay(self) -> None:
+            self.calls()
 
     def remember(again):
         if under_way:
             under_way[0].calls = lambda: (seen.__setitem__("replayed", seen["replayed"] + 1), again())
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
-    monkeypatch.setattr(torch.cuda, "graph", graph)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: 1)
     monkeypatch.setattr(torch.cuda, "default_stream", lambda: 0)
     monkeypatch.setattr(replay, "_renew_generator", lambda: seen.__setitem__("renewed", seen["renewed"] + 1))
