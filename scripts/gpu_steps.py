@@ -74,7 +74,8 @@ class Launched:
 
     def __init__(self, form: Form, config: BertConfig, d: int, projection: str, device: torch.device) -> None:
         torch.manual_seed(0)
-        made: Any = BertForSequenceClassification(config)
+        with device:
+            made: Any = BertForSequenceClassification(config)
         made.set_attn_implementation("sdpa")
         self.model: Any = made.to(device).train()
         self.device, self.subspace, self.autocast = device, None, form.full
