@@ -58,14 +58,14 @@ class Line:
 
 def environment() -> dict[str, str]:
     """Return the variables of the parts: the package is that of this checkout."""
-    path = os.pathsep.join(filter(None, [str(ROOT), str(SCRIPTS), os.environ.get("PYTHONPATH", "")]))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def machine() -> dict[str, Any] | None:
     """Return card, driver and versions, from a process that leaves nothing on the card; None, and why, without one."""
     command = [sys.executable, "-c", FACTS]
-    found = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    found = subprocess.run(command, cwd=SCRIPTS, env=environment(), capture_output=True, text=True, check=False)
     if found.returncode:
         print(found.stderr.strip().splitlines()[-1], file=sys.stderr)
         return None

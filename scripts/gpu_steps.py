@@ -88,7 +88,8 @@ class Launched:
 
     def __init__(self, form: Form, shape: Shape, dropout: float, d: int, projection: str, device: torch.device) -> None:
         torch.manual_seed(0)
-        made: Any = BertForSequenceClassification(shape.config(dropout))
+        with device:
+            made: Any = BertForSequenceClassification(shape.config(dropout))
         made.set_attn_implementation("sdpa")
         self.model: Any = made.to(device).train()
         trainable: Trainable
