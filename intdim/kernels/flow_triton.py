@@ -44,25 +44,34 @@ def put(out, base, image, row, value, mask, offset, starts, factors, segments, H
     """Write P z of some rows: ``image = value`` and ``out = base + factor value``, or ``out = value`` without a base.
 
     Rows count from where the pointers are; ``offset`` (int64) is added to look up the segment. ``starts`` (int64,
-    ascending from 0) and ``factors`` (float32) have ``segments`` numbers each.
+    ascending from 0) and ``factors`` (float32) have ``segments`` numbers each. ``mask`` is None where all are written.
     """
     if HAS_IMAGE:
         tl.store(image + row, value, mask=mask)
     if HAS_BASE:
         moved = value
         if SCALED:
-            moved = value * tl.load(factors + segment(row + offset, starts, segments), mask=mask, other=0.0)
-        value = tl.load(base + row, mask=mask, other=0.0).to(tl.float32) + moved
+            moved = value * load(factors + segment(row + offset, starts, segments), mask)
+        value = load(base + row, mask).to(tl.float32) + moved
     tl.store(out + row, value.to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit
 def take(g, row, mask, offset, starts, factors, segments, SCALED):
-    """Read S g of some rows as float32, 0 where masked."""
-    value = tl.load(g + row, mask=mask, other=0.0).to(tl.float32)
+    """Read S g of some rows as float32, 0 where masked; ``mask`` is None where none is."""
+    value = load(g + row, mask).to(tl.float32)
     if SCALED:
-        value = value * tl.load(factors + segment(row + offset, starts, segments), mask=mask, other=0.0)
+        value = value * load(factors + segment(row + offset, starts, segments), mask)
     return value
+
+
+@triton.jit
+def load(at, mask):
+    """Read, 0 where masked; ``mask`` may be None."""
+    if mask is None:
+        return tl.load(at)
+    else:
+        return tl.load(at, mask=mask, other=0.0)
 
 
 @triton.jit
