@@ -17,7 +17,9 @@ class TestOneHot(ProjectionContract):
         assert (entries.sum(1) == 1).all()
         assert set(entries.sum(0).tolist()) <= {D // d, -(-D // d)}
 
-    @pytest.mark.parametrize(("d", "stretch"), [(1, 1024), (10, 1040), (1024, 1024), (1025, 4100), (600, 1200), (1022, 2044)])
+    @pytest.mark.parametrize(
+        ("d", "stretch"), [(1, 1024), (10, 1040), (1024, 1024), (1025, 4100), (600, 1200), (1022, 2044)]
+    )
     def test_stretches_are_whole_rounds_of_fours_of_at_least_1024_weights(self, d, stretch):
         P = OneHot(5000, d)
         assert (P.stretch, P.full) == (stretch, 5000 // stretch)
