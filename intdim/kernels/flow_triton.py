@@ -40,29 +40,42 @@ def segment_arguments(flow: Destination | Gradient, like: Tensor) -> tuple[Any, 
 
 
 @triton.jit
-def put(out, base, image, row, value, mask, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED):
+def put(out, base, image, row, value, mask, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED, span=None):
     """Write P z of some rows: ``image = value`` and ``out = base + factor value``, or ``out = value`` without a base.
 
     Rows count from where the pointers are; ``offset`` (int64) is added to look up the segment. ``starts`` (int64,
     ascending from 0) and ``factors`` (float32) have ``segments`` numbers each. ``mask`` is None where all are written.
+    ``span``, if given, says that rows are from 0 to ``span - 1``, which are then often of one segment.
     """
     if HAS_IMAGE:
         tl.store(image + row, value, mask=mask)
     if HAS_BASE:
         moved = value
         if SCALED:
-            moved = value * load(factors + segment(row + offset, starts, segments), mask)
+            moved = value * _scales(row, mask, offset, starts, factors, segments, span)
         value = load(base + row, mask).to(tl.float32) + moved
     tl.store(out + row, value.to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit
-def take(g, row, mask, offset, starts, factors, segments, SCALED):
-    """Read S g of some rows as float32, 0 where masked; ``mask`` is None where none is."""
+def take(g, row, mask, offset, starts, factors, segments, SCALED, span=None):
+    """Read S g of some rows as float32, 0 where masked; ``mask`` is None where none is, ``span`` as in ``put``."""
     value = load(g + row, mask).to(tl.float32)
     if SCALED:
-        value = value * load(factors + segment(row + offset, starts, segments), mask)
+        value = value * _scales(row, mask, offset, starts, factors, segments, span)
     return value
+
+
+@triton.jit
+def _scales(row, mask, offset, starts, factors, segments, span):
+    if span is None:
+        scales = load(factors + segment(row + offset, starts, segments), mask)
+    else:
+        first = segment(offset, starts, segments)
+        scales = tl.zeros(row.shape, dtype=tl.float32) + tl.load(factors + first)
+        if segment(offset + span - 1, starts, segments) > first:
+            scales = load(factors + segment(row + offset, starts, segments), mask)
+    return scales
 
 
 @triton.jit
@@ -77,7 +90,7 @@ def load(at, mask):
 @triton.jit
 def segment(row, starts, segments):
     """The last segment that starts at or before ``row``, by bisection; there are few, and they stay in the cache."""
-    low = row * 0
+    low = (row * 0).to(tl.int32)
     high = low + segments
     span = tl.full((), 0, tl.int32) + segments
     while span > 1:

@@ -27,6 +27,8 @@ FEWEST_LANES = 16
 FEWEST_TURNS = 4  # stretches of a lane, before there are more lanes than the fewest
 SHORT_ROUND = 256  # coordinates: from here on, the rounds of a stretch are added up together with the lanes
 LONGEST_PIECE = 1 << 32  # weights of one launch
+# a tensor of a model is a window of its own: one kernel serves them all
+WINDOW = ["begin", "rows", "skipped", "stretch", "stretches", "lanes", "draws", "offset", "segments"]
 
 
 @triton.jit(do_not_specialize=["length", "d"])
@@ -76,14 +78,14 @@ def _matvec(
     if first + BLOCK_ <= rows:
         put(
             out + first, base + first, image + first, place, flipped(tl.load(copies + at), masks), None,
-            offset + first, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED,
+            offset + first, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED, BLOCK_,
         )  # fmt: skip
     else:
         inside = place < (rows - first).to(tl.int32)
         put(
             out + first, base + first, image + first, place,
             flipped(tl.load(copies + at, mask=inside, other=0.0), masks), inside,
-            offset + first, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED,
+            offset + first, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED, BLOCK_,
         )  # fmt: skip
 
 
@@ -93,19 +95,7 @@ def _start(shift_key, number, draws, length):
     return random_below(shift_key, number, draws) * 4 + (number & 3) * length
 
 
-@triton.jit(
-    do_not_specialize=[
-        "begin",
-        "rows",
-        "skipped",
-        "stretch",
-        "stretches",
-        "lanes",
-        "draws",
-        "offset",
-        "segments",
-    ]
-)  # a tensor of a model is a window of its own: one kernel serves them all
+@triton.jit(do_not_specialize=WINDOW)
 def _rmatvec(
     sums, g, begin, rows, skipped, stretch, stretches, lanes, draws, sign_key, shift_key,
     offset, starts, factors, segments,
@@ -124,19 +114,18 @@ def _rmatvec(
     for _ in range(lane, stretches, lanes):
         first = number * stretch
         shift = random_below(shift_key, number, draws).to(tl.int32) * 4
-        late = first - shift  # row of the first place, if it lies behind the shift
-        row = four + tl.where(four < shift, stretch, 0)
-        above = late - begin
+        row = four - shift + tl.where(four < shift, stretch, 0)
+        start = first - begin
         if IN_VECTORS:
-            above = tl.multiple_of(above, 4)
+            start = tl.multiple_of(start, 4)
         at = tl.multiple_of(row, 4)[:, None] + each
-        if (first >= begin) & (first + stretch <= begin + rows):
-            value = take(g + above, at, None, offset + above, starts, factors, segments, SCALED)
+        if (start >= 0) & (start + stretch <= rows):
+            value = take(g + start, at, None, offset + start, starts, factors, segments, SCALED, stretch)
         else:
-            inside = at >= tl.maximum(-above, 0).to(tl.int32)
-            inside = inside & (at < tl.minimum(rows - above, 2 * stretch).to(tl.int32))
-            value = take(g + above, at, inside, offset + above, starts, factors, segments, SCALED)
-        total += flipped(value, _signs_of_four(sign_key, late, row))  # made while the gradient is under way
+            inside = at >= tl.maximum(-start, 0).to(tl.int32)
+            inside = inside & (at < tl.minimum(rows - start, stretch).to(tl.int32))
+            value = take(g + start, at, inside, offset + start, starts, factors, segments, SCALED)
+        total += flipped(value, _signs_of_four(sign_key, first, row))  # made while the gradient is under way
         number += lanes
 
     to = place[:, None] + each + ((skipped + lane) & 3).to(tl.int32)

@@ -244,7 +244,7 @@ def test_a_cuda_device_without_triton_says_so(monkeypatch):
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 COMPILE = """
 from count_instructions import compiled
-from intdim.kernels import blocks_triton as blocks, one_hot_triton as one_hot
+from intdim.kernels import blocks_triton as blocks, flow_triton as flow, one_hot_triton as one_hot
 
 flags = {"HAS_BASE": True, "HAS_IMAGE": True, "SCALED": True}
 block = {"SIZE": 512, "STEPS": 9, "GAUSSIAN": True}
@@ -252,7 +252,9 @@ for made in (
     compiled(blocks._matvec_whole, block | flags),
     compiled(blocks._rmatvec_whole, block | {"SCALED": True}, dtype="bf16"),
     compiled(one_hot._matvec, {"BLOCK_": 1024} | flags, dtype="bf16"),
-    compiled(one_hot._rmatvec, {"BLOCK_": 1024, "SCALED": True}),
+    compiled(one_hot._rmatvec, {"BLOCK_": 1024, "SCALED": True, "IN_VECTORS": False}),
+    compiled(one_hot._copy, {"BLOCK_": 1024}),
+    compiled(flow._add_lanes, {"SCALED": True, "BLOCK": 128, "TOGETHER": 16}),
 ):
     assert made.asm["cubin"]
 """
