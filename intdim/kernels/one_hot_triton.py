@@ -27,11 +27,11 @@ FEWEST_LANES = 16
 FEWEST_TURNS = 4  # stretches of a lane, before there are more lanes than the fewest
 SHORT_ROUND = 256  # coordinates: from here on, the rounds of a stretch are added up together with the lanes
 LONGEST_PIECE = 1 << 32  # weights of one launch
-# a tensor of a model is a window of its own: one kernel serves them all
-WINDOW = ["begin", "rows", "skipped", "stretch", "stretches", "lanes", "draws", "offset", "segments"]
+# arguments whose values compile no kernel of their own: every tensor of a model is another window of rows
+SIZES = ["d", "length", "begin", "rows", "skipped", "stretch", "stretches", "lanes", "draws", "offset", "segments"]
 
 
-@triton.jit(do_not_specialize=["length", "d"])
+@triton.jit(do_not_specialize=SIZES)
 def _copy(copies, z, lengths, length, d, BLOCK_: tl.constexpr):
     """``copies[s, i]`` is number ``i + s`` of z, divided by the lengths of the columns and repeated."""
     place = tl.program_id(0) * BLOCK_ + tl.arange(0, BLOCK_)
@@ -52,7 +52,7 @@ def _signs_of_four(key, first, place):
     return (four[:, None] << (31 - tl.arange(0, 4))[None, :]) & -2147483648
 
 
-@triton.jit(do_not_specialize=["length", "skipped", "rows", "stretch", "draws", "offset", "segments"])
+@triton.jit(do_not_specialize=SIZES)
 def _matvec(
     out, base, image, copies, length, skipped, rows, stretch, draws, sign_key, shift_key,
     offset, starts, factors, segments,
@@ -95,7 +95,7 @@ def _start(shift_key, number, draws, length):
     return random_below(shift_key, number, draws) * 4 + (number & 3) * length
 
 
-@triton.jit(do_not_specialize=WINDOW)
+@triton.jit(do_not_specialize=SIZES)
 def _rmatvec(
     sums, g, begin, rows, skipped, stretch, stretches, lanes, draws, sign_key, shift_key,
     offset, starts, factors, segments,
@@ -106,8 +106,8 @@ def _rmatvec(
     The numbers of a lane's stretches are equal mod 4, and so are their shifts: this remainder moves the sum, at the
     end, and not each stretch. ``IN_VECTORS`` says that ``begin`` is a multiple of 4.
     """
-    lane = tl.program_id(0)
-    place, each = tl.program_id(1) * BLOCK_ + tl.arange(0, BLOCK_ // 4) * 4, tl.arange(0, 4)[None, :]
+    lane = tl.program_id(1)
+    place, each = tl.program_id(0) * BLOCK_ + tl.arange(0, BLOCK_ // 4) * 4, tl.arange(0, 4)[None, :]
     four = tl.minimum(place, stretch - 4)  # beyond the stretch: read something, and do not store it
     total = tl.zeros((BLOCK_ // 4, 4), dtype=tl.float32)
     number = lane.to(tl.int64) + skipped
@@ -184,7 +184,7 @@ def rmatvec(
     stretches = triton.cdiv(begin + rows, stretch) - skipped
     lanes = min(stretches, _lanes(stretches, stretch) if lanes is None else lanes)
     sums = torch.empty(lanes * stretch, dtype=torch.float32, device=g.device)
-    _rmatvec[(lanes, triton.cdiv(stretch, BLOCK))](
+    _rmatvec[(triton.cdiv(stretch, BLOCK), lanes)](  # neighbouring programs read neighbouring rows
         sums, g, begin, rows, skipped, stretch, stretches, lanes, draws, sign_key, shift_key,
         *segment_arguments(source, g),
         BLOCK_=BLOCK, IN_VECTORS=begin % 4 == 0, SCALED=source.scaling is not None, num_warps=WARPS,
