@@ -60,7 +60,7 @@ def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int, edge
         code = _output("nvdisasm", "-c", file.name)
         usage = _output("cuobjdump", "-res-usage", file.name)
 
-    blocks = re.split(r"^\.L_x_\d+:|(?:BRA|EXIT)\b.*$", code, flags=re.MULTILINE)
+    blocks = re.split(r"^\.L_x_\d+:|(?<=BRA)|(?<=EXIT)", code, flags=re.MULTILINE)
     if not edges:
         blocks = [block for block in blocks if not re.search(r"\bLDG\.E(\.U16)? ", block)]
     instructions = sum(len(re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+\S", block, re.MULTILINE)) for block in blocks)
