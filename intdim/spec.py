@@ -16,7 +16,9 @@ import typing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-STREAM_VERSION = 3  # raised by hand when the random numbers behind a projection change
+STREAM_VERSION = 3  # raised by hand when the random numbers behind all projections change
+STREAM_VERSIONS = {"one_hot": 4}  # of those whose own numbers changed since then
+OF_PROJECTION = 0  # stands for the stream version of the spec's projection
 TRAINING_VERSION = 6  # raised by hand when the training loop would give other numbers for the same RunSpec
 LAYOUT_VERSION = 5  # raised by hand when the files under ``out`` change shape
 
@@ -144,9 +146,12 @@ class RunSpec:
     learning_rate: float
     seed: int
     stop_at: float | None = None
-    stream_version: int = STREAM_VERSION
+    stream_version: int = OF_PROJECTION
     training_version: int = TRAINING_VERSION
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        _choose_stream(self)
 
     @property
     def run_id(self) -> str:
@@ -189,9 +194,12 @@ class SweepSpec:
     learning_rates: tuple[float, ...]
     baseline_seeds: int
     seed: int
-    stream_version: int = STREAM_VERSION
+    stream_version: int = OF_PROJECTION
     training_version: int = TRAINING_VERSION
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        _choose_stream(self)
 
     @property
     def sweep_id(self) -> str:
@@ -274,6 +282,16 @@ class Runtime:
     task_folder: str
     checkpoint_seconds: float
     compile: str = "auto"
+
+
+def stream_version(projection: str) -> int:
+    """Return the version of the random numbers behind a projection."""
+    return STREAM_VERSIONS.get(projection, STREAM_VERSION)
+
+
+def _choose_stream(spec: RunSpec | SweepSpec) -> None:
+    if spec.stream_version == OF_PROJECTION:
+        object.__setattr__(spec, "stream_version", stream_version(spec.subspace.projection))
 
 
 def to_dict(spec: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Compiles the kernels of one_hot, orthogonal and fastfood for compute capability 
 the result with its disassembler. The instructions of a thread divided by its weights bound the time from below: a
 multiprocessor issues 4 x 32 per cycle, so k instructions per weight take at least k / 128 cycles (H200: 132
 multiprocessors at 1.98 GHz, hence k / 33,000 nanoseconds), however fast memory is. Every instruction is counted once,
-so a loop counts as one turn, that is one block. This is not a measurement: it shows which kernels cannot be limited by
+so a loop counts as one turn, that is one block. What ``one_hot`` does at the edges alone, where it reads single numbers
+and not vectors, is left out. This is not a measurement: it shows which kernels cannot be limited by
 memory. Writes scripts/results/gpu-instructions.json.
 """
 
@@ -28,8 +29,8 @@ from intdim.kernels import blocks_triton, one_hot_triton
 
 RESULTS = Path(__file__).parent / "results" / "gpu-instructions.json"
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64", "rows": "i64", "offset": "i64"}
-FLOATS = ("z", "image", "sums", "factors", "twice")
+TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64"} | dict.fromkeys(("rows", "offset", "begin"), "i64")
+FLOATS = ("z", "image", "sums", "total", "factors", "copies", "lengths")
 WEIGHTS = ("out", "base", "g")
 PLAIN = {"HAS_BASE": True, "HAS_IMAGE": False, "SCALED": False}  # theta = theta_0 + P z
 ISSUED = 132 * 4 * 32 * 1.98  # instructions of single threads that an H200 issues per nanosecond
@@ -49,8 +50,9 @@ def compiled(kernel: Any, constants: dict[str, Any], warps: int = 4, dtype: str 
     return triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
 
 
-def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> dict[str, Any]:
-    """Return the figures of one kernel, of which a program with ``warps`` warps computes ``weights`` weights."""
+def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int, edges: bool = True) -> dict[str, Any]:
+    """Return the figures of one kernel, of which a program with ``warps`` warps computes ``weights`` weights; without
+    ``edges``, those of the instructions between branches that read no single numbers."""
     made = compiled(kernel, constants, warps)
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(made.asm["cubin"])
@@ -58,7 +60,10 @@ def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> d
         code = _output("nvdisasm", "-c", file.name)
         usage = _output("cuobjdump", "-res-usage", file.name)
 
-    instructions = len(re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+\S", code, re.MULTILINE))
+    blocks = re.split(r"^\.L_x_\d+:|(?<=BRA)|(?<=EXIT)", code, flags=re.MULTILINE)
+    if not edges:
+        blocks = [block for block in blocks if not re.search(r"\bLDG\.E(\.U16)? ", block)]
+    instructions = sum(len(re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+\S", block, re.MULTILINE)) for block in blocks)
     spent = {name: int(value) for name, value in re.findall(r"(REG|STACK):(\d+)", usage)}
     per_weight = instructions * 32 * warps / weights
     return {
@@ -67,6 +72,7 @@ def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int) -> d
         "least_ns_per_weight": per_weight / ISSUED,
         "registers": spent["REG"],
         "spilled_bytes": spent["STACK"],
+        "vectors": len(re.findall(r"\b(?:LDG|STG)\.E\.128\b", code)),
         "shared_bytes": made.metadata.shared,
     }
 
@@ -80,8 +86,10 @@ def main() -> int:
     """Count, print, write."""
     block, warps = one_hot_triton.BLOCK, one_hot_triton.WARPS
     rows: dict[str, dict[str, Any]] = {
-        "one_hot, P z": count(one_hot_triton._matvec, {"BLOCK_": block, **PLAIN}, warps, block),
-        "one_hot, P^T g": count(one_hot_triton._rmatvec, {"BLOCK_": block, "SCALED": False}, warps, block),
+        "one_hot, P z": count(one_hot_triton._matvec, {"BLOCK_": block, **PLAIN}, warps, block, edges=False),
+        "one_hot, P^T g": count(
+            one_hot_triton._rmatvec, {"BLOCK_": block, "IN_VECTORS": True, "SCALED": False}, warps, block, edges=False
+        ),
     }
     for kind, gaussian in (("orthogonal", False), ("fastfood", True)):
         for size in (256, 1024, 4096):

@@ -44,7 +44,7 @@ from intdim.errors import UserError
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import Ledger
 from intdim.request import CellRequest
-from intdim.spec import STREAM_VERSION, TRAINING_VERSION, Prepared, RunSpec, SubspaceSpec, to_dict
+from intdim.spec import TRAINING_VERSION, Prepared, RunSpec, SubspaceSpec, stream_version, to_dict
 from intdim.tasks.metrics import majority_score
 from intdim.tasks.stored import load_task
 
@@ -190,7 +190,7 @@ def described(table: Table, options: argparse.Namespace) -> dict[str, Any]:
     settings = {"model": table.prepared.model.name, "task": task.name, "metric": task.metric, "words": words}
     settings |= {"D": facts.D, "train_examples": facts.train_examples, "halves": halves(table.prepared)}
     settings |= {"subspace": to_dict(table.cell.subspace), "train": to_dict(table.cell.train)}
-    settings |= {"stream_version": STREAM_VERSION, "training_version": TRAINING_VERSION}
+    settings |= {"stream_version": stream_version(table.cell.subspace.projection), "training_version": TRAINING_VERSION}
     settings["runs"] = len(table.rows)
     settings["seconds"] = round(sum(float(row["seconds"]) for row in table.rows.values()), 1)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}

@@ -13,7 +13,6 @@ ELSEWHERE = {
     "kernels/blocks_triton.py": ("kernels/test_triton.py", "the kernels are products only when they run together"),
     "kernels/dense_triton.py": ("kernels/test_triton.py", "likewise"),
     "kernels/flow_triton.py": ("kernels/test_triton.py", "likewise"),
-    "kernels/one_hot_triton.py": ("kernels/test_triton.py", "likewise"),
     "kernels/rounding_triton.py": ("kernels/test_triton.py", "likewise"),
     "kernels/streams_triton.py": ("kernels/test_triton.py", "likewise"),
     "cli/callables.py": ("cli/test_config_files.py", "what configuration files may not name"),

@@ -19,7 +19,7 @@ from intdim.models.files import load_tokenizer
 from intdim.models.locate import Located
 from intdim.run.checkpoint import load_tensors
 from intdim.run.objective import find_objective
-from intdim.spec import RunSpec
+from intdim.spec import RunSpec, stream_version
 
 
 def recipe_for(spec: RunSpec, base: Located) -> Recipe:
@@ -91,6 +91,7 @@ def describe(
         metric=spec.task.metric,
         scores={} if coded else scores,  # the run's are those of the model before quantisation
         message_bits=message_bits,
+        stream_version=stream_version(recipe.subspace.projection),
     )
     return header, model.eval()
 

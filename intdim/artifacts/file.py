@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from intdim.artifacts.header import VERSIONS, Header, versions_text
+from intdim.artifacts.header import Header, versions_in_force, versions_text
 from intdim.artifacts.layout import Layout, parsed, read_layout
 from intdim.errors import UserError, echo
 from intdim.run.checkpoint import load_tensors, save_tensors
@@ -45,7 +45,7 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
         data = parsed(layout.metadata.get(HEADER, ""))
     except ValueError:
         raise UserError(f"{path} is not an artifact of intdim", "what `intdim export` wrote", "") from None
-    for name, version in VERSIONS.items():
+    for name, version in versions_in_force(data).items():
         if data.get(name) != version:
             raise UserError(
                 f"{path} has {name.replace('_', ' ')} {echo(data.get(name))}, this is {version}",

@@ -11,7 +11,7 @@ from intdim.coding import CODE_VERSION
 from intdim.models.load import Head
 from intdim.run.machine import versions
 from intdim.run.objective import find_objective
-from intdim.spec import PROJECTIONS, SCOPES, STREAM_VERSION, ModelSpec, SubspaceSpec, from_dict
+from intdim.spec import PROJECTIONS, SCOPES, ModelSpec, SubspaceSpec, from_dict, stream_version
 
 FORMAT = 2  # raised by hand when an artifact of this version would be misread by an older one
 KINDS = ("exact", "coded")
@@ -24,7 +24,6 @@ REFERENCES = {  # what a base may be called, by where it is from
 MOST_WEIGHTS = 1 << 40  # D: no model has more
 MOST_NUMBERS = 1 << 30  # d
 MOST_PATTERNS, LONGEST_PATTERN = 1_000, 1_000
-VERSIONS = {"format": FORMAT, "stream_version": STREAM_VERSION, "code_version": CODE_VERSION}
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class Header:
         metric: name of its scores.
         scores: of the run, by name; empty for a coded artifact, whose z is another.
         message_bits: length of the message; None for an exact artifact.
-        format: version of this header.
         stream_version: of the random numbers behind P.
+        format: version of this header.
         code_version: of the message.
         versions: of the packages that a number may depend on.
         seal: hash of the other fields and the tensors, see ``file.seal_of``; empty before it is written.
@@ -88,8 +87,8 @@ class Header:
     metric: str
     scores: dict[str, float | None]
     message_bits: int | None
+    stream_version: int
     format: int = FORMAT
-    stream_version: int = STREAM_VERSION
     code_version: int = CODE_VERSION
     versions: dict[str, str] = field(default_factory=versions)
     seal: str = ""
@@ -119,6 +118,13 @@ class Header:
         if not (math.isfinite(header.theta_norm) and header.theta_norm >= 0):
             raise ValueError(f"theta_norm={header.theta_norm!r}")
         return header
+
+
+def versions_in_force(data: dict[str, Any]) -> dict[str, int]:
+    """Return the versions that an artifact of this projection must have; ``data`` is a header that nobody checked."""
+    subspace = data.get("subspace")
+    projection = str(subspace.get("projection")) if isinstance(subspace, dict) else ""
+    return {"format": FORMAT, "stream_version": stream_version(projection), "code_version": CODE_VERSION}
 
 
 def _check_base(base: ModelSpec) -> None:

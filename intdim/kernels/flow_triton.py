@@ -1,10 +1,12 @@
 """``flow.py`` inside Triton kernels: writing theta_0 + S P z, reading S g, and adding lanes.
 
-The first two functions turn a ``Destination`` or a ``Gradient`` into arguments of a kernel; the others run in it.
+``destination_arguments`` and ``segment_arguments`` turn a ``Destination`` or a ``Gradient`` into arguments of a kernel,
+in which ``put``, ``take`` and ``segment`` run. ``sum_lanes`` adds up what a kernel left in lanes.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import triton
@@ -12,6 +14,10 @@ import triton.language as tl
 from torch import Tensor
 
 from intdim.kernels.flow import Destination, Gradient
+
+ADDED_AT_ONCE = 128  # lanes
+TOGETHER = 16
+PLACES = 128
 
 
 def destination_arguments(to: Destination) -> tuple[Tensor, dict[str, bool], tuple[Tensor, Tensor]]:
@@ -34,35 +40,57 @@ def segment_arguments(flow: Destination | Gradient, like: Tensor) -> tuple[Any, 
 
 
 @triton.jit
-def put(out, base, image, row, value, mask, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED):
+def put(out, base, image, row, value, mask, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED, span=None):
     """Write P z of some rows: ``image = value`` and ``out = base + factor value``, or ``out = value`` without a base.
 
     Rows count from where the pointers are; ``offset`` (int64) is added to look up the segment. ``starts`` (int64,
-    ascending from 0) and ``factors`` (float32) have ``segments`` numbers each.
+    ascending from 0) and ``factors`` (float32) have ``segments`` numbers each. ``mask`` is None where all are written.
+    ``span``, if given, says that rows are from 0 to ``span - 1``, which are then often of one segment.
     """
     if HAS_IMAGE:
         tl.store(image + row, value, mask=mask)
     if HAS_BASE:
         moved = value
         if SCALED:
-            moved = value * tl.load(factors + segment(row + offset, starts, segments), mask=mask, other=0.0)
-        value = tl.load(base + row, mask=mask, other=0.0).to(tl.float32) + moved
+            moved = value * _scales(row, mask, offset, starts, factors, segments, span)
+        value = load(base + row, mask).to(tl.float32) + moved
     tl.store(out + row, value.to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit
-def take(g, row, mask, offset, starts, factors, segments, SCALED):
-    """Read S g of some rows as float32, 0 where masked."""
-    value = tl.load(g + row, mask=mask, other=0.0).to(tl.float32)
+def take(g, row, mask, offset, starts, factors, segments, SCALED, span=None):
+    """Read S g of some rows as float32, 0 where masked; ``mask`` is None where none is, ``span`` as in ``put``."""
+    value = load(g + row, mask).to(tl.float32)
     if SCALED:
-        value = value * tl.load(factors + segment(row + offset, starts, segments), mask=mask, other=0.0)
+        value = value * _scales(row, mask, offset, starts, factors, segments, span)
     return value
+
+
+@triton.jit
+def _scales(row, mask, offset, starts, factors, segments, span):
+    if span is None:
+        scales = load(factors + segment(row + offset, starts, segments), mask)
+    else:
+        first = segment(offset, starts, segments)
+        scales = tl.zeros(row.shape, dtype=tl.float32) + tl.load(factors + first)
+        if segment(offset + span - 1, starts, segments) > first:
+            scales = load(factors + segment(row + offset, starts, segments), mask)
+    return scales
+
+
+@triton.jit
+def load(at, mask):
+    """Read, 0 where masked; ``mask`` may be None."""
+    if mask is None:
+        return tl.load(at)
+    else:
+        return tl.load(at, mask=mask, other=0.0)
 
 
 @triton.jit
 def segment(row, starts, segments):
     """The last segment that starts at or before ``row``, by bisection; there are few, and they stay in the cache."""
-    low = row * 0
+    low = (row * 0).to(tl.int32)
     high = low + segments
     span = tl.full((), 0, tl.int32) + segments
     while span > 1:
@@ -74,14 +102,45 @@ def segment(row, starts, segments):
     return low
 
 
-@triton.jit
-def add_lanes(total, sums, length, lanes, BLOCK: tl.constexpr):
-    """``total[i] = sums[0, i] + sums[1, i] + ...`` one lane after the other."""
+@triton.jit(do_not_specialize=["lanes", "each"])
+def _add_lanes(
+    total, sums, factors, length, lanes, each, SCALED: tl.constexpr, BLOCK: tl.constexpr, TOGETHER: tl.constexpr
+):
+    """``total[k, i] = factors[i] (sums[each k, i] + ... + sums[each (k + 1) - 1, i])`` one lane after the other."""
+    group = tl.program_id(1)
+    first, last = group * each, tl.minimum((group + 1) * each, lanes)
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = place < length
-    at = sums + place
-    value = tl.load(at, mask=inside, other=0.0)
-    for _ in range(1, lanes):
-        at += length
-        value += tl.load(at, mask=inside, other=0.0)
-    tl.store(total + place, value, mask=inside)
+
+    at = sums + first.to(tl.int64) * length + place
+    value = tl.zeros((BLOCK,), dtype=total.dtype.element_ty)
+    for start in range(first, last, TOGETHER):
+        for lane in tl.static_range(TOGETHER):  # so many loads are under way at once
+            value += tl.load(at, mask=inside & (start + lane < last), other=0.0)
+            at += length
+
+    if SCALED:
+        value = value * tl.load(factors + place, mask=inside, other=0.0)
+    tl.store(total + group.to(tl.int64) * length + place, value, mask=inside)
+
+
+def sum_lanes(sums: Tensor, lanes: int, length: int, factors: Tensor | None = None) -> Tensor:
+    """Return the sum of ``lanes`` lanes of ``length`` numbers each, shape ``(length,)``, times ``factors`` if given.
+
+    Up to ``ADDED_AT_ONCE`` lanes are added one after the other, in one launch. More are cut into groups, about as many
+    as lanes in a group: a launch adds the lanes of each group, a second one the groups.
+    """
+    if lanes > ADDED_AT_ONCE:
+        each = TOGETHER * triton.cdiv(math.isqrt(lanes), TOGETHER)
+        groups = triton.cdiv(lanes, each)
+        sums, lanes = _added(sums, lanes, length, each, groups, None), groups
+    return _added(sums, lanes, length, lanes, 1, factors)
+
+
+def _added(sums: Tensor, lanes: int, length: int, each: int, groups: int, factors: Tensor | None) -> Tensor:
+    total = sums.new_empty(groups * length)
+    _add_lanes[(triton.cdiv(length, PLACES), groups)](
+        total, sums, sums if factors is None else factors, length, lanes, each,
+        SCALED=factors is not None, BLOCK=PLACES, TOGETHER=TOGETHER, num_warps=PLACES // 32,
+    )  # fmt: skip
+    return total

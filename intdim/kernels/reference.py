@@ -132,11 +132,13 @@ def _two_signs(H: Tensor, start: int, seed: int) -> Tensor:
 
 
 def one_hot(D: int, d: int, seed: int) -> Tensor:
-    """One entry per row: stretches of d ceil(1024 / d) rows that follow the coordinates cyclically from a random
-    start."""
-    stretch = d * -(-1024 // d)
+    """One entry per row: stretches of at least 1024 rows, a multiple of d and of 4, that follow the coordinates
+    cyclically from a random start, which is k mod 4 for stretch k."""
+    both = math.lcm(d, 4)
+    stretch = both * -(-1024 // both)
     signs = streams.signs(streams.stream_key(seed, "one_hot", "signs"), 0, D)
-    shifts = streams.integers(streams.stream_key(seed, "one_hot", "shifts"), 0, D // stretch + 1, d)
+    shifts = streams.integers(streams.stream_key(seed, "one_hot", "shifts"), 0, D // stretch + 1, both // 4)
+    shifts = 4 * shifts + torch.arange(len(shifts)) % 4
     P = torch.zeros(D, d, dtype=torch.float64)
     for row in range(D):
         P[row, (row % stretch + int(shifts[row // stretch])) % d] = signs[row]

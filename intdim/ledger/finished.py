@@ -13,7 +13,7 @@ from intdim.ledger.records import folders, read_record
 from intdim.ledger.results import RunResult
 from intdim.ledger.store import EVIDENCE, RESULT
 from intdim.seals import Damaged, shown, words
-from intdim.spec import LAYOUT_VERSION, STREAM_VERSION, RunSpec, Runtime, from_dict
+from intdim.spec import LAYOUT_VERSION, RunSpec, Runtime, from_dict, stream_version
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,10 @@ def find_run(name: str, out: str, full: bool = False) -> FinishedRun:
             "Choose another run; most failures are a step length that is too long.",
         )
 
-    if inside and spec.stream_version != STREAM_VERSION:
+    version = stream_version(spec.subspace.projection)
+    if inside and spec.stream_version != version:
         raise UserError(
-            f"run {spec.run_id} drew its projection by stream version {spec.stream_version}, this is {STREAM_VERSION}",
+            f"run {spec.run_id} drew its projection by stream version {spec.stream_version}, this is {version}",
             "a run of this version",
             "Make the run again, or use the version of intdim that made it.",
         )

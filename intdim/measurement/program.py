@@ -21,7 +21,7 @@ from intdim.measurement.points import Place, measure_points
 from intdim.measurement.steplength import StepLengths
 from intdim.search import Search, make_search
 from intdim.search.verdict import WIDEST
-from intdim.spec import BOTH, THRESHOLDS, Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
+from intdim.spec import BOTH, OF_PROJECTION, THRESHOLDS, Facts, RunSpec, SubspaceSpec, SweepSpec, derive_seed
 
 Program = Generator[list[RunSpec], list[RunResult], Any]  # yields the runs it needs next, receives their results
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Measurement:
             seed=seed,
             stop_at=stop_at,
             threads=spec.threads,
-            stream_version=spec.stream_version,
+            stream_version=spec.stream_version if subspace == spec.subspace else OF_PROJECTION,
             training_version=spec.training_version,
         )
 

@@ -22,9 +22,9 @@ class Replay:
     """A function of tensors, called as it is at first, and by replaying its recording from then on.
 
     What the function reads and changes beside its inputs must stay where it is in memory, and it may not wait for the
-    device. It draws dropout from the device's generator, whose seed and place count at each replay as they do in a plain
-    call, if both choose the same kernels. All calls must be made under one stream; under the default stream nothing is
-    recorded.
+    device. It draws dropout from the device's generator, whose seed and place count at each replay as they do in a
+    plain call, if both choose the same kernels. All calls must be made under one stream; under the default stream
+    nothing is recorded.
 
     Args:
         function: of named tensors on the device; what it returns must be used before the next call.

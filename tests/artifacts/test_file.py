@@ -39,7 +39,7 @@ def test_what_is_read_is_what_was_written(one, tmp_path: Path) -> None:
     [
         lambda header, tensors: tensors["z"].__setitem__(3, tensors["z"][3] + 1e-4),
         lambda header, tensors: header.update(seed=header["seed"] + 1),
-        lambda header, tensors: header["subspace"].update(projection="fastfood"),
+        lambda header, tensors: header["subspace"].update(scope="tensor"),
         lambda header, tensors: header.update(theta_0="0" * 64),
         lambda header, tensors: header.pop("seal"),
         lambda header, tensors: tensors.update(more=torch.zeros(1)),
@@ -67,6 +67,14 @@ def test_another_version_is_refused(one, name: str, tmp_path: Path) -> None:
     changed = rewritten(one.artifact, tmp_path / "v", lambda header, tensors: header.update({name: 99}))
     with pytest.raises(UserError, match=f"{name.replace('_', ' ')} 99, this is"):
         intdim.load(changed)
+
+
+def test_the_stream_version_is_that_of_the_projection(one, tmp_path: Path) -> None:
+    assert file.read(one.artifact)[0].stream_version == 4
+    for other in ("fastfood", ["fastfood"], None):
+        change = lambda header, tensors, other=other: header["subspace"].update(projection=other)  # noqa: E731
+        with pytest.raises(UserError, match="stream version 4, this is 3"):
+            file.read(rewritten(one.artifact, tmp_path / "p", change))
 
 
 def test_an_artifact_of_the_first_format_is_refused_by_its_version(one, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from intdim.errors import UserError
-from intdim.kernels import gpu, native, reference, rounding, streams
+from intdim.kernels import flow, gpu, native, reference, rounding, streams
 from intdim.kernels.flow import Destination, Gradient, Scaling
 from intdim.projections import find_projection, make_projection, make_stacked
 from tests.projections.contract import limited
@@ -18,7 +18,7 @@ from .test_native import normal, products
 
 triton = pytest.importorskip("triton")
 
-from intdim.kernels import blocks_triton, dense_triton, one_hot_triton, rounding_triton  # noqa: E402
+from intdim.kernels import blocks_triton, dense_triton, flow_triton, one_hot_triton, rounding_triton  # noqa: E402
 from intdim.kernels.streams_triton import (  # noqa: E402
     any_sign_masks,
     flipped,
@@ -88,6 +88,19 @@ def test_p_z_has_the_bits_of_the_twin(kind, D, d, monkeypatch, request):
             assert closeness(one, other) < 1e-6
         else:
             assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("lanes", "length"), [(1, 5), (17, 130), (128, 3), (129, 257), (2097, 20), (1000, 64)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lanes_are_added_in_their_order(lanes, length, dtype, by_triton):
+    sums, factors = normal(lanes * length, "sums").to(DEVICE, dtype), normal(length, "factors").to(DEVICE, dtype)
+    groups = sums.view(lanes, length)
+    if lanes > flow_triton.ADDED_AT_ONCE:
+        each = {129: 16, 2097: 48, 1000: 32}[lanes]
+        groups = torch.stack([flow.add_lanes(group) for group in groups.split(each)])
+    expected = flow.add_lanes(groups)
+    assert torch.equal(flow_triton.sum_lanes(sums, lanes, length), expected)
+    assert torch.equal(flow_triton.sum_lanes(sums, lanes, length, factors), expected * factors)
 
 
 @pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
@@ -181,10 +194,10 @@ def test_gaussians_and_integers_are_those_of_the_streams(by_triton):
         dense_triton.matvec(Destination(out), unit, 50, d, key)
         exact = streams.gaussians(key, 0, 50 * d).view(50, d)[:, column]
         assert (out - exact).abs().max().item() < 1e-6
-    place, row = torch.arange(20_000, dtype=torch.float32), torch.empty(21_000)
-    shift = streams.integers(5, 0, 3, 7000)
-    one_hot_triton.matvec(Destination(row), place, 21_000, 7000, 7000, 4, 5)
-    starts = row[::7000].abs()
+    place, row = torch.arange(8000, dtype=torch.float32), torch.empty(24_000)
+    shift = 4 * streams.integers(5, 0, 3, 1500) + torch.arange(3)
+    one_hot_triton.matvec(Destination(row), place, torch.ones(8000), 24_000, 1500, 8000, 4, 5)
+    starts = row[::8000].abs()
     assert starts.tolist() == shift.float().tolist()
 
 
@@ -231,7 +244,7 @@ def test_a_cuda_device_without_triton_says_so(monkeypatch):
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 COMPILE = """
 from count_instructions import compiled
-from intdim.kernels import blocks_triton as blocks, one_hot_triton as one_hot
+from intdim.kernels import blocks_triton as blocks, flow_triton as flow, one_hot_triton as one_hot
 
 flags = {"HAS_BASE": True, "HAS_IMAGE": True, "SCALED": True}
 block = {"SIZE": 512, "STEPS": 9, "GAUSSIAN": True}
@@ -239,7 +252,9 @@ for made in (
     compiled(blocks._matvec_whole, block | flags),
     compiled(blocks._rmatvec_whole, block | {"SCALED": True}, dtype="bf16"),
     compiled(one_hot._matvec, {"BLOCK_": 1024} | flags, dtype="bf16"),
-    compiled(one_hot._rmatvec, {"BLOCK_": 1024, "SCALED": True}),
+    compiled(one_hot._rmatvec, {"BLOCK_": 1024, "SCALED": True, "IN_VECTORS": False}),
+    compiled(one_hot._copy, {"BLOCK_": 1024}),
+    compiled(flow._add_lanes, {"SCALED": True, "BLOCK": 128, "TOGETHER": 16}),
 ):
     assert made.asm["cubin"]
 """

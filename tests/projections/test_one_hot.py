@@ -17,8 +17,10 @@ class TestOneHot(ProjectionContract):
         assert (entries.sum(1) == 1).all()
         assert set(entries.sum(0).tolist()) <= {D // d, -(-D // d)}
 
-    @pytest.mark.parametrize(("d", "stretch"), [(1, 1024), (10, 1030), (1024, 1024), (1025, 1025), (600, 1200)])
-    def test_stretches_are_whole_rounds_of_at_least_1024_weights(self, d, stretch):
+    @pytest.mark.parametrize(
+        ("d", "stretch"), [(1, 1024), (10, 1040), (1024, 1024), (1025, 4100), (600, 1200), (1022, 2044)]
+    )
+    def test_stretches_are_whole_rounds_of_fours_of_at_least_1024_weights(self, d, stretch):
         P = OneHot(5000, d)
         assert (P.stretch, P.full) == (stretch, 5000 // stretch)
 
@@ -26,8 +28,15 @@ class TestOneHot(ProjectionContract):
         follows = OneHot(2500, 10, 6).to_dense().abs().argmax(1)
         steps = (follows[1:] - follows[:-1]) % 10
         inside = torch.ones(2499, dtype=torch.bool)
-        inside[[1029, 2059]] = False  # the last weight of a stretch and the first one of the next
+        inside[[1039, 2079]] = False  # the last weight of a stretch and the first one of the next
         assert (steps[inside] == 1).all()
+
+    @pytest.mark.parametrize(("d", "cycle"), [(1, 4), (63, 252), (64, 64), (1000, 1000), (1022, 2044)])
+    def test_shifts_are_the_number_of_the_stretch_modulo_4_and_reach_every_coordinate(self, d, cycle):
+        shifts = OneHot(5000, d, 3)._shifts(5, 40 * cycle)
+        assert torch.equal(shifts % 4, torch.arange(5, 5 + 40 * cycle) % 4)
+        assert set(shifts.tolist()) == set(range(cycle))
+        assert set((shifts % d).tolist()) == set(range(d))
 
 
 @pytest.mark.slow

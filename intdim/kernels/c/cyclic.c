@@ -4,8 +4,13 @@
 
 enum { RUN = 4096 }; /* weights that are computed at a time */
 
-/* P z; twice is z, scaled and repeated to d + stretch numbers. scratch: RUN numbers for each thread. */
-void intdim_cyclic_matvec(float *out, const float *base, float *image, const float *twice, int64_t rows, int64_t d,
+/* Where stretch k starts among the coordinates, repeated. */
+INLINE int64_t shift_of(uint64_t key, int64_t k, int64_t draws) {
+    return 4 * random_below(key, (uint64_t)k, (uint64_t)draws) + k % 4;
+}
+
+/* P z; twice is z, scaled and repeated to stretch + 4 draws numbers. scratch: RUN numbers for each thread. */
+void intdim_cyclic_matvec(float *out, const float *base, float *image, const float *twice, int64_t rows, int64_t draws,
                           int64_t stretch, uint64_t sign_key, uint64_t shift_key, const int64_t *starts,
                           const float *factors, int64_t count, int64_t offset, int stream, float *scratch,
                           int threads) {
@@ -15,7 +20,7 @@ void intdim_cyclic_matvec(float *out, const float *base, float *image, const flo
         float *own = scratch + (RUN + PADDING) * t;
         for (int64_t row = rows * t / threads, last = rows * (t + 1) / threads; row < last;) {
             int64_t k = row / stretch, length = smaller(RUN, smaller(last, (k + 1) * stretch) - row), j = 0;
-            const float *from = twice + random_below(shift_key, (uint64_t)k, (uint64_t)d) + (row - k * stretch);
+            const float *from = twice + shift_of(shift_key, k, draws) + (row - k * stretch);
             for (; j + 64 <= length; j += 64) {
                 uint64_t signs = sign_word(sign_key, (uint64_t)(row + j));
                 for (int i = 0; i < IN_WORD; i++)
@@ -43,12 +48,12 @@ INLINE void add_flipped(float *sum, const float *value, int64_t count, uint64_t 
 }
 
 /* Positions first to last of total, summed over all stretches in order: a single lane, shared by threads by position. */
-static void collect(float *total, const gradient *source, int64_t begin, int64_t rows, int64_t d, int64_t stretch,
+static void collect(float *total, const gradient *source, int64_t begin, int64_t rows, int64_t draws, int64_t stretch,
                     uint64_t sign_key, uint64_t shift_key, int64_t first, int64_t last, float *own) {
     memset(total + first, 0, (size_t)(last - first) * sizeof(float));
     for (int64_t k = begin / stretch; k * stretch < begin + rows; k++) {
         int64_t low = larger(0, begin - k * stretch), high = smaller(stretch, begin + rows - k * stretch);
-        int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d);
+        int64_t shift = shift_of(shift_key, k, draws);
         for (int64_t position = first, stop; position < last; position = stop) {
             /* this is weight position - shift of the stretch, modulo its length */
             int64_t weight = position < shift ? position - shift + stretch : position - shift;
@@ -65,7 +70,7 @@ static void collect(float *total, const gradient *source, int64_t begin, int64_t
 /* total (one stretch): position p collects for coordinate p mod d, over rows begin to begin + rows. The n-th of their
  * stretches is added into lane n mod lanes; a single lane, for long stretches, is shared by position. scratch for each
  * thread: RUN numbers, or a stretch if there are lanes. */
-void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t begin, int64_t d, int64_t stretch,
+void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t begin, int64_t draws, int64_t stretch,
                            uint64_t sign_key, uint64_t shift_key, const int64_t *starts, const float *factors,
                            int64_t count, int64_t offset, int64_t lanes, float *sums, float *scratch, int threads) {
     gradient source = {g, {starts, factors, count}, offset};
@@ -73,7 +78,7 @@ void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t b
     if (lanes == 1) {
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (int t = 0; t < threads; t++)
-            collect(total, &source, begin, rows, d, stretch, sign_key, shift_key, stretch * t / threads,
+            collect(total, &source, begin, rows, draws, stretch, sign_key, shift_key, stretch * t / threads,
                     stretch * (t + 1) / threads, scratch + (RUN + PADDING) * t);
         return;
     }
@@ -85,7 +90,7 @@ void intdim_cyclic_rmatvec(float *total, const float *g, int64_t rows, int64_t b
             for (int64_t lane = first; lane < last && round + lane < stretches; lane++) {
                 int64_t k = before_all + round + lane, row = larger(begin, k * stretch);
                 int64_t length = smaller((k + 1) * stretch, begin + rows) - row;
-                int64_t shift = random_below(shift_key, (uint64_t)k, (uint64_t)d) + row - k * stretch;
+                int64_t shift = shift_of(shift_key, k, draws) + row - k * stretch;
                 if (shift >= stretch) shift -= stretch;
                 int64_t before = smaller(length, stretch - shift);
                 float *sum = sums + lane * stretch;
