@@ -4,16 +4,20 @@ bounds so tight that they can explain generalization")."""
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from intdim.kernels import native, streams
+from intdim.kernels import gpu, native, streams
 from intdim.kernels.flow import Destination, Gradient, whole_units
 from intdim.kernels.reference import LARGEST_SIDE, MOST_COLUMNS
 from intdim.projections.base import Projection
+
+if TYPE_CHECKING:
+    from intdim.kernels.kronecker_triton import Factors
 
 TILE = 1 << 16  # weights that are shuffled among each other: 256 KiB in float32, so the gather stays in the cache
 RUN, ROWS_AT_ONCE, STRIP = 1024, 5, 512  # as in kernels/c/tiles.c
@@ -46,6 +50,7 @@ class Kronecker(Projection):
     name = "kronecker"
     compiled = True
     by_rows = True
+    triton = True
     side: ClassVar[int] = LARGEST_SIDE
     columns: ClassVar[int] = MOST_COLUMNS
 
@@ -80,6 +85,31 @@ class Kronecker(Projection):
         if self._tile <= TILE:
             self._order, self._inverse = self._order.to(torch.uint16), self._inverse.to(torch.uint16)
         self._last_order, self._last_inverse = self._permutation("last hand", self._last)
+        if self.device.type == "cuda" and gpu.available():
+            _ = self._padded  # made now: a product may be part of a CUDA graph
+
+    @cached_property
+    def _padded(self) -> Factors:
+        """The factors as the GPU kernels read them."""
+        from intdim.kernels.kronecker_triton import Factors
+
+        parts, q2 = self._factors[torch.float32]
+        q1 = q2.new_zeros(len(parts), *parts[0].shape)
+        for padded, part in zip(q1, parts, strict=True):
+            padded[: part.shape[0], : part.shape[1]] = part
+        permutations = self._order, self._inverse, self._last_order, self._last_inverse
+        return Factors(
+            q1,
+            functional.pad(q2, (0, -self.d2 % 16)).contiguous(),
+            *permutations,
+            sizes=(self._tile, self._last, self._tiles),
+            d=self.d,
+            D1=self.D1,
+            d1=self.d1,
+            d2=self.d2,
+            extra=self.extra,
+            twins=self.twins,
+        )
 
     def _orthonormal(self, part: str, rows: int, columns: int, start: int = 0) -> Tensor:
         key = streams.stream_key(self.seed, self.name, part)
@@ -92,7 +122,11 @@ class Kronecker(Projection):
         return order, torch.argsort(order)
 
     def _write(self, z: Tensor, to: Destination) -> None:
-        if self.d > self.D:
+        if gpu.supports(z, to.out, to.base, to.image):
+            from intdim.kernels import kronecker_triton
+
+            kronecker_triton.matvec(to, z * self._scale, self.D, self._padded)
+        elif self.d > self.D:
             everything = z.new_empty(self._tiles * self._tile + self._last)
             self._product(z * self._scale, Destination(everything))
             to.put(0, everything[: self.D])
@@ -100,13 +134,22 @@ class Kronecker(Projection):
             self._product(z, to)
 
     def _read(self, source: Gradient) -> Tensor:
+        if gpu.supports(self._factors[torch.float32][1], source.g):
+            return self._read_on_gpu(source, 0)
         if self.d > self.D:
             padded = source.g.new_zeros(self._tiles * self._tile + self._last)
             padded[: self.D] = source.take(0, self.D)
             return self._adjoint(Gradient(padded)) * self._scale
         return self._adjoint(source)
 
+    def _read_on_gpu(self, source: Gradient, start: int) -> Tensor:
+        from intdim.kernels import kronecker_triton
+
+        return kronecker_triton.rmatvec(source, start, self._padded) * self._scale
+
     def _read_rows(self, g: Tensor, start: int) -> Tensor:
+        if gpu.supports(self._factors[torch.float32][1], g):
+            return self._read_on_gpu(Gradient(g), start)
         if self.d > self.D:
             return super()._read_rows(g, start)
         whole, rows = self._tiles * self._tile, self._tile // self.D2

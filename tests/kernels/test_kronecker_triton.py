@@ -1,0 +1,83 @@
+"""The kernels of ``kronecker`` against its definition and its twin in torch; without a GPU, in Triton's interpreter."""
+
+import pytest
+import torch
+
+from intdim.kernels import reference
+from intdim.kernels.flow import Scaling
+from intdim.projections import kronecker, make_projection
+from intdim.projections.base import Projection
+from intdim.projections.kronecker import Kronecker
+from tests.projections.contract import limited
+
+from .test_native import in_torch, normal, products
+
+pytest.importorskip("triton")
+
+from .test_triton import DEVICE, by_triton, closeness  # noqa: E402, F401 - a fixture
+
+kernels = pytest.mark.usefixtures("by_triton")
+
+
+def adjoint_of(P: Projection, g: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+    """P^T of a gradient that is zero elsewhere, in float64."""
+    padded = torch.zeros(P.D, dtype=torch.float64, device=DEVICE)
+    padded[start:stop] = g[start:stop].double()
+    return P.rmatvec(padded)
+
+
+@kernels
+@pytest.mark.parametrize(
+    ("D", "d"), [(1, 1), (63, 7), (1000, 63), (11, 10), (1009, 993), (1023, 1022), (2000, 17)]
+)
+def test_products_are_those_of_the_definition(D, d):
+    P, definition = make_projection("kronecker", D, d, 5, DEVICE), reference.kronecker(D, d, 5)
+    z, g = normal(d, "z"), normal(D, "g")
+    assert closeness(P.matvec(z.to(DEVICE)).cpu(), definition @ z.double()) < 1e-6
+    assert closeness(P.rmatvec(g.to(DEVICE)).cpu(), definition.t() @ g.double()) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("D", "d", "limits"),
+    [
+        (2001, 40, {}),
+        (1500, 100, {"side": 3, "columns": 4}),  # many parts of Q1, and a remainder in each
+        (1023, 1022, {}),  # coordinates with a row of their own
+        (700, 900, {}),  # fewer rows than columns
+    ],
+)
+def test_many_tiles_as_in_torch(D, d, limits, monkeypatch, request):
+    monkeypatch.setattr(kronecker, "TILE", 200)
+    P = limited(Kronecker, **limits)(D, d, 3)
+    assert P._tiles > 2
+    with monkeypatch.context() as patched:
+        in_torch(patched)
+        expected = products(P)
+    request.getfixturevalue("by_triton")
+    for one, other in zip(products(P), expected, strict=True):
+        assert closeness(one, other) < 1e-6
+
+
+@kernels
+@pytest.mark.parametrize(("D", "d", "tile"), [(1000, 40, 128), (1023, 1022, 256), (1000, 40, 1 << 16)])
+def test_windows_of_rows(D, d, tile, monkeypatch):
+    monkeypatch.setattr(kronecker, "TILE", tile)
+    P, g = Kronecker(D, d, 5, DEVICE), normal(D, "g").to(DEVICE)
+    for start, stop in ((0, D), (0, 1), (200, 401), (401, D - 60), (D - 1, D)):
+        found = P.read_rows(g[start:stop], start)
+        assert (found - adjoint_of(P, g, start, stop)).norm() <= 1e-6 * g.norm()
+
+
+@kernels
+def test_weights_in_bfloat16(monkeypatch):
+    monkeypatch.setattr(kronecker, "TILE", 200)
+    P, z = Kronecker(2000, 50, 3, DEVICE), normal(50, "z").to(DEVICE)
+    theta_0, g = normal(2000, "theta").bfloat16().to(DEVICE), normal(2000, "g").bfloat16().to(DEVICE)
+    out, starts = torch.empty_like(theta_0), (0, 1500)
+    scaling = Scaling(torch.tensor(starts, device=DEVICE), torch.tensor([0.5, 3.0], device=DEVICE), starts)
+    P.write(z, theta_0, out, scaling)
+    factors = torch.cat([torch.full((1500,), 0.5), torch.full((500,), 3.0)]).to(DEVICE)
+    expected = theta_0.float() + P.matvec(z) * factors
+    # a card rounds to the nearest of the 8 bits, the interpreter cuts the others off
+    assert (out.float() - expected).abs().le(expected.abs() * 2.0 ** (-8 if DEVICE == "cuda" else -7)).all()
+    assert closeness(P.read(g, scaling), P.rmatvec(g.float() * factors)) < 1e-6
