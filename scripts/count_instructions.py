@@ -29,7 +29,7 @@ from intdim.kernels import blocks_triton, one_hot_triton
 RESULTS = Path(__file__).parent / "results" / "gpu-instructions.json"
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64", "rows": "i64", "offset": "i64"}
-FLOATS = ("z", "image", "sums", "factors", "twice")
+FLOATS = ("z", "image", "sums", "total", "factors", "twice")
 WEIGHTS = ("out", "base", "g")
 PLAIN = {"HAS_BASE": True, "HAS_IMAGE": False, "SCALED": False}  # theta = theta_0 + P z
 ISSUED = 132 * 4 * 32 * 1.98  # instructions of single threads that an H200 issues per nanosecond

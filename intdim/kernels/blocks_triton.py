@@ -22,7 +22,7 @@ from torch import Tensor
 from intdim.errors import UserError
 from intdim.kernels import flow
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.flow_triton import add_lanes, destination_arguments, put, segment_arguments, take
+from intdim.kernels.flow_triton import destination_arguments, put, segment_arguments, sum_lanes, take
 from intdim.kernels.streams_triton import flipped, normals, random_normals, random_signs, sign_masks
 
 LARGEST_WHOLE = 1 << 15  # numbers of a block that one program holds: 128 KiB
@@ -224,7 +224,7 @@ def rmatvec(
         return like.new_zeros(sections, size)
     lanes = flow.lanes(blocks, size, sections, LANES_HOLD) if lanes is None else lanes
     scaled = source.scaling is not None
-    total, segments = like.new_empty(sections, size), segment_arguments(source, g)
+    segments = segment_arguments(source, g)
     if size <= LARGEST_WHOLE:
         sums = like.new_empty(lanes * size)
         _rmatvec_whole[(lanes,)](
@@ -251,9 +251,7 @@ def rmatvec(
                 )
             _far[(columns,)](b, b, b, a, row, rows, sign_key, *segments, FORM=1, **wide)
             _add_blocks[(min(lanes, blocks), size // 1024)](sums, b, first, count, lanes, SIZE=size, BLOCK=1024)
-    length = sections * size
-    add_lanes[(triton.cdiv(length, 256),)](total, sums, length, lanes // sections, BLOCK=256)
-    return total
+    return sum_lanes(sums, lanes // sections, sections * size).view(sections, size)
 
 
 def check(size: int, sections: int = 1) -> None:

@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.flow_triton import add_lanes, destination_arguments, put, segment_arguments, take
+from intdim.kernels.flow_triton import destination_arguments, put, segment_arguments, sum_lanes, take
 from intdim.kernels.streams_triton import random_normals
 
 ROWS, COLUMNS = 32, 64
@@ -73,7 +73,7 @@ def rmatvec(source: Gradient, rows: int, d: int, key: int) -> Tensor:
         sums, g, rows, d, key, lanes, *segment_arguments(source, g),
         ROWS_=ROWS, COLUMNS_=COLUMNS, SQUARES=False, SCALED=source.scaling is not None,
     )  # fmt: skip
-    return _add(sums, d, lanes)
+    return sum_lanes(sums, lanes, d)
 
 
 def squares(rows: int, d: int, key: int, device: torch.device) -> Tensor:
@@ -83,10 +83,4 @@ def squares(rows: int, d: int, key: int, device: torch.device) -> Tensor:
     _rmatvec[(lanes, triton.cdiv(d, COLUMNS))](
         sums, sums, rows, d, key, lanes, 0, sums, sums, 0, ROWS_=ROWS, COLUMNS_=COLUMNS, SQUARES=True, SCALED=False
     )
-    return _add(sums, d, lanes)
-
-
-def _add(sums: Tensor, d: int, lanes: int) -> Tensor:
-    total = sums.new_empty(d)
-    add_lanes[(triton.cdiv(d, 256),)](total, sums, d, lanes, BLOCK=256)
-    return total
+    return sum_lanes(sums, lanes, d)

@@ -1,10 +1,12 @@
 """``flow.py`` inside Triton kernels: writing theta_0 + S P z, reading S g, and adding lanes.
 
-The first two functions turn a ``Destination`` or a ``Gradient`` into arguments of a kernel; the others run in it.
+``destination_arguments`` and ``segment_arguments`` turn a ``Destination`` or a ``Gradient`` into arguments of a kernel,
+in which ``put``, ``take`` and ``segment`` run. ``sum_lanes`` adds up what a kernel left in lanes.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import triton
@@ -12,6 +14,10 @@ import triton.language as tl
 from torch import Tensor
 
 from intdim.kernels.flow import Destination, Gradient
+
+ADDED_AT_ONCE = 128  # lanes
+TOGETHER = 16
+PLACES = 128
 
 
 def destination_arguments(to: Destination) -> tuple[Tensor, dict[str, bool], tuple[Tensor, Tensor]]:
@@ -74,14 +80,45 @@ def segment(row, starts, segments):
     return low
 
 
-@triton.jit
-def add_lanes(total, sums, length, lanes, BLOCK: tl.constexpr):
-    """``total[i] = sums[0, i] + sums[1, i] + ...`` one lane after the other."""
+@triton.jit(do_not_specialize=["lanes", "each"])
+def _add_lanes(
+    total, sums, factors, length, lanes, each, SCALED: tl.constexpr, BLOCK: tl.constexpr, TOGETHER: tl.constexpr
+):
+    """``total[k, i] = factors[i] (sums[each k, i] + ... + sums[each (k + 1) - 1, i])`` one lane after the other."""
+    group = tl.program_id(1)
+    first, last = group * each, tl.minimum((group + 1) * each, lanes)
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = place < length
-    at = sums + place
-    value = tl.load(at, mask=inside, other=0.0)
-    for _ in range(1, lanes):
-        at += length
-        value += tl.load(at, mask=inside, other=0.0)
-    tl.store(total + place, value, mask=inside)
+
+    at = sums + first.to(tl.int64) * length + place
+    value = tl.zeros((BLOCK,), dtype=total.dtype.element_ty)
+    for start in range(first, last, TOGETHER):
+        for lane in tl.static_range(TOGETHER):  # so many loads are under way at once
+            value += tl.load(at, mask=inside & (start + lane < last), other=0.0)
+            at += length
+
+    if SCALED:
+        value = value * tl.load(factors + place, mask=inside, other=0.0)
+    tl.store(total + group.to(tl.int64) * length + place, value, mask=inside)
+
+
+def sum_lanes(sums: Tensor, lanes: int, length: int, factors: Tensor | None = None) -> Tensor:
+    """Return the sum of ``lanes`` lanes of ``length`` numbers each, shape ``(length,)``, times ``factors`` if given.
+
+    Up to ``ADDED_AT_ONCE`` lanes are added one after the other, in one launch. More are cut into groups, about as many
+    as lanes in a group: a launch adds the lanes of each group, a second one the groups.
+    """
+    if lanes > ADDED_AT_ONCE:
+        each = TOGETHER * triton.cdiv(math.isqrt(lanes), TOGETHER)
+        groups = triton.cdiv(lanes, each)
+        sums, lanes = _added(sums, lanes, length, each, groups, None), groups
+    return _added(sums, lanes, length, lanes, 1, factors)
+
+
+def _added(sums: Tensor, lanes: int, length: int, each: int, groups: int, factors: Tensor | None) -> Tensor:
+    total = sums.new_empty(groups * length)
+    _add_lanes[(triton.cdiv(length, PLACES), groups)](
+        total, sums, sums if factors is None else factors, length, lanes, each,
+        SCALED=factors is not None, BLOCK=PLACES, TOGETHER=TOGETHER, num_warps=PLACES // 32,
+    )  # fmt: skip
+    return total

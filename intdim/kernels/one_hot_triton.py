@@ -15,7 +15,7 @@ from torch import Tensor
 from intdim.kernels import flow
 from intdim.kernels.blocks_triton import LANES_HOLD
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.flow_triton import add_lanes, destination_arguments, put, segment_arguments, take
+from intdim.kernels.flow_triton import destination_arguments, put, segment_arguments, sum_lanes, take
 from intdim.kernels.streams_triton import any_sign_masks, flipped, random_below, sign_masks
 
 BLOCK = 1024
@@ -106,10 +106,9 @@ def rmatvec(
         return like.new_zeros(stretch)
     stretches = triton.cdiv(begin + rows, stretch) - begin // stretch
     lanes = flow.lanes(stretches, stretch, hold=LANES_HOLD) if lanes is None else lanes
-    sums, total = like.new_empty(lanes * stretch), like.new_empty(stretch)
+    sums = like.new_empty(lanes * stretch)
     _rmatvec[(lanes, triton.cdiv(stretch, BLOCK))](
         sums, g, begin, rows, d, stretch, stretches, lanes, sign_key, shift_key, *segment_arguments(source, g),
         BLOCK_=BLOCK, SCALED=source.scaling is not None, num_warps=WARPS,
     )  # fmt: skip
-    add_lanes[(triton.cdiv(stretch, 256),)](total, sums, stretch, lanes, BLOCK=256)
-    return total
+    return sum_lanes(sums, lanes, stretch)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from intdim.errors import UserError
-from intdim.kernels import gpu, native, reference, streams
+from intdim.kernels import flow, gpu, native, reference, streams
 from intdim.kernels.flow import Destination, Gradient, Scaling
 from intdim.projections import find_projection, make_projection, make_stacked
 from tests.projections.contract import limited
@@ -18,7 +18,7 @@ from .test_native import normal, products
 
 triton = pytest.importorskip("triton")
 
-from intdim.kernels import blocks_triton, dense_triton, one_hot_triton  # noqa: E402
+from intdim.kernels import blocks_triton, dense_triton, flow_triton, one_hot_triton  # noqa: E402
 from intdim.kernels.streams_triton import (  # noqa: E402
     any_sign_masks,
     flipped,
@@ -88,6 +88,19 @@ def test_p_z_has_the_bits_of_the_twin(kind, D, d, monkeypatch, request):
             assert closeness(one, other) < 1e-6
         else:
             assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("lanes", "length"), [(1, 5), (17, 130), (128, 3), (129, 257), (2097, 20), (1000, 64)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lanes_are_added_in_their_order(lanes, length, dtype, by_triton):
+    sums, factors = normal(lanes * length, "sums").to(DEVICE, dtype), normal(length, "factors").to(DEVICE, dtype)
+    groups = sums.view(lanes, length)
+    if lanes > flow_triton.ADDED_AT_ONCE:
+        each = {129: 16, 2097: 48, 1000: 32}[lanes]
+        groups = torch.stack([flow.add_lanes(group) for group in groups.split(each)])
+    expected = flow.add_lanes(groups)
+    assert torch.equal(flow_triton.sum_lanes(sums, lanes, length), expected)
+    assert torch.equal(flow_triton.sum_lanes(sums, lanes, length, factors), expected * factors)
 
 
 @pytest.mark.parametrize("kind", ["orthogonal", "fastfood"])
