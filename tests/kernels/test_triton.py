@@ -18,7 +18,7 @@ from .test_native import normal, products
 
 triton = pytest.importorskip("triton")
 
-from intdim.kernels import blocks_triton, dense_triton, flow_triton, one_hot_triton  # noqa: E402
+from intdim.kernels import blocks_gpu, blocks_triton, dense_triton, flow_triton, one_hot_triton  # noqa: E402
 from intdim.kernels.streams_triton import (  # noqa: E402
     any_sign_masks,
     flipped,
@@ -59,6 +59,7 @@ def by_triton(monkeypatch):
 
     monkeypatch.setattr(native, "supports", lambda *tensors: False)
     monkeypatch.setattr(gpu, "supports", supports)
+    monkeypatch.setattr(blocks_gpu, "_gluon", lambda: None)  # see test_blocks_gluon.py
 
 
 def closeness(value: torch.Tensor, expected: torch.Tensor) -> float:
