@@ -23,21 +23,24 @@ from typing import Any
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
+from triton.experimental.gluon._runtime import GluonASTSource
 
 from intdim.durable import write_json
-from intdim.kernels import blocks_triton, one_hot_triton
+from intdim.kernels import blocks_gluon, blocks_triton, one_hot_triton
 
 RESULTS = Path(__file__).parent / "results" / "gpu-instructions.json"
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 TYPES = {"order": "*i32", "inverse": "*i32", "starts": "*i64"} | dict.fromkeys(("rows", "offset", "begin"), "i64")
-FLOATS = ("z", "image", "sums", "total", "factors", "copies", "lengths")
+FLOATS = ("z", "image", "sums", "total", "factors", "twice", "copies", "lengths")
 WEIGHTS = ("out", "base", "g")
 PLAIN = {"HAS_BASE": True, "HAS_IMAGE": False, "SCALED": False}  # theta = theta_0 + P z
 ISSUED = 132 * 4 * 32 * 1.98  # instructions of single threads that an H200 issues per nanosecond
 
 
-def compiled(kernel: Any, constants: dict[str, Any], warps: int = 4, dtype: str = "fp32") -> Any:
-    """Return a kernel compiled for compute capability 9.0 and weights of ``dtype``."""
+def compiled(
+    kernel: Any, constants: dict[str, Any], warps: int = 4, dtype: str = "fp32", registers: int | None = None
+) -> Any:
+    """Return a kernel compiled for compute capability 9.0 and weights of ``dtype``, with at most so many registers."""
     types = {
         name: TYPES.get(name, "*fp32" if name in FLOATS else "i64" if "key" in name else "i32")
         for name in kernel.arg_names
@@ -46,14 +49,23 @@ def compiled(kernel: Any, constants: dict[str, Any], warps: int = 4, dtype: str 
     aligned = {(place,): [["tt.divisibility", 16]] for place, kind in enumerate(types.values()) if kind[0] == "*"}
     types |= dict.fromkeys(constants, "constexpr")
     places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
-    source = ASTSource(kernel, types, constexprs=places, attrs=aligned)
-    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps})
+    language = GluonASTSource if kernel.is_gluon() else ASTSource
+    source = language(kernel, types, constexprs=places, attrs=aligned)
+    options = {"num_warps": warps, "maxnreg": registers}
+    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
 
 
-def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int, edges: bool = True) -> dict[str, Any]:
+def count(
+    kernel: Any,
+    constants: dict[str, Any],
+    warps: int,
+    weights: int,
+    edges: bool = True,
+    registers: int | None = None,
+) -> dict[str, Any]:
     """Return the figures of one kernel, of which a program with ``warps`` warps computes ``weights`` weights; without
     ``edges``, those of the instructions between branches that read no single numbers."""
-    made = compiled(kernel, constants, warps)
+    made = compiled(kernel, constants, warps, registers=registers)
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(made.asm["cubin"])
         file.flush()
@@ -77,6 +89,16 @@ def count(kernel: Any, constants: dict[str, Any], warps: int, weights: int, edge
     }
 
 
+def in_gluon(kind: str, size: int, gaussian: bool) -> dict[str, dict[str, Any]]:
+    """Return the figures of the kernels that keep a block in registers, for one section and whole blocks."""
+    shape = blocks_gluon._shape(size, gaussian)
+    warps, weights = blocks_gluon._warps(shape), 1 << shape["TOTAL"]
+    registers = blocks_gluon.REGISTERS_READ
+    there = count(blocks_gluon._matvec, {**shape, **PLAIN, "sections": 1}, warps, weights)
+    back = count(blocks_gluon._rmatvec, {**shape, "WHOLE": True, "SCALED": False}, warps, weights, registers)
+    return {f"{kind}, n={size}, P z, Gluon": there, f"{kind}, n={size}, P^T g, Gluon": back}
+
+
 def _output(tool: str, *words: str) -> str:
     """Return what one of Triton's tools prints."""
     return subprocess.run([str(TOOLS / tool), *words], check=True, capture_output=True, text=True).stdout
@@ -98,10 +120,11 @@ def main() -> int:
             rows[f"{kind}, n={size}, P z"] = count(blocks_triton._matvec_whole, shape | PLAIN, warps, size)
             back = count(blocks_triton._rmatvec_whole, shape | {"SCALED": False}, warps, size)
             rows[f"{kind}, n={size}, P^T g"] = back
-    print(f"{'':28s} warps  instructions a weight  registers  spilled  shared")
+            rows |= in_gluon(kind, size, gaussian)
+    print(f"{'':34s} warps  instructions a weight  registers  spilled  shared")
     for name, row in rows.items():
         print(
-            f"{name:28s} {row['warps']:5d} {row['instructions_per_weight']:22.0f} {row['registers']:10d} "
+            f"{name:34s} {row['warps']:5d} {row['instructions_per_weight']:22.0f} {row['registers']:10d} "
             f"{row['spilled_bytes']:8d} {row['shared_bytes']:7d}"
         )
     write_json(RESULTS, {"kernels": rows, "triton": triton.__version__, "python": sys.version.split()[0]})

@@ -11,6 +11,7 @@ PACKAGE = TESTS.parent / "intdim"
 ELSEWHERE = {
     "__main__.py": ("test_durability.py", "one call, which is run there as `python -m intdim`"),
     "kernels/blocks_triton.py": ("kernels/test_triton.py", "the kernels are products only when they run together"),
+    "kernels/butterflies_gluon.py": ("kernels/test_blocks_gluon.py", "what the kernels there are made of"),
     "kernels/dense_triton.py": ("kernels/test_triton.py", "likewise"),
     "kernels/flow_triton.py": ("kernels/test_triton.py", "likewise"),
     "kernels/rounding_triton.py": ("kernels/test_triton.py", "likewise"),

@@ -1,5 +1,8 @@
 """Stacked blocks H M H B on a GPU, for ``orthogonal`` and ``fastfood``, like ``c/blocks.c``: one program per block.
 
+The slower kernels, for sizes and Tritons that ``blocks_gluon.py`` does not serve (``blocks_gpu.py`` chooses), and the
+ones that Triton's interpreter runs without a GPU.
+
 Up to n = 2^15 a block is made, transformed twice, finished and written by one program, in registers and shared memory:
 theta_0 is read once and theta written once (8 bytes per weight in float32), or the gradient read once (4 bytes). Signs
 and Gaussians are made from counters. Larger blocks are cut into parts of 2^13: one kernel does the butterflies at
@@ -22,7 +25,7 @@ from torch import Tensor
 from intdim.errors import UserError
 from intdim.kernels import flow
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.flow_triton import destination_arguments, put, segment_arguments, sum_lanes, take
+from intdim.kernels.flow_triton import destination_arguments, put, segment_arguments, take
 from intdim.kernels.streams_triton import flipped, normals, random_normals, random_signs, sign_masks
 
 LARGEST_WHOLE = 1 << 15  # numbers of a block that one program holds: 128 KiB
@@ -31,6 +34,7 @@ LARGEST_BLOCK = 1 << 22
 LANES_HOLD = 1 << 22  # numbers in all lanes of an adjoint: 16 MiB, thousands of programs
 SCRATCH = 1 << 24  # numbers of scratch for large blocks
 COLUMNS = 64
+TURNED = 1  # z is laid out as it is
 
 
 @triton.jit
@@ -209,7 +213,7 @@ def rmatvec(
     inverse: Tensor | None,
     lanes: int | None = None,
 ) -> Tensor:
-    """Return the sum over the blocks of each section of (B H M^T H) S g, shape ``(sections, size)``, float32.
+    """Return the lanes of (B H M^T H) S g, shape ``(lanes, size)``, float32: lane k is of section k mod sections.
 
     ``inverse`` is that of Pi, ``lanes`` a multiple of ``sections``.
 
@@ -222,6 +226,7 @@ def rmatvec(
     blocks, gaussian = -(-rows // size), inverse is not None
     if not rows:
         return like.new_zeros(sections, size)
+
     lanes = flow.lanes(blocks, size, sections, LANES_HOLD) if lanes is None else lanes
     scaled = source.scaling is not None
     segments = segment_arguments(source, g)
@@ -251,7 +256,7 @@ def rmatvec(
                 )
             _far[(columns,)](b, b, b, a, row, rows, sign_key, *segments, FORM=1, **wide)
             _add_blocks[(min(lanes, blocks), size // 1024)](sums, b, first, count, lanes, SIZE=size, BLOCK=1024)
-    return sum_lanes(sums, lanes // sections, sections * size).view(sections, size)
+    return sums.view(lanes, size)
 
 
 def check(size: int, sections: int = 1) -> None:

@@ -126,9 +126,7 @@ def _matvec(
             value = tl.where(alone[None, :], tl.load(own + number, mask=alone, other=0.0)[None, :], value)
         weight = tile.to(tl.int64)[:, None] * size + place[None, :]
         inside = (place < size)[None, :] & (weight < rows)
-        put(
-            out, base, image, weight, value, inside, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED
-        )
+        put(out, base, image, weight, value, inside, offset, starts, factors, segments, HAS_BASE, HAS_IMAGE, SCALED)
 
 
 @triton.jit

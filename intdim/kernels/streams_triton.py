@@ -88,10 +88,15 @@ def normals(key, first, SIZE: tl.constexpr):
 
 
 @triton.jit
+def random_pair(key, index):
+    """Gaussians ``index`` and ``index + 1``; ``index`` is even."""
+    return _box_muller(random_words(key, index), random_words(key, index + 1))
+
+
+@triton.jit
 def random_normals(key, index):
     """Gaussians ``index``, in any order; for consecutive ones ``normals`` costs half."""
-    first = (index >> 1) * 2
-    a, b = _box_muller(random_words(key, first), random_words(key, first + 1))
+    a, b = random_pair(key, (index >> 1) * 2)
     return tl.where((index & 1) == 1, b, a)
 
 

@@ -1,4 +1,4 @@
-"""Stacked square blocks H M H B, which fastfood and orthogonal share, compiled or in torch.
+"""Stacked square blocks H M H B, which fastfood and orthogonal share: compiled, on a GPU, or in torch.
 
 Block k is rows k n to (k + 1) n of P; the last block may be cut. It is H M_k H B_k restricted to as many columns as its
 section has coordinates (``sections.py``), where B_k is signs k n to (k + 1) n of one stream and M_k, the *middle*, is a
@@ -9,6 +9,7 @@ few enough to stay in the cache, in the layout ``(n, blocks)``. Both add in the 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ from intdim.kernels.streams import MASK64
 from intdim.projections.base import work_dtype
 from intdim.projections.sections import Sections
 
+if TYPE_CHECKING:
+    from intdim.kernels import blocks_gpu
+
 
 class SignedBlocks:
     """The blocks that cover ``rows`` rows.
@@ -29,6 +33,7 @@ class SignedBlocks:
     Args:
         rows: number of rows; the last block is cut unless that is a multiple of n.
         sections: which coordinates a block serves, and n, a power of two, at least 64.
+        scales: of each section, float64, shape ``(sections,)``.
         sign_key: stream of B.
         middle_key: stream of the Gaussians if there is an ``order``, else of the second signs.
         order: Pi as int32, shape ``(n,)``: position i takes number ``order[i]``; or None.
@@ -40,14 +45,15 @@ class SignedBlocks:
         self,
         rows: int,
         sections: Sections,
+        scales: Tensor,
         sign_key: int,
         middle_key: int,
         order: Tensor | None,
         device: torch.device,
         elements_at_once: int,
     ) -> None:
-        self.rows, self.sections, self.size, self.sign_key = rows, sections, sections.size, sign_key
-        self.middle_key, self.order = middle_key, order
+        self.rows, self.sections, self.size, self.scales = rows, sections, sections.size, scales
+        self.sign_key, self.middle_key, self.order = sign_key, middle_key, order
         self._inverse = None if order is None else torch.argsort(order).int()
         self.device, self.elements_at_once = device, elements_at_once
         self.blocks = -(-rows // self.size)
@@ -56,17 +62,28 @@ class SignedBlocks:
         self._float32 = torch.empty(0, dtype=torch.float32, device=device)  # what the kernels compute in
         self._packed: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
 
+    def write(self, z: Tensor, to: Destination) -> None:
+        """Write all rows of P z to ``to``: the blocks times the scales of the sections."""
+        if gpu.supports(z, to.out, to.base, to.image):
+            from intdim.kernels import blocks_gpu
+
+            blocks_gpu.matvec(self._on_gpu, z, self.rows, to)
+        else:
+            self.matvec(self.sections.spread(z, self.scales), to)
+
+    def read(self, source: Gradient, begin: int = 0) -> Tensor:
+        """Return what rows ``begin`` and following, which ``source`` holds, add to P^T S g, shape ``(columns,)``."""
+        if gpu.supports(self._float32, source.g):
+            from intdim.kernels import blocks_gpu
+
+            return blocks_gpu.rmatvec(self._on_gpu, source, begin)
+        return self.sections.gather(self.rmatvec(source, begin), self.scales)
+
     def matvec(self, padded: Tensor, to: Destination) -> None:
         """Write all rows of (H M H B) z to ``to``; ``padded`` is ``sections.spread`` of z."""
         if native.supports(padded, to.out, to.base, to.image):
             native.matvec("blocks", to, padded, self.rows, self._arguments(self.order), 2 * self.size)
             return
-        if gpu.supports(padded, to.out, to.base, to.image):
-            from intdim.kernels import blocks_triton
-
-            blocks_triton.matvec(to, padded, self.rows, self.sign_key, self.middle_key, self.order)
-            return
-
         for first, count in self.chunks:
             signs, second = self._signs(first, count)
             served = torch.arange(first, first + count, device=self.device) % self.sections.count
@@ -87,16 +104,9 @@ class SignedBlocks:
                 buffer.copy_(rows.t().reshape(-1)[: buffer.numel()])
             to.put(start, buffer)
 
-    def rmatvec(self, source: Gradient) -> Tensor:
-        """Return the sum over the blocks of each section of (B H M^T H) S g, shape ``(sections, size)``."""
-        return self._rmatvec(source, 0)
-
-    def rmatvec_rows(self, g: Tensor, start: int) -> Tensor:
-        """Return what rows ``start`` and following, whose gradient is ``g``, add to ``rmatvec``."""
-        return self._rmatvec(Gradient(g), start)
-
-    def _rmatvec(self, source: Gradient, begin: int) -> Tensor:
-        """The sum over rows ``begin`` and following, which ``source`` holds."""
+    def rmatvec(self, source: Gradient, begin: int = 0) -> Tensor:
+        """Return the sum over the blocks of each section of (B H M^T H) S g, shape ``(sections, size)``; ``source``
+        holds rows ``begin`` and following."""
         count, rows, block = self.sections.count, source.g.numel(), begin // self.size
         if not rows:
             return source.g.new_zeros(count, self.size, dtype=work_dtype(source.g.dtype))
@@ -110,15 +120,6 @@ class SignedBlocks:
         if begin % self.size:
             source = Gradient(functional.pad(source.take(0, rows), (begin % self.size, 0)))
             rows = source.g.numel()
-        if gpu.supports(self._float32, source.g):
-            from intdim.kernels import blocks_triton
-
-            before = block * self.size  # what is before a block: one word for 64 signs, one for each Gaussian
-            sign_key = _key_from(self.sign_key, before // 64)
-            middle_key = _key_from(self.middle_key, before // 64 if self.order is None else before)
-            keys = sign_key, middle_key
-            total = blocks_triton.rmatvec(source, rows, count, self.size, *keys, self._inverse)
-            return _in_place(total, block)
 
         sums = source.g.new_zeros(in_lanes, self.size, dtype=work_dtype(source.g.dtype))
         for first, some in self._chunks(blocks):
@@ -147,6 +148,32 @@ class SignedBlocks:
         return self.size, self.sections.count, *keys, None if order is None else self.gaussians, order
 
     @cached_property
+    def _on_gpu(self) -> blocks_gpu.Blocks:
+        """What the kernels of a GPU are told."""
+        from intdim.kernels import blocks_gpu
+
+        scales = self.scales.float()
+        return blocks_gpu.Blocks(
+            columns=self.sections.columns,
+            size=self.size,
+            scales=scales,
+            factors=scales.repeat_interleave(self.size),
+            sign_key=self.sign_key,
+            middle_key=self.middle_key,
+            order=self.order,
+            inverse=self._inverse,
+        )
+
+    @property
+    def engine(self) -> str | None:
+        """Which kernels compute the blocks on a GPU, as text for a log; None without a GPU or kernels."""
+        if self.device.type != "cuda" or not gpu.available():
+            return None
+        from intdim.kernels import blocks_gpu
+
+        return blocks_gpu.reason(self.size)
+
+    @cached_property
     def gaussians(self) -> Tensor:
         """G, float32, for every row of the uncut blocks; not used on a GPU, where the kernel generates them."""
         count, step = self.blocks * self.size, max(2, self.elements_at_once)
@@ -170,11 +197,6 @@ class SignedBlocks:
             bits = streams.sign_bits(self.sign_key, start, elements, self.device)
             self._packed[first, count] = pack_signs(bits), second
         return self._packed[first, count]
-
-
-def _key_from(key: int, words: int) -> int:
-    """Return the key of the stream that begins ``words`` words later."""
-    return streams.to_signed((key + streams.GAMMA * words) & MASK64)
 
 
 def _in_place(total: Tensor, block: int) -> Tensor:

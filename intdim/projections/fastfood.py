@@ -39,7 +39,7 @@ class Fastfood(Projection):
         D, d, seed = self.D, self.d, self.seed
         self.sections = split(D, d, self.largest_block)
         size = self.sections.size
-        self._scales = torch.tensor(
+        scales = torch.tensor(
             [1 / math.sqrt(size * rows) for rows in self.sections.rows(D)], device=self.device, dtype=torch.float64
         )
 
@@ -49,13 +49,18 @@ class Fastfood(Projection):
 
         order = streams.permutation(permutation_key, size, self.device).int()
         keys = sign_key, gaussian_key
-        self._blocks = SignedBlocks(D, self.sections, *keys, order, self.device, self.elements_at_once)
+        self._blocks = SignedBlocks(D, self.sections, scales, *keys, order, self.device, self.elements_at_once)
+
+    @property
+    def engine(self) -> str:
+        """What computes the products in float32, as text for a log."""
+        return self._blocks.engine or super().engine
 
     def _write(self, z: Tensor, to: Destination) -> None:
-        self._blocks.matvec(self.sections.spread(z, self._scales), to)
+        self._blocks.write(z, to)
 
     def _read(self, source: Gradient) -> Tensor:
-        return self.sections.gather(self._blocks.rmatvec(source), self._scales)
+        return self._blocks.read(source)
 
     def _read_rows(self, g: Tensor, start: int) -> Tensor:
-        return self.sections.gather(self._blocks.rmatvec_rows(g, start), self._scales)
+        return self._blocks.read(Gradient(g), start)

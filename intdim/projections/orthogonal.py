@@ -58,19 +58,23 @@ class Orthogonal(Projection):
         first_key = streams.stream_key(seed, self.name, "first signs")
         second_key = streams.stream_key(seed, self.name, "second signs")
         keys = first_key, second_key
-        self._blocks = SignedBlocks(body, self.sections, *keys, None, self.device, self.elements_at_once)
+        scales = torch.tensor(
+            [math.sqrt(size / number) / size for number in rows], device=self.device, dtype=torch.float64
+        )
+        self._blocks = SignedBlocks(body, self.sections, scales, *keys, None, self.device, self.elements_at_once)
         self._tail_first, self._tail_second = (
             pack_signs(streams.sign_bits(key, body, self.tail, self.device)) for key in keys
         )
-
-        self._scales = torch.tensor(
-            [math.sqrt(size / number) / size for number in rows], device=self.device, dtype=torch.float64
-        )
         self._tail_scale = 1 / math.sqrt(self.tail * rows[last]) if self.tail else 0.0
+
+    @property
+    def engine(self) -> str:
+        """What computes the products in float32, as text for a log."""
+        return self._blocks.engine or super().engine
 
     def _write(self, z: Tensor, to: Destination) -> None:
         body = self.D - self.tail
-        self._blocks.matvec(self.sections.spread(z, self._scales), to.part(0, body))
+        self._blocks.write(z, to.part(0, body))
         if self.tail:
             served = z[self._of_tail] * self._tail_scale
             padded = z.new_zeros(self.tail)
@@ -80,7 +84,7 @@ class Orthogonal(Projection):
 
     def _read(self, source: Gradient) -> Tensor:
         body = self.D - self.tail
-        total = self.sections.gather(self._blocks.rmatvec(source.part(0, body)), self._scales)
+        total = self._blocks.read(source.part(0, body))
         if self.tail:
             self._add_tail(total, source.take(body, self.D))
         return total
@@ -88,7 +92,7 @@ class Orthogonal(Projection):
     def _read_rows(self, g: Tensor, start: int) -> Tensor:
         body = self.D - self.tail
         before = min(max(body - start, 0), g.numel())  # rows of g in whole blocks
-        total = self.sections.gather(self._blocks.rmatvec_rows(g[:before], start), self._scales)
+        total = self._blocks.read(Gradient(g[:before]), start)
         if before < g.numel():
             values = total.new_zeros(self.tail)
             first = start + before - body

@@ -27,9 +27,7 @@ def adjoint_of(P: Projection, g: torch.Tensor, start: int, stop: int) -> torch.T
 
 
 @kernels
-@pytest.mark.parametrize(
-    ("D", "d"), [(1, 1), (63, 7), (1000, 63), (11, 10), (1009, 993), (1023, 1022), (2000, 17)]
-)
+@pytest.mark.parametrize(("D", "d"), [(1, 1), (63, 7), (1000, 63), (11, 10), (1009, 993), (1023, 1022), (2000, 17)])
 def test_products_are_those_of_the_definition(D, d):
     P, definition = make_projection("kronecker", D, d, 5, DEVICE), reference.kronecker(D, d, 5)
     z, g = normal(d, "z"), normal(D, "g")

@@ -10,7 +10,7 @@ import torch
 
 from intdim.errors import UserError
 from intdim.kernels import flow, gpu, native, reference, rounding, streams
-from intdim.kernels.flow import Destination, Gradient, Scaling
+from intdim.kernels.flow import Destination, Gradient, Scaling, add_lanes
 from intdim.projections import find_projection, make_projection, make_stacked
 from tests.projections.contract import limited
 
@@ -18,7 +18,14 @@ from .test_native import normal, products
 
 triton = pytest.importorskip("triton")
 
-from intdim.kernels import blocks_triton, dense_triton, flow_triton, one_hot_triton, rounding_triton  # noqa: E402
+from intdim.kernels import (  # noqa: E402
+    blocks_gpu,
+    blocks_triton,
+    dense_triton,
+    flow_triton,
+    one_hot_triton,
+    rounding_triton,
+)
 from intdim.kernels.streams_triton import (  # noqa: E402
     any_sign_masks,
     flipped,
@@ -59,6 +66,7 @@ def by_triton(monkeypatch):
 
     monkeypatch.setattr(native, "supports", lambda *tensors: False)
     monkeypatch.setattr(gpu, "supports", supports)
+    monkeypatch.setattr(blocks_gpu, "_gluon", lambda: None)  # see test_blocks_gluon.py
 
 
 def closeness(value: torch.Tensor, expected: torch.Tensor) -> float:
@@ -111,7 +119,8 @@ def test_same_lanes_same_bits(kind, monkeypatch, request):
     expected = blocks.rmatvec(source)
     request.getfixturevalue("by_triton")
     keys = blocks.sign_key, blocks.middle_key
-    total = blocks_triton.rmatvec(source, blocks.rows, 1, blocks.size, *keys, blocks._inverse, lanes=blocks.lanes)
+    sums = blocks_triton.rmatvec(source, blocks.rows, 1, blocks.size, *keys, blocks._inverse, lanes=blocks.lanes)
+    total = add_lanes(sums.view(-1, 1, blocks.size))
     assert torch.equal(total, expected) if kind == "orthogonal" else closeness(total, expected) < 1e-6
 
 

@@ -18,7 +18,8 @@ CPU = torch.device("cpu")
 
 def made(rows: int, middle: str, count: int = 1, elements: int = 1 << 18) -> SignedBlocks:
     order = streams.permutation(7, SIZE).int() if middle == "gaussians" else None
-    return SignedBlocks(rows, Sections(SIZE * count, count, SIZE), 11, 22, order, CPU, elements)
+    scales = torch.ones(count, dtype=torch.float64)
+    return SignedBlocks(rows, Sections(SIZE * count, count, SIZE), scales, 11, 22, order, CPU, elements)
 
 
 def written_out(blocks: SignedBlocks) -> torch.Tensor:

@@ -34,4 +34,4 @@ class TestFastfood(ProjectionContract):
     def test_a_section_is_scaled_by_its_own_rows(self, D, d):
         P = limited(Fastfood, largest_block=64)(D, d, 1)
         expected = [(P.sections.size * rows) ** -0.5 for rows in P.sections.rows(D)]
-        assert P._scales.tolist() == pytest.approx(expected, rel=1e-15)
+        assert P._blocks.scales.tolist() == pytest.approx(expected, rel=1e-15)
