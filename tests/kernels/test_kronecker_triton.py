@@ -14,7 +14,7 @@ from .test_native import in_torch, normal, products
 
 pytest.importorskip("triton")
 
-from .test_triton import DEVICE, by_triton, closeness  # noqa: E402, F401 - a fixture
+from .test_triton import DEVICE, by_triton, closeness  # noqa: F401 - a fixture
 
 kernels = pytest.mark.usefixtures("by_triton")
 
