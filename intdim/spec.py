@@ -367,8 +367,8 @@ def _train_identity(train: TrainSpec) -> dict[str, Any]:
 
 
 def largest_d(projection: str, D: int) -> int:
-    """Return the most coordinates that a projection serves: D, or fewer if it is ``sparse``, where each has one entry in
-    each of round(sqrt(D)) strata."""
+    """Return the most coordinates that a projection serves: D, or fewer if it is ``sparse``, where each has one entry
+    in each of round(sqrt(D)) strata."""
     return min(D, MOST_ENTRIES // max(1, round(math.sqrt(D)))) if projection == "sparse" else D
 
 

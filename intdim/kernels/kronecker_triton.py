@@ -96,7 +96,8 @@ def _matvec(
     HAS_BASE: tl.constexpr, HAS_IMAGE: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
     """Places of TURNS times TILES tiles of ``size`` weights, ``rows`` in all. ``left`` begins with the rows of the
-    first tile. LAST is the last tile: its sources are products, then coordinates ``own``, then twins of the last products."""
+    first tile. LAST is the last tile: its sources are products, then coordinates ``own``, then twins of the last
+    products."""
     place = tl.program_id(0) * PLACES_ + tl.arange(0, PLACES_)
     source = tl.load(order + place, mask=place < size, other=0).to(tl.int32)
     if LAST:
