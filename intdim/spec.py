@@ -11,10 +11,13 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import types
 import typing
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from intdim.errors import UserError
 
 STREAM_VERSION = 3  # raised by hand when the random numbers behind all projections change
 STREAM_VERSIONS = {"one_hot": 4}  # of those whose own numbers changed since then
@@ -41,6 +44,7 @@ PROJECTIONS: dict[str, str] = {
     "one_hot": "intdim.projections.one_hot:OneHot",
     "kronecker": "intdim.projections.kronecker:Kronecker",
 }
+MOST_ENTRIES = 10**9  # of ``sparse``: products of more would take longer than training, and storing them more memory
 OBJECTIVES: dict[str, str] = {
     "classification": "intdim.run.objective:Classification",
     "regression": "intdim.run.objective:Regression",
@@ -380,6 +384,28 @@ def _subspace_identity(subspace: SubspaceSpec) -> dict[str, Any]:
 def _train_identity(train: TrainSpec) -> dict[str, Any]:
     plain = _typed(train)
     return plain | ({"epochs": 0.0} if train.max_steps else {})
+
+
+def largest_d(projection: str, D: int) -> int:
+    """Return the most coordinates that a projection serves: D, or fewer if it is ``sparse``, where each has one entry
+    in each of round(sqrt(D)) strata."""
+    return min(D, MOST_ENTRIES // max(1, round(math.sqrt(D)))) if projection == "sparse" else D
+
+
+def check_entries(projection: str, D: int, d: int, key: str = "d") -> None:
+    """Check that P does not have too many entries; ``key`` is what the user calls d.
+
+    Raises:
+        UserError: it has.
+    """
+    most = largest_d(projection, D)
+    if d > most:
+        raise UserError(
+            f"{key}={d} is too large for projection={projection}: with D={D} it has d sqrt(D) = {d * math.sqrt(D):.1e} "
+            "entries, and its products would take longer than training",
+            f"It may have {MOST_ENTRIES:.0e} entries: {key} <= {most} for this D.",
+            f"Set {key}={most}, or choose projection=one_hot or projection=orthogonal.",
+        )
 
 
 def derive_seed(*parts: Scalar) -> int:

@@ -95,7 +95,7 @@ def in_gluon(kind: str, size: int, gaussian: bool) -> dict[str, dict[str, Any]]:
     warps, weights = blocks_gluon._warps(shape), 1 << shape["TOTAL"]
     registers = blocks_gluon.REGISTERS_READ
     there = count(blocks_gluon._matvec, {**shape, **PLAIN, "sections": 1}, warps, weights)
-    back = count(blocks_gluon._rmatvec, {**shape, "WHOLE": True, "SCALED": False}, warps, weights, registers)
+    back = count(blocks_gluon._rmatvec, {**shape, "WHOLE": True, "SCALED": False}, warps, weights, registers=registers)
     return {f"{kind}, n={size}, P z, Gluon": there, f"{kind}, n={size}, P^T g, Gluon": back}
 
 

@@ -10,7 +10,7 @@ from intdim.launch.jobs import PrepareJob, RunCost, TimeJob
 from intdim.ledger import prepared as remembered
 from intdim.measurement.program import Measurement, check_dimensions
 from intdim.request import CellRequest
-from intdim.spec import Prepared, RunSpec, SubspaceSpec, SweepSpec, derive_seed
+from intdim.spec import Prepared, RunSpec, SubspaceSpec, SweepSpec, check_entries, derive_seed, largest_d
 
 LARGE = 10_000_000  # weights from which a model is searched over the paper's range
 AUTO_RANGES = {False: (8, 65_536), True: (100, 4_000_000)}  # d_min, d_max where the user gave none
@@ -57,7 +57,7 @@ def sweep_spec(cell: CellRequest, prepared: Prepared, threads: int = 1) -> Sweep
     search, facts = cell.search, prepared.facts
     low, high = AUTO_RANGES[facts.D > LARGE]
     m = facts.scales(cell.subspace)
-    d_max = search.d_max or min(high, facts.D)
+    d_max = search.d_max or min(high, largest_d(cell.subspace.projection, facts.D))
     d_min = search.d_min or min(max(low, m + 1), d_max)
     return SweepSpec(
         model=prepared.model,
@@ -77,7 +77,8 @@ def prepare_sweeps(session: Session, cells: list[CellRequest]) -> list[tuple[Swe
     """Prepare cells and return their sweeps.
 
     Raises:
-        UserError: a model or a task cannot be had; or dimensions cannot be measured, one error for all cells.
+        UserError: a model or a task cannot be had; dimensions cannot be measured, one error for all cells; or a
+            projection would have too many entries.
     """
     prepared = prepare_cells(session, cells)
     threads = session.pool.run_threads
@@ -94,6 +95,8 @@ def prepare_sweeps(session: Session, cells: list[CellRequest]) -> list[tuple[Swe
             + ", ".join(f"{m} for groups={kind}" for kind, m in facts.groups.items()),
             "Change search.d_min or search.d_max, choose coarser subspace.groups, or exclude fewer parameters.",
         )
+    for spec, one in sweeps:
+        check_entries(spec.subspace.projection, one.facts.D, spec.search.d_max, "search.d_max")
     return sweeps
 
 
@@ -118,7 +121,7 @@ def single_run(
     """Return the typed run of a cell at one ``d``, or of full fine-tuning, where ``d`` and ``step_length`` are ignored.
 
     Raises:
-        UserError: there is no subspace of so many dimensions.
+        UserError: there is no subspace of so many dimensions, or the projection would have too many entries.
     """
     facts, subspace = prepared.facts, cell.subspace
     if subspace.method == "full":
@@ -132,6 +135,7 @@ def single_run(
                 f"{m + 1} <= d <= {facts.D}",
                 "Choose another d, coarser subspace.groups, or exclude fewer parameters.",
             )
+        check_entries(subspace.projection, facts.D, d)
 
     return RunSpec(
         model=prepared.model,

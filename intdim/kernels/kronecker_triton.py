@@ -95,8 +95,9 @@ def _matvec(
     PLACES_: tl.constexpr, TURNS: tl.constexpr, TILES: tl.constexpr, WIDE: tl.constexpr, LAST: tl.constexpr,
     HAS_BASE: tl.constexpr, HAS_IMAGE: tl.constexpr, SCALED: tl.constexpr,
 ):  # fmt: skip
-    """Places of TURNS times TILES tiles of ``size`` weights, ``rows`` in all. ``left`` begins with the rows of the first
-    tile. LAST is the last tile: its sources are products, then coordinates ``own``, then twins of the last products."""
+    """Places of TURNS times TILES tiles of ``size`` weights, ``rows`` in all. ``left`` begins with the rows of the
+    first tile. LAST is the last tile: its sources are products, then coordinates ``own``, then twins of the last
+    products."""
     place = tl.program_id(0) * PLACES_ + tl.arange(0, PLACES_)
     source = tl.load(order + place, mask=place < size, other=0).to(tl.int32)
     if LAST:
@@ -248,7 +249,8 @@ def matvec(to: Destination, z: Tensor, rows: int, P: Factors) -> None:
         _matvec[(triton.cdiv(length, PLACES), triton.cdiv(count, together))](
             out, *where, left[start // D2 :], P.q2, P.last_order if is_last else P.order, own, stop - start, length,
             D2, width, P.extra, P.twins, *segment_arguments(part, z),
-            PLACES_=PLACES, TURNS=1 if is_last else TURNS, TILES=1 if is_last else TILES, WIDE=width > 16, LAST=is_last, **flags,
+            PLACES_=PLACES, TURNS=1 if is_last else TURNS, TILES=1 if is_last else TILES, WIDE=width > 16,
+            LAST=is_last, **flags,
         )  # fmt: skip
 
 

@@ -41,8 +41,8 @@ class Kronecker(Projection):
     Pi shuffles weights within *tiles* of R whole rows of the D1 x D2 matrix, R = floor(2^16 / D2): one permutation
     for all tiles but the last, and one for the last (which has at least one row, and the rows that were missing).
 
-    State: 12 bytes per entry of Q1's parts and Q2 (float64 and float32), 4 per weight of a tile, 16 per weight of the
-    last one.
+    State: 12 bytes per entry of Q1's parts and Q2 (float64 and float32; 16 on a GPU), 4 per weight of a tile, 16 per
+    weight of the last one.
 
     A piece with D < d (see ``Projection``) is the first D rows of a square P, times sqrt(D1 D2 / D).
     """

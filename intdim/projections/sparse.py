@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from intdim.kernels import native, streams
+from intdim.kernels import gpu, native, streams
 from intdim.kernels.flow import Destination, Gradient, add_lanes, chunks, lanes
 from intdim.kernels.ordered import add_at
 from intdim.kernels.signs import flip, pack_signs
 from intdim.kernels.streams import MASK64
-from intdim.projections.base import Projection
+from intdim.projections.base import Projection, work_dtype
+from intdim.spec import check_entries
 
 
 class Sparse(Projection):
@@ -30,17 +31,20 @@ class Sparse(Projection):
     the product adds into the rows of a stratum in the order of the columns. A row has about d / sqrt(D) entries, so for
     small d most weights never move: see ``movable_share``.
 
-    In C nothing is stored: rows and signs are generated again in every product, faster than they could be read. In
-    torch the d sqrt(D) entries are stored, 4 bytes and one bit each, or generated again beyond 2^28 of them.
+    In C and on a GPU nothing is stored: rows and signs are generated again in every product, faster than they could be
+    read. In torch the d sqrt(D) entries are stored, 4 bytes and one bit each, or generated again beyond 2^28 of them.
     """
 
     name = "sparse"
     compiled = True
     by_rows = True
+    triton = True
     largest_stored: ClassVar[int] = 1 << 28  # entries, 1.1 GB; generating more in every product costs ten times as much
 
     def _build(self) -> None:
         D, d, seed = self.D, self.d, self.seed
+        if d <= D:  # a piece of fewer rows is small
+            check_entries(self.name, D, d)
         self.strata = max(1, round(math.sqrt(D)))
         self._row_key = streams.stream_key(seed, self.name, "rows")
         self._sign_key = streams.stream_key(seed, self.name, "signs")
@@ -85,6 +89,11 @@ class Sparse(Projection):
         if native.supports(z, to.out, to.base, to.image):
             native.matvec("strata", to, z, self.D, self._arguments(), self.D // self.strata + 1)
             return
+        if gpu.supports(z, to.out, to.base, to.image):
+            from intdim.kernels import sparse_triton
+
+            sparse_triton.matvec(to, z, self.D, self.strata, self._row_key, self._sign_key)
+            return
 
         values = to.buffer(0, self.D, z).zero_()
         for first, count in self.chunks:
@@ -101,6 +110,12 @@ class Sparse(Projection):
 
     def _sums(self, source: Gradient, start: int) -> Tensor:
         """Return the sums over rows ``start`` and following, which ``source`` holds, shape ``(d,)``."""
+        if gpu.supports(source.g.new_empty(0, dtype=work_dtype(source.g.dtype)), source.g):
+            from intdim.kernels import sparse_triton
+
+            keys = self._row_key, self._sign_key
+            return sparse_triton.rmatvec(source, start, self.D, self.d, self.strata, *keys)
+
         stop = start + source.g.numel()
         stratum, last = (((row + 1) * self.strata - 1) // self.D for row in (start, stop - 1))
         strata = last + 1 - stratum

@@ -9,7 +9,7 @@ import pytest
 from intdim.drivers.cells import fit_memory, prepare_cell, prepare_cells, prepare_sweeps, single_run, sweep_spec
 from intdim.drivers.session import Session
 from intdim.errors import UserError
-from intdim.spec import SearchSpec, SubspaceSpec
+from intdim.spec import SearchSpec, SubspaceSpec, to_dict
 from tests import cells
 
 
@@ -46,6 +46,28 @@ def test_open_ends_of_the_range_depend_on_the_model():
     assert (large.d_min, large.d_max) == (100, 4_000_000)
     said = SubspaceSpec("said", "one_hot", "global", "tensor", ())
     assert sweep_spec(cells.cell(search=open_ends, subspace=said), cells.prepared()).search.d_min == 42
+
+
+def test_sparse_is_refused_where_it_has_too_many_entries(out: Path) -> None:
+    sparse = SubspaceSpec("did", "sparse", "global", "layer", ())
+    open_ends = SearchSpec("posterior", 0, 0, 12, 0.9, "absolute", 3, 2, 13, 400)
+    large = cells.prepared(D=100_000_000)
+    assert sweep_spec(cells.cell(search=open_ends, subspace=sparse), large).search.d_max == 100_000
+
+    assert single_run(cells.cell(subspace=sparse), large, 100_000, 3.0, 1e-3).d == 100_000
+    with pytest.raises(UserError, match=r"^d=100001 .* 1\.0e\+09 entries") as caught:
+        single_run(cells.cell(subspace=sparse), large, 100_001, 3.0, 1e-3)
+    assert len(caught.value.parts) == 3
+    assert "d=100000" in caught.value.parts[2]
+
+    wide = SearchSpec("posterior", 8, 1_000_000, 12, 0.9, "absolute", 3, 2, 13, 400)
+    world = cells.Simulated()
+    world.prepare = lambda payload, report: to_dict(cells.prepared(D=4_000_000))  # type: ignore[method-assign]
+    with (
+        Session(cells.runtime(out), launcher=world.launcher()) as session,
+        pytest.raises(UserError, match=r"search\.d_max <= 500000"),
+    ):
+        prepare_sweeps(session, [cells.cell(search=wide, subspace=sparse)])
 
 
 def test_a_probe_lowers_the_slots_to_what_memory_holds(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

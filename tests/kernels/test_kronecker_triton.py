@@ -14,7 +14,7 @@ from .test_native import in_torch, normal, products
 
 pytest.importorskip("triton")
 
-from .test_triton import DEVICE, by_triton, closeness  # noqa: F401 - a fixture
+from .test_triton import DEVICE, by_triton, closeness, compile_elsewhere  # noqa: F401 - one is a fixture
 
 kernels = pytest.mark.usefixtures("by_triton")
 
@@ -79,3 +79,31 @@ def test_weights_in_bfloat16(monkeypatch):
     # a card rounds to the nearest of the 8 bits, the interpreter cuts the others off
     assert (out.float() - expected).abs().le(expected.abs() * 2.0 ** (-8 if DEVICE == "cuda" else -7)).all()
     assert closeness(P.read(g, scaling), P.rmatvec(g.float() * factors)) < 1e-6
+
+
+COMPILE = """
+import count_instructions
+from count_instructions import compiled
+from intdim.kernels import kronecker_triton as kronecker
+
+count_instructions.TYPES |= dict.fromkeys(["left", "q1", "q2", "own", "partial", "total"], "*fp32")
+count_instructions.TYPES |= dict.fromkeys(["order", "inverse"], "*u16")
+flags = {"HAS_BASE": True, "HAS_IMAGE": True, "SCALED": True}
+factor, matrix = {"ROWS_": kronecker.ROWS, "COLUMNS_": kronecker.COLUMNS}, {"PLACES_": kronecker.PLACES, "TILES": 1}
+columns = {"COLUMNS_": kronecker.READ_COLUMNS, "AT_ONCE": kronecker.READ_AT_ONCE, "TILES": kronecker.READ_TOGETHER}
+for made in (
+    compiled(kronecker._left, factor),
+    compiled(kronecker._matvec, matrix | {"TURNS": kronecker.TURNS, "WIDE": False, "LAST": False} | flags),
+    compiled(kronecker._matvec, matrix | {"TURNS": 1, "WIDE": True, "LAST": True} | flags, dtype="bf16"),
+    compiled(kronecker._rmatvec, columns | {"LAST": False, "SCALED": False}),
+    compiled(kronecker._rmatvec, columns | {"LAST": True, "SCALED": True}, dtype="bf16"),
+    compiled(kronecker._fold, factor | {"LANE_": kronecker.LANE}),
+    compiled(kronecker._own, {"BLOCK": 256, "SCALED": True}),
+):
+    assert made.asm["cubin"]
+    assert "mma" not in made.asm["ptx"], "tensor cores have fewer digits"
+"""
+
+
+def test_the_kernels_compile_for_a_gpu_that_is_not_here(tmp_path):
+    compile_elsewhere(COMPILE, tmp_path)

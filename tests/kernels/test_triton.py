@@ -269,12 +269,17 @@ for made in (
 """
 
 
+def compile_elsewhere(program: str, cache: Path) -> None:
+    """Run a program that compiles kernels, in a process where they are not interpreted."""
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(SCRIPTS), os.environ.get("PYTHONPATH", "")])
+    made = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[-3000:]
+
+
 def test_the_kernels_compile_for_a_gpu_that_is_not_here(tmp_path):
     """To machine code of compute capability 9.0: what the interpreter lets pass, the compiler may not."""
-    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(SCRIPTS), os.environ.get("PYTHONPATH", "")])
-    made = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr[-3000:]
+    compile_elsewhere(COMPILE, tmp_path)
 
 
 @pytest.mark.gpu

@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from intdim.errors import UserError
+from intdim.projections import make_projection
 from intdim.projections.sparse import Sparse
 
 from .contract import ProjectionContract, limited
@@ -38,6 +40,11 @@ class TestSparse(ProjectionContract):
             rows = dense[stratum * D // strata : (stratum + 1) * D // strata]
             assert ((rows != 0).sum(0) == 1).all()
         assert (dense[dense != 0].abs() - 1 / math.sqrt(strata)).abs().max().item() < 1e-15
+
+    def test_more_entries_than_training_would_wait_for_are_refused(self):
+        with pytest.raises(UserError, match="d=100001") as caught:
+            make_projection("sparse", 100_000_000, 100_001)
+        assert len(caught.value.parts) == 3
 
     def test_rows_are_int32_as_long_as_they_fit(self):
         rows, words = Sparse(1000, 40)._make(0, 2)
