@@ -7,8 +7,9 @@ and backward, P^T g, clipping, AdamW, the weights from z. Full fine-tuning has f
 AdamW; a subspace has bf16 weights, written from theta_0 in float32 or bf16. ``captured`` is one CUDA graph,
 ``compiled`` the model through ``torch.compile`` first. Contenders take turns, several steps each. MFU counts 6
 operations for a token and a weight outside the embeddings, as a share of what the card's data sheet names for bf16.
-Peak memory is that of a fresh process. Before anything is timed, captured steps are compared with launched ones on a
-small model; a form that differs gets no times, and the exit status is 1. Writes scripts/results/gpu-steps.json.
+Peak memory is that of a fresh process. Before anything is timed, the subspace is compared with its dense matrix and
+captured steps with launched ones, on small models; a form that is wrong gets no times, and the exit status is 1. Writes
+scripts/results/gpu-steps.json.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bench_step import faults as definition_faults
 from card import Bar, bf16_flops, machine, show
 from gpu_steps import BASE, FORMS, SHAPES, SMALL, SMALLEST, WARM, Form, Launched, batch, make
 
@@ -52,8 +54,11 @@ MEMORY_BARS = (
 
 
 def fault(name: str, options: argparse.Namespace) -> str:
-    """Return what is wrong with a captured or compiled form: where it trains to is not where launched steps do."""
+    """Return what is wrong with a form: a subspace has to agree with its dense matrix, as ``bench_step.py`` compares
+    them; what is captured or compiled has to train to where launched steps do."""
     form, shape, device = FORMS[name], SHAPES[SMALLEST], torch.device("cuda")
+    if name == "subspace":
+        return "; ".join(definition_faults([options.projection], "did", device))
     if not form.captured:
         return ""
     plain = Launched(Form(full=form.full, base=form.base), shape, 0.0, options.d, options.projection, device)

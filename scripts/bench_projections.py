@@ -9,7 +9,7 @@ projections and ``butterfly``: a padded Fastfood with one addition and one subtr
 the usual implementation, for comparison. ``bandwidth`` is that of theta_0 + P z, which reads theta_0 and writes theta,
 as a share of the copy's. Peak memory is that of a fresh process that makes P and both products. Writes
 scripts/results/projections.json with machine, versions and load. If the quartiles of a row are far apart, the machine
-was busy, and the row is not comparable.
+was busy, and the row is not comparable. ``bench_gpu_products.py`` is for CUDA devices.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ BUTTERFLY = "butterfly"
 class Butterfly:
     """H G Pi H B on one block, padded to a power of two, by butterflies over the whole array."""
 
-    def __init__(self, D: int, d: int, seed: int, device: torch.device) -> None:
+    def __init__(self, D: int, d: int, seed: int) -> None:
         self.D, self.d, self.size = D, d, 1 << (D - 1).bit_length()
         rng = torch.Generator().manual_seed(seed)
-        self.signs = (torch.randint(0, 2, (self.size,), generator=rng) * 2 - 1).float().to(device)
-        self.order = torch.randperm(self.size, generator=rng).to(device)
-        self.gaussians = torch.randn(self.size, generator=rng).to(device)
+        self.signs = (torch.randint(0, 2, (self.size,), generator=rng) * 2 - 1).float()
+        self.order = torch.randperm(self.size, generator=rng)
+        self.gaussians = torch.randn(self.size, generator=rng)
         self.scale = 1 / math.sqrt(self.size * D)
 
     def write(self, z: Tensor, theta_0: Tensor, out: Tensor) -> None:
@@ -79,28 +79,28 @@ class Butterfly:
         return (fwht(back) * self.signs.to(g.dtype))[: self.d] * self.scale
 
 
-def make(name: str, D: int, d: int, device: torch.device) -> Any:
+def make(name: str, D: int, d: int) -> Any:
     """Return a contender with ``matvec(z, out)``, ``rmatvec(g)``, ``write(z, theta_0, out)`` and ``state_bytes``."""
-    return Butterfly(D, d, 0, device) if name == BUTTERFLY else make_projection(name, D, d, 0, device)
+    return Butterfly(D, d, 0) if name == BUTTERFLY else make_projection(name, D, d)
 
 
-def vectors(D: int, d: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+def vectors(D: int, d: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return z, shape ``(d,)``, and g, shape ``(D,)``, both standard normal."""
     rng = torch.Generator().manual_seed(D + d)
-    return tuple(torch.randn(size, generator=rng, dtype=dtype).to(device) for size in (d, D))  # type: ignore[return-value]
+    return tuple(torch.randn(size, generator=rng, dtype=dtype) for size in (d, D))  # type: ignore[return-value]
 
 
-def faults(names: list[str], D: int, d: int, device: torch.device) -> list[str]:
+def faults(names: list[str], D: int, d: int) -> list[str]:
     """Return what is wrong: products that differ from the definition, or a dot test that fails at ``(D, d)``."""
     found = []
     for name in names:
         for rows, columns in GATE_SIZES:
-            z, g = vectors(rows, columns, torch.float64, device)
-            P = make(name, rows, columns, device)
-            image = torch.empty(rows, dtype=torch.float64, device=device)
+            z, g = vectors(rows, columns, torch.float64)
+            P = make(name, rows, columns)
+            image = torch.empty(rows, dtype=torch.float64)
             P.matvec(z, out=image)
             if name != BUTTERFLY:
-                definition = DEFINITIONS[name](rows, columns, 0).to(device)
+                definition = DEFINITIONS[name](rows, columns, 0)
                 expected = (definition @ z, definition.t() @ g)
                 for product, value, right in zip(("P z", "P^T g"), (image, P.rmatvec(g)), expected, strict=True):
                     error = float((value - right).norm() / right.norm())
@@ -108,8 +108,8 @@ def faults(names: list[str], D: int, d: int, device: torch.device) -> list[str]:
                         found.append(f"{name}: {product} at D={rows}, d={columns} is off by {error:.1e}")
             found += dot_fault(name, P, z, g, image)
         if affordable(name, D, d):
-            z, g = vectors(D, d, torch.float64, device)
-            P, image = make(name, D, d, device), torch.empty_like(g)
+            z, g = vectors(D, d, torch.float64)
+            P, image = make(name, D, d), torch.empty_like(g)
             P.matvec(z, out=image)
             found += dot_fault(name, P, z, g, image)
     return found
@@ -121,34 +121,28 @@ def dot_fault(name: str, P: Any, z: Tensor, g: Tensor, image: Tensor) -> list[st
     return [] if error < GATE else [f"{name}: dot test at D={g.numel()}, d={z.numel()} is off by {error:.1e}"]
 
 
-def seconds(action: Callable[[], object], device: torch.device) -> float:
+def seconds(action: Callable[[], object]) -> float:
     """Return the duration of one call."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
     start = time.perf_counter()
     action()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
-def measure(
-    names: list[str], D: int, dimensions: list[int], device: torch.device, repeats: int
-) -> list[dict[str, Any]]:
+def measure(names: list[str], D: int, dimensions: list[int], repeats: int) -> list[dict[str, Any]]:
     """Return for each d the copy and a row per contender: seconds as quartiles, multiples of the copy, state."""
-    inputs = {d: vectors(D, d, torch.float32, device) for d in dimensions}
-    out = torch.empty(D, device=device)
-    made = {(d, name): make(name, D, d, device) for d in dimensions for name in names if affordable(name, D, d)}
+    inputs = {d: vectors(D, d, torch.float32) for d in dimensions}
+    out = torch.empty(D)
+    made = {(d, name): make(name, D, d) for d in dimensions for name in names if affordable(name, D, d)}
     taken: dict[tuple[int, str], list[tuple[float, float, float]]] = {key: [] for key in made}
     copies: dict[int, list[float]] = {d: [] for d in dimensions}
 
     for repeat in range(repeats + 1):
         for (d, name), P in made.items():
             z, g = inputs[d]
-            copy = seconds(lambda g=g: out.copy_(g), device)
-            forth = seconds(lambda P=P, z=z: P.matvec(z, out=out), device)
-            back = seconds(lambda P=P, g=g: P.rmatvec(g), device)
-            moved = seconds(lambda P=P, z=z, g=g: P.write(z, g, out), device)
+            copy = seconds(lambda g=g: out.copy_(g))
+            forth = seconds(lambda P=P, z=z: P.matvec(z, out=out))
+            back = seconds(lambda P=P, g=g: P.rmatvec(g))
+            moved = seconds(lambda P=P, z=z, g=g: P.write(z, g, out))
             if repeat:  # the first one warms up
                 copies[d].append(copy)
                 taken[d, name].append((forth, back, moved))
@@ -195,24 +189,22 @@ def quartiles(values: list[float]) -> list[float]:
     return values * 3 if len(values) == 1 else statistics.quantiles(values, n=4, method="inclusive")
 
 
-def peak_bytes(name: str, D: int, d: int, device: torch.device) -> int:
+def peak_bytes(name: str, D: int, d: int) -> int:
     """Return the peak memory of this process after P and both products; meant for a fresh process."""
-    z, g = torch.ones(d, device=device), torch.ones(D, device=device)
-    P, out = make(name, D, d, device), torch.empty_like(g)
+    z, g = torch.ones(d), torch.ones(D)
+    P, out = make(name, D, d), torch.empty_like(g)
     P.matvec(z, out=out)
     P.rmatvec(g)
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status")
     if status.exists():  # not getrusage: on Linux a new process inherits the peak of the one that started it
         return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def fresh_peak(name: str, D: int, d: int, device: torch.device, threads: int) -> int:
+def fresh_peak(name: str, D: int, d: int, threads: int) -> int:
     """Return ``peak_bytes`` of a new interpreter."""
     command = [sys.executable, __file__, "--peak", name, "--D", str(D), "--d", str(d)]
-    command += ["--threads", str(threads), "--device", str(device)]
+    command += ["--threads", str(threads)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -231,7 +223,6 @@ def main() -> int:
     parser.add_argument("--D", type=int, default=22_713_986)
     parser.add_argument("--d", default="1000", help="one or several, with commas")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--projections", default=",".join([*PROJECTIONS, BUTTERFLY]))
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -241,16 +232,16 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     dimensions = [int(d) for d in options.d.split(",")]
     if options.peak:
-        print(peak_bytes(options.peak, options.D, dimensions[0], options.device))
+        print(peak_bytes(options.peak, options.D, dimensions[0]))
         return 0
     names = options.projections.split(",")
-    wrong = faults(names, options.D, dimensions[0], options.device)
+    wrong = faults(names, options.D, dimensions[0])
     if wrong:
         print("\n".join(["No figures: the products are wrong.", *wrong]), file=sys.stderr)
         return 1
 
-    facts = machine(options.device)
-    tables = measure(names, options.D, dimensions, options.device, options.repeats)
+    facts = machine(torch.device("cpu"))
+    tables = measure(names, options.D, dimensions, options.repeats)
     for table in tables:
         low, copy, high = (1e3 * value for value in table["copy_seconds"])
         print(
@@ -262,7 +253,7 @@ def main() -> int:
             f"{'peak MiB':>9s}"
         )
         for name, row in table["projections"].items():
-            row["peak_bytes"] = fresh_peak(name, options.D, table["d"], options.device, options.threads)
+            row["peak_bytes"] = fresh_peak(name, options.D, table["d"], options.threads)
             edges = " to ".join(f"{1e3 * value / copy:.1f}" for value in row["both_seconds"][::2])
             print(
                 f"{name:16s} {row['both_in_copies']:7.1f} {edges:>15s} {row['both_ns_per_weight']:10.2f} "

@@ -80,7 +80,7 @@ def test_an_adjoint_that_is_another_matrix_gives_none(bench, monkeypatch, tmp_pa
 def test_the_yardstick_has_unit_columns_in_expectation(bench):
     """D |column|^2 over 40 columns: within 5 standard errors of D (variance 2 D each; fails once in a million)."""
     D, d = 3000, 40
-    P, squares = bench.Butterfly(D, d, 3, torch.device("cpu")), []
+    P, squares = bench.Butterfly(D, d, 3), []
     for j in range(d):
         unit, image = torch.zeros(d, dtype=torch.float64), torch.empty(D, dtype=torch.float64)
         unit[j] = 1
@@ -90,5 +90,5 @@ def test_the_yardstick_has_unit_columns_in_expectation(bench):
 
 
 def test_peak_memory_grows_with_the_weights(bench):
-    small, large = (bench.fresh_peak("one_hot", D, 10, torch.device("cpu"), 1) for D in (10_000, 8_000_000))
+    small, large = (bench.fresh_peak("one_hot", D, 10, 1) for D in (10_000, 8_000_000))
     assert large - small > 2 * 4 * 7_000_000  # z, g and the result are at least two arrays of D floats

@@ -27,7 +27,10 @@ def load(name: str) -> ModuleType:
 @pytest.fixture(scope="module")
 def scripts():
     """The scripts by name; they import each other, as they do from the command line."""
-    before, names = set(sys.modules), ("card", "gpu_steps", "bench_gpu_products", "bench_gpu_steps", "gpu")
+    before, names = (
+        set(sys.modules),
+        ("card", "bench_step", "gpu_steps", "bench_gpu_products", "bench_gpu_steps", "gpu"),
+    )
     yield {name: load(name) for name in names}
     for name in {*names} - before:
         sys.modules.pop(name, None)
