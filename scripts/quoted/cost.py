@@ -132,12 +132,12 @@ def instructions() -> str:
     """Instructions a weight of the GPU kernels."""
     kernels: dict[str, dict[str, Any]] = read("gpu-instructions")["kernels"]
     made = []
-    for name in dict.fromkeys(one.rpartition(", ")[0] for one in kernels):
-        forward, adjoint = kernels[f"{name}, P z"], kernels[f"{name}, P^T g"]
+    for name in [name for name in kernels if ", P z" in name]:
+        forward, adjoint = kernels[name], kernels[name.replace("P z", "P^T g")]
         counted = [f"{one['instructions_per_weight']:g}" for one in (forward, adjoint)]
         fastest = 8 / forward["least_ns_per_weight"] / 1000
         spilled = f"{forward['spilled_bytes'] + adjoint['spilled_bytes']}"
-        label = re.sub(r"^(\w+)", r"`\1`", name)
+        label = re.sub(r"^(\w+)", r"`\1`", name.replace(", P z", ""))
         made.append([label, *counted, spilled, f"{fastest:.1f}"])
     head = ["kernel", "instructions per weight, P z", "Pᵀ g", "bytes spilled"]
     return table([*head, "P z cannot exceed, TB/s on an H200"], made)
