@@ -16,7 +16,7 @@ from intdim.kernels.flow import Destination, Gradient, Scaling
 from intdim.projections import find_projection, make_projection, make_stacked
 from tests.projections.contract import limited
 
-from .test_native import normal, products
+from .test_native import normal
 
 triton = pytest.importorskip("triton")
 pytest.importorskip("triton.experimental.gluon")

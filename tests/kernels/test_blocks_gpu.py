@@ -16,7 +16,7 @@ from .test_native import normal, products
 
 pytest.importorskip("triton")
 
-from intdim.kernels import blocks_gpu, blocks_triton  # noqa: E402
+from intdim.kernels import blocks_gpu, blocks_triton
 
 interpreted = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="needs TRITON_INTERPRET=1")
 
