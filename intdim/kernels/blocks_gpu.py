@@ -14,19 +14,17 @@ from types import ModuleType
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
 from torch.nn import functional
 
 from intdim.kernels import blocks_triton, streams
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.flow_triton import sum_lanes
+from intdim.kernels.flow_triton import spread, sum_lanes
 from intdim.kernels.streams import MASK64
 
 logger = logging.getLogger(__name__)
 
 GLUON = "intdim.kernels.blocks_gluon"
-AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -59,30 +57,13 @@ class Blocks:
         return self.scales.numel()
 
 
-@triton.jit
-def _spread(out, z, scales, columns, sections, SIZE: tl.constexpr, TURNED: tl.constexpr, BLOCK: tl.constexpr):
-    """``sections.py``'s ``spread``, each section turned as ``blocks_gluon`` reads it, or as it is (TURNED = 1)."""
-    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    section, number = at // SIZE, at % SIZE
-    across: tl.constexpr = SIZE // TURNED
-    place = (number % across) * TURNED + number // across
-    column = place * sections + section
-    inside = section < sections
-    value = tl.load(z + column, mask=inside & (column < columns), other=0.0)
-    tl.store(out + at, value * tl.load(scales + section, mask=inside, other=0.0), mask=inside)
-
-
 def matvec(blocks: Blocks, z: Tensor, rows: int, to: Destination) -> None:
     """Write ``rows`` rows of P z to ``to``; z is float32, shape ``(columns,)``."""
     if not rows:
         return
     for kernels in _serving(blocks.size):
         try:
-            padded = z.new_empty(blocks.sections, blocks.size)
-            _spread[(triton.cdiv(padded.numel(), AT_ONCE),)](
-                padded, z.contiguous(), blocks.scales, blocks.columns, blocks.sections,
-                SIZE=blocks.size, TURNED=kernels.TURNED, BLOCK=AT_ONCE,
-            )  # fmt: skip
+            padded = spread(z.contiguous(), blocks.scales, blocks.columns, blocks.size, kernels.TURNED)
             kernels.matvec(to, padded, rows, blocks.sign_key, blocks.middle_key, blocks.order)
             return
         except Exception as error:
@@ -129,8 +110,9 @@ def reason(size: int) -> str:
 def _serving(size: int) -> list[ModuleType]:
     """Return the kernels that can compute blocks of ``size``, fastest first."""
     fast = _gluon()
-    serves = fast is not None and GLUON not in _broken and fast.SMALLEST <= size <= fast.LARGEST
-    return [fast, blocks_triton] if serves else [blocks_triton]
+    if fast is None or GLUON in _broken or not fast.SMALLEST <= size <= fast.LARGEST:
+        return [blocks_triton]
+    return [fast, blocks_triton]
 
 
 @cache
