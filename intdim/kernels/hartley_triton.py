@@ -19,6 +19,7 @@ from intdim.kernels.streams_triton import cosine_sine
 
 ROWS, COLUMNS = 4, 256
 PLAIN = {"HAS_BASE": False, "HAS_IMAGE": False, "SCALED": False}
+WEIGHTS = ["out", "base", "image", "x"]
 UNSPECIALIZED = ["size", "inputs", "outputs", "skipped", "start", "offset", "segments"]
 
 
@@ -54,7 +55,7 @@ def _phase(number, size):
     return cosine_sine(quarter, rest * (1.5707963267948966 / size.to(tl.float32)))
 
 
-@triton.jit(do_not_specialize=UNSPECIALIZED)
+@triton.jit(do_not_specialize=UNSPECIALIZED, do_not_specialize_on_alignment=WEIGHTS)
 def _hartley(
     out, base, image, x, before, after, size, inputs, outputs, skipped, start, stride, scale,
     offset, starts, factors, segments,
