@@ -1,8 +1,8 @@
 """``flow.py`` inside Triton kernels: writing theta_0 + S P z, reading S g, and adding lanes.
 
 ``destination_arguments`` and ``segment_arguments`` turn a ``Destination`` or a ``Gradient`` into arguments of a kernel,
-in which ``put``, ``take`` and ``segment`` run. ``spread`` lays coordinates out for blocks, and ``sum_lanes`` adds up what
-a kernel left in lanes.
+in which ``put``, ``take`` and ``segment`` run. ``spread`` lays coordinates out for blocks; ``sum_lanes`` adds up what a
+kernel left in lanes.
 """
 
 from __future__ import annotations
