@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 def fewer_programs(monkeypatch):
     """The interpreter runs one after the other."""
     if DEVICE == "cpu":
-        monkeypatch.setattr(hartley_triton, "ROWS", 128)
+        monkeypatch.setattr(hartley_triton, "ROWS", 512)
 
 
 def signs(name: str, size: int) -> torch.Tensor:
