@@ -18,7 +18,14 @@ from .test_native import normal, products
 
 triton = pytest.importorskip("triton")
 
-from intdim.kernels import blocks_gpu, blocks_triton, dense_triton, flow_triton, one_hot_triton  # noqa: E402
+from intdim.kernels import (  # noqa: E402
+    blocks_gpu,
+    blocks_triton,
+    dense_triton,
+    flow_triton,
+    hartley_triton,
+    one_hot_triton,
+)
 from intdim.kernels.streams_triton import (  # noqa: E402
     any_sign_masks,
     flipped,
