@@ -30,6 +30,7 @@ REGISTER_BITS = 5  # 2^5 numbers a thread
 TURNED = 1 << REGISTER_BITS  # how z is laid out, see ``matvec``
 LANES_HOLD = 1 << 21  # numbers of all lanes of an adjoint: 2048 warps, which 132 multiprocessors run at once
 REGISTERS_READ = 128  # of a thread, at most: 16 warps a multiprocessor
+WEIGHTS = ["out", "base", "image", "g"]  # read and written number by number, whatever their alignment
 UNSPECIALIZED = ["rows", "begin", "offset", "groups", "programs", "segments", "sign_key", "middle_key"]
 
 
@@ -66,7 +67,7 @@ def _put(out, base, image, place, x, moved, inside, HAS_BASE: gl.constexpr, HAS_
     gl.store(out + place, moved.to(out.dtype.element_ty), mask=inside)
 
 
-@gluon.jit(do_not_specialize=UNSPECIALIZED)
+@gluon.jit(do_not_specialize=UNSPECIALIZED, do_not_specialize_on_alignment=WEIGHTS)
 def _matvec(
     out, base, image, z, order, rows, sections, sign_key, middle_key, offset, starts, factors, segments,
     STEPS: gl.constexpr, R: gl.constexpr, TOTAL: gl.constexpr, GAUSSIAN: gl.constexpr,
@@ -86,7 +87,7 @@ def _matvec(
     x = with_signs(x, half_words(sign_key, first, N, NEAR), NEAR)
     x = ascending(x, STEPS, R, TOTAL)
     if GAUSSIAN:
-        x = gl.gather(x, gl.load(order + inner) + (here - inner), 0) * gaussians(middle_key, first, N, NEAR)
+        x = gl.gather(x, gl.load(order + turned) + (here - inner), 0) * gaussians(middle_key, first, N, NEAR)
     else:
         x = with_signs(gl.convert_layout(x, NEAR), half_words(middle_key, first, N, NEAR), NEAR)
     x = ascending(x, STEPS, R, TOTAL)
@@ -101,7 +102,7 @@ def _matvec(
         _put(out + first, base + first, image + first, place, x, moved, inside, HAS_BASE, HAS_IMAGE)
 
 
-@gluon.jit(do_not_specialize=UNSPECIALIZED)
+@gluon.jit(do_not_specialize=UNSPECIALIZED, do_not_specialize_on_alignment=WEIGHTS)
 def _rmatvec(
     sums, g, inverse, begin, rows, groups, programs, sign_key, middle_key, offset, starts, factors, segments,
     STEPS: gl.constexpr, R: gl.constexpr, TOTAL: gl.constexpr, GAUSSIAN: gl.constexpr, WHOLE: gl.constexpr,
@@ -153,7 +154,7 @@ def matvec(to: Destination, z: Tensor, rows: int, sign_key: int, middle_key: int
         sign_key: stream of B.
         middle_key: stream of the Gaussians if there is an ``order`` (int32, position i takes number ``order[i]``),
             else of the second signs.
-        order: Pi, or None.
+        order: Pi, turned as a section is, or None.
     """
     sections, size = z.shape
     out, flags, where = destination_arguments(to)
@@ -185,8 +186,8 @@ def rmatvec(
     programs = _programs(groups, together, sections, together // size)
     sums = torch.empty(programs * together // size, size, dtype=torch.float32, device=g.device)
     _rmatvec[(programs,)](
-        sums, g, g if inverse is None else inverse, begin, rows, groups, programs, sign_key, middle_key,
-        *segment_arguments(source, g), **shape, WHOLE=whole, SCALED=source.scaling is not None,
+        sums, g, sums if inverse is None else inverse, begin, rows, groups, programs, sign_key, middle_key,
+        *segment_arguments(source, sums), **shape, WHOLE=whole, SCALED=source.scaling is not None,
         num_warps=_warps(shape), maxnreg=REGISTERS_READ,
     )  # fmt: skip
     return sums

@@ -9,24 +9,22 @@ from __future__ import annotations
 import importlib
 import logging
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import ModuleType
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
 from torch.nn import functional
 
 from intdim.kernels import blocks_triton, streams
 from intdim.kernels.flow import Destination, Gradient
-from intdim.kernels.flow_triton import sum_lanes
+from intdim.kernels.flow_triton import spread, sum_lanes
 from intdim.kernels.streams import MASK64
 
 logger = logging.getLogger(__name__)
 
 GLUON = "intdim.kernels.blocks_gluon"
-AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -58,18 +56,17 @@ class Blocks:
         """The number of sections."""
         return self.scales.numel()
 
+    @cached_property
+    def _turned(self) -> dict[int, Tensor]:
+        return {}
 
-@triton.jit
-def _spread(out, z, scales, columns, sections, SIZE: tl.constexpr, TURNED: tl.constexpr, BLOCK: tl.constexpr):
-    """``sections.py``'s ``spread``, each section turned as ``blocks_gluon`` reads it, or as it is (TURNED = 1)."""
-    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    section, number = at // SIZE, at % SIZE
-    across: tl.constexpr = SIZE // TURNED
-    place = (number % across) * TURNED + number // across
-    column = place * sections + section
-    inside = section < sections
-    value = tl.load(z + column, mask=inside & (column < columns), other=0.0)
-    tl.store(out + at, value * tl.load(scales + section, mask=inside, other=0.0), mask=inside)
+    def order_for(self, turned: int) -> Tensor | None:
+        """Return Pi as kernels with ``TURNED = turned`` read it, laid out as ``spread`` lays out a section."""
+        if self.order is None or turned == 1:
+            return self.order
+        if turned not in self._turned:
+            self._turned[turned] = self.order.view(-1, turned).t().contiguous().view(-1)
+        return self._turned[turned]
 
 
 def matvec(blocks: Blocks, z: Tensor, rows: int, to: Destination) -> None:
@@ -78,12 +75,9 @@ def matvec(blocks: Blocks, z: Tensor, rows: int, to: Destination) -> None:
         return
     for kernels in _serving(blocks.size):
         try:
-            padded = z.new_empty(blocks.sections, blocks.size)
-            _spread[(triton.cdiv(padded.numel(), AT_ONCE),)](
-                padded, z.contiguous(), blocks.scales, blocks.columns, blocks.sections,
-                SIZE=blocks.size, TURNED=kernels.TURNED, BLOCK=AT_ONCE,
-            )  # fmt: skip
-            kernels.matvec(to, padded, rows, blocks.sign_key, blocks.middle_key, blocks.order)
+            padded = spread(z.contiguous(), blocks.scales, blocks.columns, blocks.size, kernels.TURNED)
+            order = blocks.order_for(kernels.TURNED)
+            kernels.matvec(to, padded, rows, blocks.sign_key, blocks.middle_key, order)
             return
         except Exception as error:
             _refused(kernels, error)
@@ -129,8 +123,9 @@ def reason(size: int) -> str:
 def _serving(size: int) -> list[ModuleType]:
     """Return the kernels that can compute blocks of ``size``, fastest first."""
     fast = _gluon()
-    serves = fast is not None and GLUON not in _broken and fast.SMALLEST <= size <= fast.LARGEST
-    return [fast, blocks_triton] if serves else [blocks_triton]
+    if fast is None or GLUON in _broken or not fast.SMALLEST <= size <= fast.LARGEST:
+        return [blocks_triton]
+    return [fast, blocks_triton]
 
 
 @cache

@@ -1,7 +1,8 @@
 """``flow.py`` inside Triton kernels: writing theta_0 + S P z, reading S g, and adding lanes.
 
 ``destination_arguments`` and ``segment_arguments`` turn a ``Destination`` or a ``Gradient`` into arguments of a kernel,
-in which ``put``, ``take`` and ``segment`` run. ``sum_lanes`` adds up what a kernel left in lanes.
+in which ``put``, ``take`` and ``segment`` run. ``spread`` lays coordinates out for blocks; ``sum_lanes`` adds up what a
+kernel left in lanes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from intdim.kernels.flow import Destination, Gradient
 ADDED_AT_ONCE = 128  # lanes
 TOGETHER = 16
 PLACES = 128
+SPREAD_AT_ONCE = 1024
 
 
 def destination_arguments(to: Destination) -> tuple[Tensor, dict[str, bool], tuple[Tensor, Tensor]]:
@@ -100,6 +102,31 @@ def segment(row, starts, segments):
         high = tl.where(below, high, middle)
         span = (span + 1) // 2
     return low
+
+
+@triton.jit
+def _spread(out, z, scales, columns, sections, SIZE: tl.constexpr, TURNED: tl.constexpr, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    section, number = at // SIZE, at % SIZE
+    across: tl.constexpr = SIZE // TURNED
+    place = (number % across) * TURNED + number // across
+    column = place * sections + section
+    inside = section < sections
+    value = tl.load(z + column, mask=inside & (column < columns), other=0.0)
+    tl.store(out + at, value * tl.load(scales + section, mask=inside, other=0.0), mask=inside)
+
+
+def spread(z: Tensor, scales: Tensor, columns: int, size: int, turned: int) -> Tensor:
+    """Return coordinates z in sections, scaled and padded with zeros, shape ``(sections, size)``, in one launch.
+
+    Coordinate j is number j // sections of section j mod sections. Each section is turned: number p is at
+    (p mod turned) size / turned + p // turned; it is as it is if ``turned`` is 1.
+    """
+    out = z.new_empty(scales.numel(), size)
+    _spread[(triton.cdiv(out.numel(), SPREAD_AT_ONCE),)](
+        out, z, scales, columns, scales.numel(), SIZE=size, TURNED=turned, BLOCK=SPREAD_AT_ONCE
+    )
+    return out
 
 
 @triton.jit(do_not_specialize=["lanes", "each"])

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
-from intdim.kernels import streams
+from intdim.kernels import gpu, streams
 from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.hadamard import hartley
 from intdim.kernels.signs import flip, pack_signs
 from intdim.projections.base import Projection
 from intdim.projections.blocks import SignedBlocks
 from intdim.projections.sections import LARGEST_BLOCK, split
+
+if TYPE_CHECKING:
+    from intdim.kernels import hartley_triton
+
+LARGEST_TAIL = 8192  # rows of a last block that a kernel computes; as many as one of 2^12 coordinates may have
 
 
 class Orthogonal(Projection):
@@ -29,7 +35,7 @@ class Orthogonal(Projection):
     D_c rows of its own blocks, with D_c instead of D; the last block belongs to the section whose turn it is.
 
     The signs of row i are numbers i of the two streams, in every block. State: none in C, where signs are made on the
-    fly; 2 bits per weight in torch.
+    fly; 2 bits per weight in torch; on a GPU 8 bytes for each row of the last block.
 
     A piece with D < d (see ``Projection``) is one Hadamard block cut to D rows, times sqrt(n / D).
     """
@@ -75,18 +81,25 @@ class Orthogonal(Projection):
     def _write(self, z: Tensor, to: Destination) -> None:
         body = self.D - self.tail
         self._blocks.write(z, to.part(0, body))
-        if self.tail:
-            served = z[self._of_tail] * self._tail_scale
-            padded = z.new_zeros(self.tail)
-            padded[: served.numel()] = served
-            inner = hartley(flip(padded, self._tail_first))
-            to.put(body, hartley(flip(inner, self._tail_second)))
+        if not self.tail:
+            return
+
+        if self._tail_on_gpu(z, to.out, to.base, to.image):
+            from intdim.kernels import hartley_triton
+
+            hartley_triton.matvec(self._gpu_tail, z.contiguous(), to.part(body, self.D))
+            return
+        served = z[self._of_tail] * self._tail_scale
+        padded = z.new_zeros(self.tail)
+        padded[: served.numel()] = served
+        inner = hartley(flip(padded, self._tail_first))
+        to.put(body, hartley(flip(inner, self._tail_second)))
 
     def _read(self, source: Gradient) -> Tensor:
         body = self.D - self.tail
         total = self._blocks.read(source.part(0, body))
         if self.tail:
-            self._add_tail(total, source.take(body, self.D))
+            self._add_tail(total, source.part(body, self.D), 0)
         return total
 
     def _read_rows(self, g: Tensor, start: int) -> Tensor:
@@ -94,14 +107,39 @@ class Orthogonal(Projection):
         before = min(max(body - start, 0), g.numel())  # rows of g in whole blocks
         total = self._blocks.read(Gradient(g[:before]), start)
         if before < g.numel():
-            values = total.new_zeros(self.tail)
-            first = start + before - body
-            values[first : first + g.numel() - before] = g[before:]
-            self._add_tail(total, values)
+            self._add_tail(total, Gradient(g[before:]), start + before - body)
         return total
 
-    def _add_tail(self, total: Tensor, values: Tensor) -> None:
-        """Add to P^T g what the rows of the last block give."""
-        inner = flip(hartley(values.to(total.dtype)), self._tail_second)
+    def _add_tail(self, total: Tensor, source: Gradient, first: int) -> None:
+        """Add to P^T g what rows ``first`` and following of the last block give."""
+        if self._tail_on_gpu(total, source.g):
+            from intdim.kernels import hartley_triton
+
+            hartley_triton.add_rmatvec(total, self._gpu_tail, source, first)
+            return
+        count = source.g.numel()
+        values = total.new_zeros(self.tail)
+        values[first : first + count] = source.take(0, count)
+        inner = flip(hartley(values), self._tail_second)
         served = total[self._of_tail]
         served += flip(hartley(inner), self._tail_first)[: served.numel()] * self._tail_scale
+
+    def _tail_on_gpu(self, work: Tensor, *weights: Tensor | None) -> bool:
+        """Return whether a kernel computes the last block."""
+        return self.tail <= LARGEST_TAIL and gpu.supports(work, *weights)
+
+    @cached_property
+    def _gpu_tail(self) -> hartley_triton.Tail:
+        """The last block as the kernel is told of it."""
+        from intdim.kernels import hartley_triton
+
+        ones = torch.ones(self.tail, device=self.device)
+        start, _, stride = self._of_tail.indices(self.d)
+        return hartley_triton.Tail(
+            first=flip(ones, self._tail_first),
+            second=flip(ones, self._tail_second),
+            scale=self._tail_scale,
+            start=start,
+            stride=stride,
+            count=len(range(start, self.d, stride)),
+        )

@@ -21,7 +21,7 @@ from .test_native import normal
 triton = pytest.importorskip("triton")
 pytest.importorskip("triton.experimental.gluon")
 
-from intdim.kernels import blocks_gpu  # noqa: E402
+from intdim.kernels import blocks_gpu, hartley_triton  # noqa: E402
 
 from . import without_layouts  # noqa: E402
 
@@ -48,6 +48,7 @@ def device(request, monkeypatch):
         pytest.skip("needs TRITON_INTERPRET=1")
     kernels = without_layouts.load().blocks_gluon
     monkeypatch.setattr(blocks_gpu, "_gluon", lambda: kernels)
+    monkeypatch.setattr(hartley_triton, "ROWS", 512)  # the interpreter runs one program after the other
     monkeypatch.setattr(native, "supports", lambda *tensors: False)
     monkeypatch.setattr(
         gpu,

@@ -16,7 +16,7 @@ from .test_native import normal, products
 
 pytest.importorskip("triton")
 
-from intdim.kernels import blocks_gpu, blocks_triton
+from intdim.kernels import blocks_gpu, blocks_triton, hartley_triton
 
 interpreted = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="needs TRITON_INTERPRET=1")
 
@@ -40,6 +40,7 @@ def fresh(monkeypatch):
 
 @pytest.fixture
 def by_triton(monkeypatch):
+    monkeypatch.setattr(hartley_triton, "ROWS", 512)
     monkeypatch.setattr(native, "supports", lambda *tensors: False)
     monkeypatch.setattr(gpu, "supports", lambda work, *weights: work.dtype == torch.float32)
 
