@@ -75,7 +75,7 @@ def machine() -> dict[str, Any] | None:
 def tests() -> list[str]:
     """Return the command of the ``gpu`` tests, side by side where pytest-xdist is installed."""
     files = [str(file) for file in sorted((ROOT / "tests").rglob("test_*.py")) if "mark.gpu" in file.read_text("utf-8")]
-    side_by_side = ["-n", "4"] if importlib.util.find_spec("xdist") else []
+    side_by_side = ["-n", str(min(12, os.cpu_count() or 1))] if importlib.util.find_spec("xdist") else []
     return [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", *side_by_side, *files]
 
 
@@ -178,10 +178,10 @@ def main() -> int:
         bars = bars_of(results / f"gpu-{name}.json", wall)
         met = sum(bar["met"] for bar in bars)
         lines.append(Line(name, status, round(time.monotonic() - begun, 1), len(bars), met))
+        record = {"machine": facts, "parts": [asdict(line) for line in lines]}
+        (results / "gpu.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
     print("\n" + "\n".join(str(line) for line in lines))
-    record = {"machine": facts, "parts": [asdict(line) for line in lines]}
-    (results / "gpu.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return any(line.status != "passed" for line in lines)
 
 
