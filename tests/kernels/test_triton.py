@@ -98,7 +98,9 @@ def test_p_z_has_the_bits_of_the_twin(kind, D, d, monkeypatch, request):
         if kind == "fastfood" or number in (1, 5):  # Gaussians to rounding; P^T g and P^T S g are added in other lanes
             assert closeness(one, other) < 1e-6
         else:
-            assert torch.equal(one, other)
+            body = D - getattr(P, "tail", 0)  # the last block of orthogonal is a Fourier transform in torch
+            assert torch.equal(one[:body], other[:body])
+            assert closeness(one, other) < 1e-6
 
 
 @pytest.mark.parametrize(("lanes", "length"), [(1, 5), (17, 130), (128, 3), (129, 257), (2097, 20), (1000, 64)])
