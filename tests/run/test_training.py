@@ -82,19 +82,19 @@ def metrics_of(folder):
 
 def test_a_run_that_has_crossed_ends_there(checkpoint, data, tmp_path):
     """The stopped run is a prefix of the whole one, bit for bit, and says so."""
-    long = replace(TRAIN, evaluations=8)
-    whole = train(make(checkpoint, data, tmp_path / "whole", spec_of(train_spec=long)))
+    long = spec_of(train_spec=replace(TRAIN, evaluations=8), seed=6)  # one of the seeds that learn so soon
+    whole = train(make(checkpoint, data, tmp_path / "whole", long))
     looks = [line for line in metrics_of(tmp_path / "whole") if "select_score" in line]
     lower = [min(look["select_score"], look["eval_score"]) for look in looks]
     bar = next(score for score in lower if score > lower[0])
-    stopped = train(make(checkpoint, data, tmp_path / "short", replace(spec_of(train_spec=long), stop_at=bar)))
+    stopped = train(make(checkpoint, data, tmp_path / "short", replace(long, stop_at=bar)))
     seen = [line for line in metrics_of(tmp_path / "short") if "select_score" in line]
     assert (whole.stopped, stopped.stopped, stopped.reason) == ("", "crossed", "")
     assert seen == looks[: len(seen)]
     assert stopped.steps == seen[-1]["step"] < whole.steps
     assert min(seen[-1]["select_score"], seen[-1]["eval_score"]) >= bar > max(lower[: len(seen) - 1])
     assert stopped.select_score >= bar
-    never = train(make(checkpoint, data, tmp_path / "never", replace(spec_of(train_spec=long), stop_at=1.5)))
+    never = train(make(checkpoint, data, tmp_path / "never", replace(long, stop_at=1.5)))
     assert (never.steps, never.stopped, never.eval_score) == (whole.steps, "", whole.eval_score)
 
 
