@@ -25,15 +25,15 @@ import torch
 from intdim import durable
 from intdim.caches import cache_folder
 from intdim.errors import echo
+from intdim.kernels import shipped
 from intdim.kernels.patient import call
+from intdim.kernels.shipped import LARGEST, SOURCES
 from intdim.seals.ownership import is_ours, locked, why_unsafe
 
-SOURCES = Path(__file__).parent / "c"
-FLAGS = "-std=c11 -O3 -march=native -ffp-contract=off -fno-math-errno -fPIC"
+FLAGS = f"{shipped.FLAGS} -march=native"
 COMPILER_SECONDS = 60.0  # for all sources together; two are usual
 EXAMINE_SECONDS = 120.0  # most of it is the import of torch
 REMEMBERED = 600.0  # seconds in which a compiler that failed is not tried again
-LARGEST = 1 << 26  # bytes of a library
 
 logger = logging.getLogger(__name__)
 

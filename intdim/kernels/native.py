@@ -1,9 +1,10 @@
-"""The products on a CPU in C (``c/*.c``): compiled once for this processor, cached, and called through ctypes.
+"""The products on a CPU in C (``c/*.c``): called through ctypes.
 
-Needs a C compiler (``cc``, ``gcc`` or ``clang``, or the one that ``CC`` names) and a few seconds, once. Without one, on
-Windows, or with ``INTDIM_NATIVE=0``, the torch twins compute the same numbers, bit for bit but for
-``kronecker`` (to rounding), and up to twenty times slower; ``reason()`` says why, and ``intdim doctor`` prints it. A
-library that does not agree with the torch twin is not used.
+They come with the package, in a wheel for this kind of processor (``shipped.py``), or are compiled once for this
+processor and cached (``compiler.py``). That needs a C compiler (``cc``, ``gcc`` or ``clang``) and a few seconds; one
+that ``CC`` names is always used. Without one, on Windows, or with ``INTDIM_NATIVE=0``, the torch twins compute the same
+numbers, bit for bit but for ``kronecker`` (to rounding), and up to twenty times slower; ``reason()`` says why, and
+``intdim doctor`` prints it. A library that does not agree with the torch twin is not used.
 
 Threads are torch's: the library is not linked against OpenMP and finds the one that torch has loaded.
 """
@@ -24,6 +25,7 @@ from torch import Tensor
 from intdim.errors import UserError, echo
 from intdim.kernels.compiler import find_compiler, library_file
 from intdim.kernels.flow import Destination, Gradient
+from intdim.kernels.shipped import shipped_library
 
 EXAMINE = "import sys; from intdim.kernels import native; native.examine(sys.argv[1])"
 UNUSED = "The products in C are not used; torch is slower"
@@ -82,6 +84,10 @@ def reason() -> str:
 def _loaded() -> tuple[ctypes.CDLL | None, str]:
     if os.environ.get("INTDIM_NATIVE", "") == "0":
         return None, "torch (INTDIM_NATIVE=0)"
+    if not os.environ.get("CC"):
+        found = _shipped()
+        if found is not None:
+            return found
     try:
         compiler = find_compiler()
         if compiler is None:
@@ -99,6 +105,21 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
         logger.warning("The products in C differ from the torch twin and are not used (compiled by %s)", compiler[0])
         return None, "torch, slower (this compiler makes products in C that are wrong)"
     return made, f"C ({Path(compiler[0]).name})"
+
+
+def _shipped() -> tuple[ctypes.CDLL, str] | None:
+    """Return the library that came with the package and ``reason()``, None where there is none that can be used."""
+    try:
+        found = shipped_library()
+        if found is None:
+            return None
+        made = _load(found[1])
+        if not _agrees(made):
+            raise OSError("they differ from the torch twin")
+    except OSError as error:
+        logger.warning("The products in C that came with this package are not used: %s", echo(error, 300))
+        return None
+    return made, f"C (shipped for {found[0]})"
 
 
 def examine(path: str) -> None:
