@@ -1,4 +1,4 @@
-"""Everything with a CUDA device, in under five minutes: the ``gpu`` tests, the benchmarks, a real sweep.
+"""Everything with a CUDA device, in some minutes: the ``gpu`` tests, the benchmarks, a real sweep.
 
     python scripts/gpu.py
     python scripts/gpu.py --parts products,steps --stretch 2
@@ -135,11 +135,11 @@ def parts(results: Path) -> dict[str, tuple[float, Callable[[float], str]]]:
 
     slots = ["--slots", SLOTS, "--runs", "8", "--rounds", "1", "--results", record("slots"), "device=cuda"]
     return {
-        "tests": (60.0, commanded(tests())),
-        "products": (60.0, commanded(script("bench_gpu_products.py", "--out", record("products")))),
-        "steps": (80.0, commanded(script("bench_gpu_steps.py", "--out", record("steps")))),
-        "slots": (40.0, commanded(script("bench_slots.py", *slots))),
-        "sweep": (60.0, lambda limit: sweep(results, limit)),
+        "tests": (120.0, commanded(tests())),
+        "products": (120.0, commanded(script("bench_gpu_products.py", "--out", record("products")))),
+        "steps": (120.0, commanded(script("bench_gpu_steps.py", "--out", record("steps")))),
+        "slots": (60.0, commanded(script("bench_slots.py", *slots))),
+        "sweep": (90.0, lambda limit: sweep(results, limit)),
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from intdim import seals
 from intdim.caches import cache_folder
 from intdim.fingerprint import MODEL_FILES, file_hash, fingerprint_folder
+from intdim.ledger.origin import own_version
 from intdim.request import CellRequest
 from intdim.seals import Damaged, Tell
 from intdim.spec import Prepared, digest, from_dict, to_dict
@@ -22,7 +23,7 @@ from intdim.spec import Prepared, digest, from_dict, to_dict
 PREPARED_VERSION = 6  # raised by hand when preparation would find something else for the same request
 MOST_FILES = 100_000  # of a folder in the hub's layout; with more, preparation refuses it
 ASSETS = Path(__file__).parents[1] / "assets"  # what the package ships
-PACKAGES = ("intdim", "transformers", "tokenizers", "datasets")
+PACKAGES = ("transformers", "tokenizers", "datasets")
 
 
 def key(cell: CellRequest) -> str:
@@ -37,7 +38,7 @@ def key(cell: CellRequest) -> str:
         "exclude": list(cell.subspace.exclude),
         "task_files": _assets(f"tasks/{reference}") if cell.task.source == "builtin" else "",
         "model_files": _assets(cell.model.reference) if cell.model.source == "builtin" else "",
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": {"intdim": own_version()} | {name: importlib.metadata.version(name) for name in PACKAGES},
         "prepared_version": PREPARED_VERSION,
     }
     return digest(request)

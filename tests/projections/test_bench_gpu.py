@@ -167,10 +167,10 @@ def test_old_bars_do_not_count(scripts, tmp_path):
     assert scripts["gpu"].bars_of(file, file.stat().st_mtime + 1) == []
 
 
-def test_every_part_has_a_command_and_all_limits_are_five_minutes(scripts, tmp_path):
+def test_every_part_has_a_command_and_a_limit(scripts, tmp_path):
     known = scripts["gpu"].parts(tmp_path)
     assert list(known) == ["tests", "products", "steps", "slots", "sweep"]
-    assert sum(limit for limit, _ in known.values()) <= 300
+    assert sum(limit for limit, _ in known.values()) <= 600
     files = [Path(word) for word in scripts["gpu"].tests() if word.endswith(".py")]
     assert SCRIPTS.parent / "tests/kernels/test_triton.py" in files
 
