@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from quoted import certificates, cost, precision, protocol, scopes, search, verdicts
+from quoted import certificates, cost, gpu, precision, protocol, scopes, search, verdicts
 
 BLOCKS: dict[str, Callable[[], str]] = {
     **verdicts.BLOCKS,
@@ -13,5 +13,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     **scopes.BLOCKS,
     **certificates.BLOCKS,
     **cost.BLOCKS,
+    **gpu.BLOCKS,
     **precision.BLOCKS,
 }
