@@ -1,10 +1,10 @@
-"""What things cost on a GPU: products, steps, slots, a sweep; from the records of ``make gpu``."""
+"""What things cost on a GPU: products and steps; from the records of ``make gpu``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from quoted.base import DASH, interval, prose, read, table, whole
+from quoted.base import DASH, prose, read, table, whole
 
 FLOAT32, BF16 = "float32", "bf16 from float32"
 
@@ -86,32 +86,10 @@ def bars() -> str:
     return prose(f"{said}; missed: {'; '.join(missed)}." if missed else f"{said}.")
 
 
-def slots() -> str:
-    """Runs a minute by slots on one GPU."""
-    rows = read("gpu-slots")["rows"]
-    one = rows[0]["runs_per_minute"][0]
-    made = []
-    for row in rows:
-        rate = sum(row["runs_per_minute"]) / len(row["runs_per_minute"])
-        made.append([str(row["slots"]), whole(rate), f"{rate / one:.2f}", whole(row["peak_bytes"] / 2**20)])
-    return table(["slots on one GPU", "runs a minute", "of one slot's", "GPU memory of a run, MiB"], made)
-
-
-def sweep() -> str:
-    """The verdict of the sweep, and what it took."""
-    record = read("gpu-sweep")
-    found = f"d90 = {whole(record['d90'])} {interval(record['d90_low'], record['d90_high'])}" if record["d90"] else ""
-    verdict = f"`{record['status']}`{', ' if found else ''}{found}"
-    took = f"{record['runs']} runs in {record['seconds']:.0f} s with {record['slots']} slots"
-    return prose(f"`{record['command']}`: {verdict}; {took}, workers started included.")
-
-
 BLOCKS = {
     "gpu-where": where,
     "gpu-products": products,
     "gpu-products-where": products_where,
     "gpu-steps": steps,
     "gpu-bars": bars,
-    "gpu-slots": slots,
-    "gpu-sweep": sweep,
 }
