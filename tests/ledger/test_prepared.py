@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import importlib.metadata
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,21 @@ def test_built_in_data_and_weights_count_by_content(package: Path) -> None:
         file.write_bytes(file.read_bytes() + b" ")
         seen.add(prepared.key(cell))
     assert len(seen) == 3
+
+
+def test_a_checkout_needs_no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on an image for GPUs: what it is named after asks only its dependencies for their versions."""
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "intdim":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    cell = cells.cell()
+    before = prepared.key(cell)
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert prepared.key(cell) == before
 
 
 @pytest.mark.parametrize("source", ["local", "hub"])
