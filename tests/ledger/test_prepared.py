@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import importlib.metadata
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
