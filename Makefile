@@ -2,6 +2,7 @@
 # make sweep ARGS="model=roberta-base task=mrpc"     real work
 # make paper                                         the paper in miniature, offline, and its report
 # make gpu                                           on a machine with a CUDA device: its tests, and what things cost
+# make ray                                           installs Ray; its tests, of two nodes too
 # make lint                                          format, lint, types, import rules
 
 VENV := .venv
@@ -11,7 +12,7 @@ ARGS ?=
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: sweep paper test gpu lint install clean
+.PHONY: sweep paper test ray gpu lint install clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/intdim sweep $(ARGS)
@@ -22,6 +23,9 @@ paper: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 $(ARGS)
+
+ray: $(VENV)/.installed-ray
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/launch/test_ray.py tests/launch/test_ray_nodes.py $(ARGS)
 
 # with BIN=/usr/bin, say, in the Python there, and no virtual environment is made
 gpu: $(if $(filter command line,$(origin BIN)),,$(VENV)/.installed-dev)
@@ -45,6 +49,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/.installed-ray: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	touch $@
 
 clean:
