@@ -85,7 +85,7 @@ class RuntimeRequest:
     threads: int
     checkpoint_seconds: float
     offline: bool
-    compile: str = "auto"
+    compile: str
 
 
 @dataclass(frozen=True)

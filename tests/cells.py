@@ -75,6 +75,7 @@ def cell(**changes: Any) -> CellRequest:
 def runtime(out: Path, **changes: Any) -> RuntimeRequest:
     """Return a runtime with one slot on the CPU."""
     made = {"out": str(out), "device": "cpu", "slots": 1, "threads": 1, "checkpoint_seconds": 0.0, "offline": True}
+    made["compile"] = "false"
     return RuntimeRequest(**(made | changes))
 
 

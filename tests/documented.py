@@ -121,6 +121,7 @@ SHELL = {
     "make gpu BIN=/usr/bin",
     "source .venv/bin/activate",
     "pip install --editable .",
+    "pip wheel --no-deps -w dist .",
     "pip install 'intdim[ray]'",
     "pip install 'intdim[tensorboard]'",
 }

@@ -251,7 +251,7 @@ def test_runtime(monkeypatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     (cfg,) = composed("out=here", "device=cpu", "launch.slots=2")
     made = config.runtime_request([cfg])
-    assert made == RuntimeRequest(str(Path("here").absolute()), "cpu", 2, 0, 5.0, False)
+    assert made == RuntimeRequest(str(Path("here").absolute()), "cpu", 2, 0, 5.0, False, "auto")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert config.runtime_request([cfg]).offline
 

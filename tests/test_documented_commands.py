@@ -171,7 +171,7 @@ def test_what_a_shell_does_exists() -> None:
             done = subprocess.run(["make", "-n", *rest], cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             assert any(part in done.stdout for part in ("intdim", "pytest", "scripts/gpu.py"))
-        elif (first, rest) == ("pip", ["install", "--editable", "."]):
+        elif (first, rest[-1]) == ("pip", "."):  # test_wheel.py builds one
             assert project["name"] == "intdim"
         elif first == "pip":
             name, extra = re.fullmatch(r"(\w+)\[(\w+)\]", rest[1]).groups()  # type: ignore[union-attr]

@@ -53,6 +53,7 @@ def work(made: list[DictConfig], typed: frozenset[str] = frozenset()) -> int:
             threads=job.config.threads,
             checkpoint_seconds=0.0,
             offline=False,
+            compile="false",
         )
         summary = pretrain(job, slot, show_progress, Lines(job.out))
 
