@@ -12,7 +12,7 @@ from intdim.report.words import d90_cell, known_words, score, status_words, thre
 
 THRESHOLDS = ("threshold", "score to reach", "d90", "90 % interval", "status", "which")
 POINTS = ("d", "mean score", "standard deviation", "step length", "runs")
-LENGTHS = ("d", "s: selection score of the first seed", "best s, by all runs")
+LENGTHS = ("d", "s: selection score of the first seed", "best s, by a fit to all runs")
 CHOSEN = "best"
 
 
@@ -55,11 +55,16 @@ def lengths_table(verdict: Verdict) -> Table | None:
     rows = []
     for d, scores in sorted(tried.items(), key=lambda one: int(one[0])):
         pairs = sorted((float(s), value) for s, value in scores.items())
-        words = ", ".join(f"{s:g}: {'failed' if value is None else score(value, 4)}" for s, value in pairs)
+        words = ", ".join(_pair(s, value) for s, value in pairs)
         best = known.get(d)
         rows.append((number(whole(int(d)), int(d)), words, "–" if best is None else f"{best:g}"))
     caption = "Step lengths s that were tried at each d"
     return Table.of(caption, LENGTHS, rows, cards=True) if rows else None
+
+
+def _pair(length: float, value: float | None) -> str:
+    """Return a length and its score, which stay on one line."""
+    return f"{length:g}:\N{NO-BREAK SPACE}{'failed' if value is None else score(value, 4)}"
 
 
 def rates_table(verdict: Verdict) -> Table | None:

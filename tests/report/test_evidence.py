@@ -17,7 +17,7 @@ def test_step_lengths_are_a_row_for_each_d(out: Path) -> None:
     tried = {"512": {"3": 0.7, "10": None}, "16": {"1": 0.41, "3": 0.52}}
     table = lengths_table(replace(verdict, step_lengths=StepLengthEvidence({"16": 3.0}, tried)))
     assert table is not None
-    assert [[cell.text for cell in row] for row in table.rows] == [
+    assert [[cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows] == [
         ["16", "1: 0.4100, 3: 0.5200", "3"],
         ["512", "3: 0.7000, 10: failed", "–"],
     ]
