@@ -163,7 +163,7 @@ class Screen(Lines):
         """Return the cells of a line; what is known of d90 has ``room`` characters."""
         at, made, known = self.states.get(sweep_id, ("waiting", 0, ""))
         done, label = self.answers.get(sweep_id), self.names.cell(self.specs[sweep_id])
-        runs = f"{made}/~{self._expected(sweep_id)}"
+        runs = (str(made) if made else "–") if done else f"{made}/~{self._expected(sweep_id)}"  # –: known before
         return [plain.short(sweep_id), label, "done" if done else at, runs, plain.clipped(done or known, room)]
 
     def _runs(self, width: int) -> list[str]:

@@ -64,22 +64,21 @@ def _run_marks(record: SweepRecord) -> list[Mark]:
 
 
 def _mean_marks(points: Sequence[Point], runs: Sequence[Mark]) -> list[Mark]:
-    """Return the mean of the runs of each point that trained; none where a run was stopped at the bar, since its score
-    is only a bound. Where runs are gone, what points.csv says of them stands."""
+    """Return the mean of the runs at each d that trained, whatever their step lengths; none where a run was stopped at
+    the bar, since its score is only a bound. Where runs are gone, what points.csv says of them stands."""
     by_id = {mark.run_id: mark for mark in runs}
     stopped = {mark.d for mark in runs if mark.element == "stopped_run"}
-    marks = []
+    scores: dict[int, list[float]] = {}
     for point in points:
         if point.score_mean is None or point.d in stopped:
             continue
         there = [by_id.get(run_id) for run_id in point.run_ids.split()]
         if not there or None in there:
-            marks.append(Mark("point_mean", point.d, point.score_mean))
-            continue
-        scores = [mark.value for mark in there if mark and mark.element == "run" and mark.value is not None]
-        if scores:
-            marks.append(Mark("point_mean", point.d, statistics.fmean(scores)))
-    return marks
+            kept = [point.score_mean] * point.seeds
+        else:
+            kept = [mark.value for mark in there if mark and mark.element == "run" and mark.value is not None]
+        scores.setdefault(point.d, []).extend(kept)
+    return [Mark("point_mean", d, statistics.fmean(kept)) for d, kept in scores.items() if kept]
 
 
 def _curve_marks(verdict: Verdict) -> list[Mark]:

@@ -12,6 +12,7 @@ from intdim.report.words import d90_cell, known_words, score, status_words, thre
 
 THRESHOLDS = ("threshold", "score to reach", "d90", "90 % interval", "status", "which")
 POINTS = ("d", "mean score", "standard deviation", "step length", "runs")
+LENGTHS = ("d", "s: selection score of the first seed", "best s, by a fit to all runs")
 CHOSEN = "best"
 
 
@@ -44,24 +45,26 @@ def points_table(record: SweepRecord) -> Table:
         )
         for point in record.points
     ]
-    return Table.of("Points: all runs at one d", POINTS, rows, sortable=len(rows) > 1, cards=True)
+    return Table.of("Points: the runs at one d with one step length", POINTS, rows, sortable=len(rows) > 1, cards=True)
 
 
 def lengths_table(verdict: Verdict) -> Table | None:
-    """Return which step lengths were tried at which d, the selection score of the first seed, and the best one by all
-    runs; None where one length was given and none tried."""
+    """Return for each d the step lengths that were tried there, with the selection score of the first seed, and the
+    best one by all runs; None where none was tried. One row for each d: a search tries other lengths at each."""
     tried, known = verdict.step_lengths.tried, verdict.step_lengths.known
-    lengths = sorted({float(s) for scores in tried.values() for s in scores})
-    if not lengths:
-        return None
     rows = []
     for d, scores in sorted(tried.items(), key=lambda one: int(one[0])):
-        by_length = {float(s): value for s, value in scores.items()}
+        pairs = sorted((float(s), value) for s, value in scores.items())
+        words = ", ".join(_pair(s, value) for s, value in pairs)
         best = known.get(d)
-        cells = [_tried(by_length, s, best is not None and _same(s, best)) for s in lengths]
-        rows.append([number(whole(int(d)), int(d)), *cells])
-    caption = "Step lengths s that were tried at a d: selection score of the first seed"
-    return Table.of(caption, ("d", *(f"s = {s:g}" for s in lengths)), rows)
+        rows.append((number(whole(int(d)), int(d)), words, "–" if best is None else f"{best:g}"))
+    caption = "Step lengths s that were tried at each d"
+    return Table.of(caption, LENGTHS, rows, cards=True) if rows else None
+
+
+def _pair(length: float, value: float | None) -> str:
+    """Return a length and its score, which stay on one line."""
+    return f"{length:g}:\N{NO-BREAK SPACE}{'failed' if value is None else score(value, 4)}"
 
 
 def rates_table(verdict: Verdict) -> Table | None:

@@ -44,7 +44,7 @@ def draw_curve(verdict: Verdict, marks: Sequence[Mark], width: float = 6.0, look
 def _draw(verdict: Verdict, marks: Sequence[Mark], width: float, look: Look) -> Figure:
     size = letter_size(width)
     line = 1.35 * size / 72  # inches from one line of text to the next
-    heading = _heading(verdict, width, size) if look.titled else []
+    heading = _heading(verdict, marks, width, size) if look.titled else []
     beside = labels(verdict, marks)
     keys, columns = legend(marks, width, size)
     below = lengths_height(marks, size) if look.lengths else 0.0
@@ -84,12 +84,12 @@ def _draw(verdict: Verdict, marks: Sequence[Mark], width: float, look: Look) -> 
     return figure
 
 
-def _heading(verdict: Verdict, width: float, size: float) -> list[tuple[str, float, str, str]]:
+def _heading(verdict: Verdict, marks: Sequence[Mark], width: float, size: float) -> list[tuple[str, float, str, str]]:
     """Return the lines above the axes: text, size, weight and colour."""
     title = f"{verdict.model} on {verdict.task}"
     subtitle = f"{subspace_words(verdict)} · D = {whole(verdict.D)}"
     parts = [(title, size + 1, "bold", INK), (subtitle, size, "normal", CHANCE)]
-    parts += [(_search_words(verdict), size, "normal", CHANCE), (verdict_line(verdict), size, "bold", D90)]
+    parts += [(_search_words(verdict, marks), size, "normal", CHANCE), (verdict_line(verdict), size, "bold", D90)]
     if verdict.warnings:
         doubts = f"{count(len(verdict.warnings), 'warning')}: see verdict.json or the page of the report"
         parts.append((doubts, size, "bold", CHANCE))
@@ -101,10 +101,10 @@ def _heading(verdict: Verdict, width: float, size: float) -> list[tuple[str, flo
     return lines
 
 
-def _search_words(verdict: Verdict) -> str:
-    """Return what was run: the search, its runs, and the step lengths that were located."""
+def _search_words(verdict: Verdict, marks: Sequence[Mark]) -> str:
+    """Return what was run: the search, its runs, and the step lengths of those that are drawn."""
     words = f"search={verdict.search}, {len(verdict.run_ids)} runs"
-    lengths = sorted(verdict.step_lengths.known.values())
+    lengths = sorted(_numbers(mark.step_length for mark in marks))
     if lengths:
         words += f" · step lengths {lengths[0]:g}"
         words += f" to {lengths[-1]:g}" if lengths[-1] > lengths[0] else ""

@@ -51,7 +51,7 @@ class SweepRecord:
         sweep_id: name of its folder.
         spec: what was asked.
         verdict: the answer.
-        points: all runs at one d, reduced.
+        points: all runs at one d with one step length, reduced.
         runs: those that the search observed, as far as ``out`` still has them.
         baseline_runs: full fine-tuning.
         other_runs: step lengths or learning rates that were tried and not kept.

@@ -65,6 +65,13 @@ def test_a_long_grid_leaves_room_for_what_is_under_way(screen: view.Screen) -> N
     assert len(text.splitlines()) < 24
 
 
+def test_a_known_cell_does_not_say_that_it_has_no_runs(screen: view.Screen) -> None:
+    spec = sweep_spec(cells.cell(), cells.prepared())
+    screen.cells([spec], {spec.sweep_id: verdict()})
+    assert re.search(r"done +– ", rendered(screen))
+    assert "0/~" not in rendered(screen)
+
+
 def test_a_run_on_the_way_is_seen(screen: view.Screen) -> None:
     found = cells.prepared()
     spec = Measurement(cells.sweep(), found.facts).full_run(1e-3, 0)

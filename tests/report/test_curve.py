@@ -71,6 +71,17 @@ def test_what_did_not_train_is_no_part_of_a_mean(out: Path) -> None:
     assert point.score_mean < mean - 0.1, "points.csv has all runs"
 
 
+def test_runs_at_one_d_have_one_mean_whatever_their_step_lengths(out: Path) -> None:
+    sweep = fake.record(out, failed=0, collapsed=0)
+    results = [fake.result("a", 0.6, d=10), fake.result("b", 0.7, d=10, seed=1), fake.result("c", 0.8, d=10, seed=2)]
+    points = [Point(10, 0.65, 0.07, 2, "3", "a b"), Point(10, 0.8, None, 1, "4", "c")]
+    runs = [RunRow(result, "tiny", "kind", "global", "layer") for result in results]
+    record = replace(sweep, verdict=replace(sweep.verdict, curve=None), points=points, runs=runs)
+    for kept in (runs, runs[1:]):
+        (mean,) = [mark.value for mark in curve_marks(replace(record, runs=kept)) if mark.element == "point_mean"]
+        assert mean == pytest.approx(0.7)
+
+
 def test_a_run_far_from_the_curve_is_an_outlier(out: Path) -> None:
     record = fake.record(out, failed=0, collapsed=0)
     lost, near = (run for run in record.runs if run.result.d == 1024 and run.result.seed < 2)
