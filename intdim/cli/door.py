@@ -18,6 +18,7 @@ from intdim.cli.drawn import DrawnVerdict
 from intdim.cli.keywords import composed, words_of
 from intdim.cli.objects import asked
 from intdim.config import Checked
+from intdim.errors import UserError, echo
 from intdim.ledger.origin import typed
 from intdim.ledger.overview import Seen
 from intdim.ledger.results import RunResult
@@ -123,7 +124,10 @@ def _view(out: str | Path, progress: bool) -> Any:
 
 
 def _seen(out: str | Path) -> Path:
-    folder = Path(out).expanduser()
+    try:
+        folder = Path(out).expanduser()
+    except (TypeError, RuntimeError):  # no path; a home that nobody has
+        raise UserError(f"out is {echo(repr(out))}", "a results folder, as text or a Path", "Correct it.") from None
     Seen(folder).check()
     return folder
 

@@ -44,6 +44,9 @@ def composed(command: str, words: list[str]) -> DictConfig:
 
 def _word(key: str, value: object) -> str:
     """Return a value as Hydra reads it."""
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "ndim", None) == 0:  # one number of numpy or torch
+        value = item()
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -49,9 +49,11 @@ class Lines:
         self.specs: dict[str, SweepSpec] = {}
         self.names = Names()
         self.measurements: dict[str, Measurement] = {}
+        self.taken: dict[str, int] = {}  # runs that each measurement has
         self.answers: dict[str, str] = {}
         self.running: dict[str, tuple[RunSpec, RunProgress | None, float]] = {}  # spec, how far, since when
         self.seconds: list[float] = []  # of the runs that have ended
+        self.had: set[str] = set()  # the runs that were found, or have ended
 
     def __enter__(self) -> Lines:
         return self
@@ -95,9 +97,13 @@ class Lines:
         """Return how many runs a cell has and about how many it takes."""
         from intdim.measurement.program import expected_runs
 
-        measurement = self.measurements.get(sweep_id)
-        made = len(measurement.results) if measurement else 0
-        return f"{made} of about {expected_runs(self.specs[sweep_id]).total} runs"
+        return f"{self.made(sweep_id)} of about {expected_runs(self.specs[sweep_id]).total} runs"
+
+    def made(self, sweep_id: str) -> int:
+        """Return how many runs a cell has. A measurement takes them in batches; of one cell alone each is counted as it
+        comes, of several it is not known which one a run is for."""
+        taken = self.taken.get(sweep_id, 0)
+        return max(taken, len(self.had)) if len(self.specs) == 1 else taken
 
     def run_line(self, spec: RunSpec) -> str:
         """Return a run's short id, what it is for, and its seed."""
@@ -132,6 +138,7 @@ class Lines:
     def cell_progress(self, cell: SweepSpec, measurement: Measurement) -> None:
         """Print nothing: its runs have lines."""
         self.measurements[cell.sweep_id] = measurement
+        self.taken[cell.sweep_id] = len(measurement.results)
 
     def verdict(self, cell: SweepSpec, verdict: Verdict) -> None:
         """Print the answer."""
@@ -140,6 +147,7 @@ class Lines:
 
     def run_known(self, spec: RunSpec, result: RunResult) -> None:
         """Print nothing."""
+        self.had.add(spec.run_id)
 
     def run_started(self, spec: RunSpec) -> None:
         """Print that the first runs begin: until one of them ends, there is nothing else to see."""
@@ -155,6 +163,7 @@ class Lines:
     def run_done(self, spec: RunSpec, result: RunResult) -> None:
         """Print how it ended."""
         self.running.pop(spec.run_id, None)
+        self.had.add(spec.run_id)
         self.seconds.append(result.seconds)
         self.note(f"{self.run_line(spec)}: {outcome(result)}")
 

@@ -103,10 +103,15 @@ def separate(keys: Mapping[str, Any]) -> Objects:
         splits = {name: value for name, value in task.items() if name != "metric" and is_rows(value)}
         rest["task"] = {name: value for name, value in task.items() if name not in splits}
         found.rows = splits or None
-    elif task is not None and is_rows(task):
+    elif task is not None and (is_rows(task) or not _is_word(task)):
         found.rows = rest.pop("task")
     found.metric = _own(rest)
     return found
+
+
+def _is_word(task: object) -> bool:
+    """Tell whether a task is something to be typed: whatever else is given is said to be no rows."""
+    return isinstance(task, str | os.PathLike | int | float) or (isinstance(task, list | tuple) and bool(task))
 
 
 def _is_columns(task: Mapping[str, Any]) -> bool:

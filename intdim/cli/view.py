@@ -37,9 +37,9 @@ class Screen(Lines):
     def __init__(self, out: str) -> None:
         super().__init__(out)
         self.doing = "starting a worker, reading models and tasks"
-        # Stage, runs and what is known of d90 of each cell; the table is drawn by another thread, which must not read
+        # Stage and what is known of d90 of each cell; the table is drawn by another thread, which must not read
         # a measurement while it grows.
-        self.states: dict[str, tuple[str, int, str]] = {}
+        self.states: dict[str, tuple[str, str]] = {}
         self.live = Live(console=self.console, refresh_per_second=4, transient=True, get_renderable=self.table)
 
     def __enter__(self) -> Screen:
@@ -72,7 +72,7 @@ class Screen(Lines):
     def cell_progress(self, cell: SweepSpec, measurement: Measurement) -> None:
         """Show the stage of the cell."""
         super().cell_progress(cell, measurement)
-        self.states[cell.sweep_id] = (stage(measurement), len(measurement.results), so_far(measurement))
+        self.states[cell.sweep_id] = (stage(measurement), so_far(measurement))
         self.doing = "starting workers"
         self.refresh()
 
@@ -94,6 +94,7 @@ class Screen(Lines):
     def run_done(self, spec: RunSpec, result: RunResult) -> None:
         """Take the run out of the table."""
         self.running.pop(spec.run_id, None)
+        self.had.add(spec.run_id)
         self.seconds.append(result.seconds)
         self.refresh()
 
@@ -131,16 +132,13 @@ class Screen(Lines):
     def _left(self) -> float:
         """Return about how many seconds are left, from the runs that have ended."""
         unfinished = [sweep_id for sweep_id in self.specs if sweep_id not in self.answers]
-        left = sum(max(1, self._expected(sweep_id) - self._made(sweep_id)) for sweep_id in unfinished)
+        left = sum(max(1, self._expected(sweep_id) - self.made(sweep_id)) for sweep_id in unfinished)
         return left * sum(self.seconds) / len(self.seconds) / max(1, len(self.running))
 
     def _expected(self, sweep_id: str) -> int:
         from intdim.measurement.program import expected_runs
 
         return expected_runs(self.specs[sweep_id]).total
-
-    def _made(self, sweep_id: str) -> int:
-        return self.states[sweep_id][1] if sweep_id in self.states else 0
 
     def _cells(self, width: int) -> list[str]:
         """Return a line for each cell; of a long grid the cells that are under way."""
@@ -149,7 +147,7 @@ class Screen(Lines):
             return []
         if len(listed) > MOST_CELLS:  # a table longer than the screen would hide what is under way
             unfinished = [sweep_id for sweep_id in listed if sweep_id not in self.answers]
-            listed = sorted(unfinished, key=lambda sweep_id: -self._made(sweep_id))[:MOST_CELLS]
+            listed = sorted(unfinished, key=lambda sweep_id: -self.made(sweep_id))[:MOST_CELLS]
         labels = [self.names.cell(self.specs[sweep_id]) for sweep_id in listed]
         room = width - AROUND - min(max(map(len, labels)), MOST_LABEL)
         rows = [self._cell(sweep_id, max(LEAST, room)) for sweep_id in listed]
@@ -161,8 +159,9 @@ class Screen(Lines):
 
     def _cell(self, sweep_id: str, room: int) -> list[str]:
         """Return the cells of a line; what is known of d90 has ``room`` characters."""
-        at, made, known = self.states.get(sweep_id, ("waiting", 0, ""))
+        at, known = self.states.get(sweep_id, ("waiting", ""))
         done, label = self.answers.get(sweep_id), self.names.cell(self.specs[sweep_id])
+        made = self.made(sweep_id)
         runs = (str(made) if made else "–") if done else f"{made}/~{self._expected(sweep_id)}"  # –: known before
         return [plain.short(sweep_id), label, "done" if done else at, runs, plain.clipped(done or known, room)]
 

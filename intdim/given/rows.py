@@ -18,6 +18,7 @@ from intdim.errors import UserError, echo
 
 KINDS = "a pandas frame, a datasets.Dataset, a list of (text, label), columns of one length, or a function giving one"
 PAIRS = {2: ("text", "label"), 3: ("text_a", "text_b", "label")}
+DEEPEST = 50  # lists inside lists
 Columns = dict[str, list[Any]]
 
 
@@ -174,8 +175,14 @@ def _class(value: Any, classes: tuple[str, ...], split: str) -> str:
     return classes[value]
 
 
-def _plain(value: Any, column: str, split: str) -> Any:
+def _plain(value: Any, column: str, split: str, deep: int = 0) -> Any:
     """Return a value as JSON can hold it: None for a missing one, dates as text."""
+    if deep > DEEPEST:
+        raise UserError(
+            f"the column {echo(column)} of {split} holds lists more than {DEEPEST} deep, or inside themselves",
+            "texts, numbers, dates, and lists or tables of these",
+            f"Leave the column out, for example frame.drop(columns=[{echo(column)!r}]).",
+        )
     if value is None or isinstance(value, str | bool):
         return str(value) if isinstance(value, str) else value
     item: Callable[[], Any] | None = getattr(value, "item", None)
@@ -191,9 +198,9 @@ def _plain(value: Any, column: str, split: str) -> Any:
         return value.isoformat()
     if isinstance(value, list | tuple) or hasattr(value, "tolist"):
         inner = value if isinstance(value, list | tuple) else value.tolist()
-        return [_plain(one, column, split) for one in inner] if isinstance(inner, list | tuple) else inner
+        return [_plain(one, column, split, deep + 1) for one in inner] if isinstance(inner, list | tuple) else inner
     if isinstance(value, Mapping):
-        return {str(name): _plain(one, column, split) for name, one in value.items()}
+        return {str(name): _plain(one, column, split, deep + 1) for name, one in value.items()}
     raise UserError(
         f"the column {echo(column)} of {split} holds a {type(value).__name__}, which cannot be hashed",
         "texts, numbers, dates, and lists or tables of these",

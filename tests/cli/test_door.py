@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import intdim
 from intdim.cli.keywords import words_of
@@ -74,6 +77,26 @@ def test_values_are_typed_as_hydra_reads_them() -> None:
     assert (cell.task.text, cell.task.label, cell.seed) == (("it's", "b,c"), "12", 3)
     (cell,) = requests(words[-1])
     assert cell.model.overrides == {"hidden_act": "gelu"}
+
+
+def test_a_number_of_numpy_or_torch_is_a_number() -> None:
+    keys = {
+        "seed": np.int64(3),
+        "train.warmup": np.float64(0.25),
+        "train.weight_decay": torch.tensor(0.5),
+        "offline": np.bool_(True),
+        "train.step_grid": [np.float32(2.0), np.int32(4)],
+    }
+    words = list(words_of(keys))
+    assert words[:4] == ["seed=3", "train.warmup=0.25", "train.weight_decay=0.5", "offline=true"]
+    assert words[4] == "train.step_grid=[2.0,4]"
+
+
+@pytest.mark.parametrize("out", [None, object(), "~nobody-of-this-name/out"])
+def test_a_table_of_what_is_no_folder(out: Any) -> None:
+    for table in (intdim.runs, intdim.verdicts):
+        with pytest.raises(UserError, match="out is "):
+            table(out)
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,17 @@ def test_an_interrupted_sweep_says_what_it_has(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("kind", [view.Lines, view.Screen])
+def test_an_interrupted_sweep_counts_the_runs_of_an_unfinished_batch(
+    world: cells.Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: type[view.Lines]
+) -> None:
+    for ended in (1, 2):
+        world.stop_after = ended
+        with pytest.raises(Interrupted), kind(str(tmp_path / "out")) as shown:
+            run_cells([cells.cell()], cells.runtime(tmp_path / "out"), shown, world.launcher())
+        assert f"baseline, {ended} of about " in capsys.readouterr().out, "found ones too"
+
+
 def test_lines_fold_between_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     view.Lines("out").say("  a warning: " + "words of six " * 12)

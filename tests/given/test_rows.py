@@ -16,6 +16,8 @@ from intdim.given.rows import is_rows, read_rows
 
 TEXTS, LABELS = ["a b", "ç\nd", "e"], ["no", "yes", "no"]
 FRAME = pd.DataFrame({"text": TEXTS, "label": LABELS})
+ENDLESS: list[Any] = []
+ENDLESS.append({"more": ENDLESS})
 TABLES: list[Any] = [
     FRAME,
     FRAME.set_index(np.array([5, 5, 6])).astype({"label": "category"}),
@@ -71,6 +73,7 @@ def test_values_become_plain_ones() -> None:
         (datasets.Dataset.from_pandas(FRAME).to_iterable_dataset(), "without a length"),
         (lambda: 1 / 0, "raised ZeroDivisionError"),
         ({"../up": FRAME}, "no name of a split"),
+        ([("a", ENDLESS), ("b", 0)], "more than 50 deep, or inside themselves"),
     ],
 )
 def test_what_is_no_table_is_refused_in_words(rows: Any, words: str, tmp_path: Path) -> None:
