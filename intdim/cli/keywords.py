@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,8 @@ def _word(key: str, value: object) -> str:
     """Return a value as Hydra reads it."""
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "ndim", None) == 0:  # one number of numpy or torch
-        value = item()
+        with contextlib.suppress(RuntimeError):  # on a device without content: refused below
+            value = item()
     if value is None:
         return "null"
     if isinstance(value, bool):
