@@ -62,6 +62,11 @@ def echo(value: object, longest: int = LONGEST_VALUE) -> str:
     return _without_middle(text, longest)
 
 
+def first_line(error: BaseException, longest: int = 120) -> str:
+    """Return the first line of what a library's error says, at most so many characters."""
+    return str(error).strip().split("\n")[0][:longest]
+
+
 def command(*words: str) -> str:
     """Return ``intdim`` and the words behind it as they can be pasted into a shell, whatever is in them."""
     return shlex.join(["intdim", *words])

@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 from bench_step import faults as definition_faults
-from card import Bar, bf16_flops, machine, show
+from card import Bar, bf16_flops, judge, machine, show
 from gpu_steps import BASE, FORMS, SHAPES, SMALL, SMALLEST, WARM, Form, Launched, batch, make
 
 from intdim.durable import write_json
@@ -62,7 +62,7 @@ def fault(name: str, options: argparse.Namespace) -> str:
     if not form.captured:
         return ""
     plain = Launched(Form(full=form.full, base=form.base), shape, 0.0, options.d, options.projection, device)
-    start, taught = plain.position(), batch(shape, device)
+    start, taught = plain.position(), batch(shape)
     other = make(name, shape, options, dropout=0.0)
     for _ in range(WARM + 3):
         plain(taught)
@@ -77,7 +77,7 @@ def fault(name: str, options: argparse.Namespace) -> str:
 def alone(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the peak of the device's memory after some steps, and what is wrong; meant for a fresh process."""
     shape = SHAPES[BASE]
-    taught = batch(shape, torch.device("cuda"))
+    taught = batch(shape)
     kept = make(name, shape, options)
     for _ in range(WARM + 1):
         kept(taught)
@@ -104,8 +104,8 @@ def all_alone(names: list[str], words: list[str]) -> dict[str, dict[str, Any]]:
 
 def measure(label: str, names: list[str], options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Return a row for each contender of a shape: seconds of a step in each round, of the first steps, MFU."""
-    shape, device = SHAPES[label], torch.device("cuda")
-    taught = batch(shape, device)
+    shape = SHAPES[label]
+    taught = batch(shape)
     steps: dict[str, Launched] = {}
     rows: dict[str, dict[str, Any]] = {}
     body = 0
@@ -189,9 +189,10 @@ def main() -> int:
         with own_stream(torch.device("cuda")):
             times[label] = measure(label, [name for name in right if name in TIMED[label]], options)
         table(label, times[label], known)
-        judged = show(bars(times, known))  # also after the first shape, in case the other one takes too long
+        judged = judge(bars(times, known))
         record = {"projection": options.projection, "d": options.d, "steps": times, "alone": known, "bars": judged}
-        write_json(options.out, record | {"machine": facts})
+        write_json(options.out, record | {"machine": facts})  # each time: the other shape may take too long
+    show(bars(times, known))
     return bool(wrong)
 
 

@@ -45,6 +45,11 @@ def show(bars: list[Bar]) -> list[dict[str, Any]]:
     print(f"bars: {sum(bar.met for bar in bars)} of {len(bars)} met")
     for bar in bars:
         print(f"  {bar}")
+    return judge(bars)
+
+
+def judge(bars: list[Bar]) -> list[dict[str, Any]]:
+    """Return bars for a record, with whether each is met."""
     return [asdict(bar) | {"met": bar.met} for bar in bars]
 
 

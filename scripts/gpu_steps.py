@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,6 @@ CLIP, RATE, VOCABULARY = 1.0, 1e-4, 30522
 WARM = EAGER_CALLS + 1  # steps until a graph is captured
 
 Batch = list[Tensor]
-Step = Callable[[Batch], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ FORMS = {
 }
 
 
-def batch(shape: Shape, device: torch.device) -> Batch:
+def batch(shape: Shape) -> Batch:
     """Return which of the examples of ``split`` a step is made with."""
     return [torch.arange(shape.rows)]
 

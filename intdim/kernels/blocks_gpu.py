@@ -17,6 +17,7 @@ import triton
 from torch import Tensor
 from torch.nn import functional
 
+from intdim.errors import first_line
 from intdim.kernels import blocks_triton, streams
 from intdim.kernels.flow import Destination, Gradient
 from intdim.kernels.flow_triton import spread, sum_lanes
@@ -150,12 +151,11 @@ def _refused(kernels: ModuleType, error: Exception) -> None:
 
 
 def _say(error: Exception) -> None:
-    lines = str(error).strip().splitlines() or [""]
     logger.warning(
         "orthogonal and fastfood use slower kernels on this GPU: Triton %s does not compile the fast ones (%s: %s)",
         triton.__version__,
         type(error).__name__,
-        lines[0][:200],
+        first_line(error, 200),
     )
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from intdim.errors import first_line
+
 EAGER_CALLS = 2  # of a shape, before it is recorded: libraries choose their kernels, lasting memory is taken
 MOST_SHAPES = 24  # recorded; a rarer shape is not worth a recording
 
@@ -83,8 +85,7 @@ class Replay:
             self.failed = True
             _renew_generator()
             self.undo()
-            first = str(cause).strip().split("\n")[0][:120]
-            self.say(f"steps are launched one by one: they cannot be recorded as a CUDA graph ({first})")
+            self.say(f"steps are launched one by one: they cannot be recorded as a CUDA graph ({first_line(cause)})")
             return False
 
         self.recorded[key] = graph, places, result

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intdim.errors import UserError
+from intdim.errors import UserError, first_line
 from intdim.models.buffers import Still
 from intdim.run.objective import Objective
 from intdim.run.optimiser import Optimiser
@@ -181,8 +181,7 @@ class Step:
                 raise
             except Exception as error:  # whatever a compiler does not take: the model runs all the same
                 self.compiled = None
-                first = str(error).strip().split("\n")[0][:120]
-                self.say(f"the model is not compiled: {type(error).__name__} ({first})")
+                self.say(f"the model is not compiled: {type(error).__name__} ({first_line(error)})")
         return self.model(**inputs).logits
 
     def _update(self) -> None:

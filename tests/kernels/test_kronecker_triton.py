@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from intdim.kernels import reference
-from intdim.kernels.flow import Scaling
 from intdim.projections import kronecker, make_projection
 from intdim.projections.base import Projection
 from intdim.projections.kronecker import Kronecker
@@ -14,7 +13,7 @@ from .test_native import in_torch, normal, products
 
 pytest.importorskip("triton")
 
-from .test_triton import DEVICE, by_triton, closeness, compile_elsewhere  # noqa: F401 - one is a fixture
+from .test_triton import DEVICE, by_triton, check_bfloat16, closeness, compile_elsewhere  # noqa: F401 - one is a fixture
 
 kernels = pytest.mark.usefixtures("by_triton")
 
@@ -71,16 +70,7 @@ def test_windows_of_rows(D, d, tile, monkeypatch):
 @kernels
 def test_weights_in_bfloat16(monkeypatch):
     monkeypatch.setattr(kronecker, "TILE", 200)
-    P, z = Kronecker(2000, 50, 3, DEVICE), normal(50, "z").to(DEVICE)
-    theta_0, g = normal(2000, "theta").bfloat16().to(DEVICE), normal(2000, "g").bfloat16().to(DEVICE)
-    out, starts = torch.empty_like(theta_0), (0, 1500)
-    scaling = Scaling(torch.tensor(starts, device=DEVICE), torch.tensor([0.5, 3.0], device=DEVICE), starts)
-    P.write(z, theta_0, out, scaling)
-    factors = torch.cat([torch.full((1500,), 0.5), torch.full((500,), 3.0)]).to(DEVICE)
-    expected = theta_0.float() + P.matvec(z) * factors
-    # a card rounds to the nearest of the 8 bits, the interpreter cuts the others off
-    assert (out.float() - expected).abs().le(expected.abs() * 2.0 ** (-8 if DEVICE == "cuda" else -7)).all()
-    assert closeness(P.read(g, scaling), P.rmatvec(g.float() * factors)) < 1e-6
+    check_bfloat16(Kronecker(2000, 50, 3, DEVICE), 1500)
 
 
 COMPILE = """

@@ -14,7 +14,7 @@ pytest.importorskip("triton")
 
 from intdim.kernels import sparse_triton
 
-from .test_triton import DEVICE, by_triton, closeness, compile_elsewhere  # noqa: F401 - one is a fixture
+from .test_triton import DEVICE, by_triton, check_bfloat16, closeness, compile_elsewhere  # noqa: F401 - one is a fixture
 
 kernels = pytest.mark.usefixtures("by_triton")
 
@@ -61,16 +61,7 @@ def test_windows_of_rows():
 
 @kernels
 def test_weights_in_bfloat16():
-    P, z = Sparse(100, 50, 3, DEVICE), normal(50, "z").to(DEVICE)
-    theta_0, g = normal(100, "theta").bfloat16().to(DEVICE), normal(100, "g").bfloat16().to(DEVICE)
-    out, starts = torch.empty_like(theta_0), (0, 50)
-    scaling = Scaling(torch.tensor(starts, device=DEVICE), torch.tensor([0.5, 3.0], device=DEVICE), starts)
-    P.write(z, theta_0, out, scaling)
-    factors = torch.cat([torch.full((50,), 0.5), torch.full((50,), 3.0)]).to(DEVICE)
-    expected = theta_0.float() + P.matvec(z) * factors
-    # a card rounds to the nearest of the 8 bits, the interpreter cuts the others off
-    assert (out.float() - expected).abs().le(expected.abs() * 2.0 ** (-8 if DEVICE == "cuda" else -7)).all()
-    assert closeness(P.read(g, scaling), P.rmatvec(g.float() * factors)) < 1e-6
+    check_bfloat16(Sparse(100, 50, 3, DEVICE), 50)
 
 
 @kernels

@@ -12,6 +12,7 @@ from intdim.errors import UserError
 from intdim.kernels import flow, gpu, native, reference, rounding, streams
 from intdim.kernels.flow import Destination, Gradient, Scaling, add_lanes
 from intdim.projections import find_projection, make_projection, make_stacked
+from intdim.projections.base import Projection
 from tests.projections.contract import limited
 
 from .test_native import normal, products
@@ -172,21 +173,25 @@ def test_pieces_know_their_segments(by_triton):
     assert closeness(read, P.rmatvec(g * factors)) < 1e-6
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_weights_in_bfloat16(kind, by_triton):
-    P, z = make_projection(kind, 3001, 50, 3, DEVICE), normal(50, "z")
-    theta_0, g = normal(3001, "theta").bfloat16(), normal(3001, "g").bfloat16()
+def check_bfloat16(P: Projection, half: int) -> None:
+    """Products with theta_0, weights and gradients in bfloat16, and another scale from row ``half`` on."""
+    z, starts = normal(P.d, "z").to(DEVICE), (0, half)
+    theta_0, g = (normal(P.D, name).bfloat16().to(DEVICE) for name in ("theta", "g"))
     out = torch.empty_like(theta_0)
-    starts = (0, 1500)
-    scaling = Scaling(torch.tensor(starts), torch.tensor([0.5, 3.0]), starts)
+    scaling = Scaling(torch.tensor(starts, device=DEVICE), torch.tensor([0.5, 3.0], device=DEVICE), starts)
     P.write(z, theta_0, out, scaling)
-    factors = torch.cat([torch.full((1500,), 0.5), torch.full((1501,), 3.0)])
+    factors = torch.cat([torch.full((half,), 0.5), torch.full((P.D - half,), 3.0)]).to(DEVICE)
     expected = theta_0.float() + P.matvec(z) * factors
     # a card rounds to the nearest of the 8 bits, the interpreter cuts the others off
     assert (out.float() - expected).abs().le(expected.abs() * 2.0 ** (-8 if DEVICE == "cuda" else -7)).all()
     read = P.read(g, scaling)
     assert read.dtype == torch.float32
     assert closeness(read, P.rmatvec(g.float() * factors)) < 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_in_bfloat16(kind, by_triton):
+    check_bfloat16(make_projection(kind, 3001, 50, 3, DEVICE), 1500)
 
 
 def test_dense_is_made_in_tiles(by_triton):

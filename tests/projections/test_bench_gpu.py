@@ -100,7 +100,7 @@ def test_a_launched_step_trains(scripts, monkeypatch, name):
     monkeypatch.setattr(steps, "VOCABULARY", 100)
     shape, device = steps.Shape(layers=1, hidden=32, heads=2, rows=4, length=8), torch.device("cpu")
     step = steps.Launched(steps.FORMS[name], shape, 0.0, 20, "one_hot", device)
-    before, taught = step.position().clone(), steps.batch(shape, device)
+    before, taught = step.position().clone(), steps.batch(shape)
     step(taught)
     moved = (step.position() - before).abs().max()
     assert 0 < moved <= 1.1 * steps.RATE
